@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: install demo test lint format clean check-tools
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(VENV)/.installed ## .venv with everything needed to run, test and benchmark
+
+check-tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python >= 3.11 is needed (found: $$($(PYTHON) --version 2>&1)). On Debian or Ubuntu: apt-get install python3 python3-venv; or name another with make PYTHON=..."; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is needed. On Debian or Ubuntu: apt-get install python3-venv"; exit 2; }
+	@version=$$("$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p'); \
+	  [ "$${version:-0}" -ge 17 ] || { \
+	  echo "Java >= 17 is needed (found: $${version:-none}). On Debian or Ubuntu: apt-get install openjdk-17-jre-headless; or point JAVA_HOME at one"; exit 2; }
+
+# Written last, so that an interrupted installation is done again.
+$(VENV)/.installed: pyproject.toml | check-tools
+	@echo "Installing into $(VENV) (log: $(VENV)/install.log)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --editable '.[demo,test,lint]' > $(VENV)/install.log 2>&1 \
+	  || { tail -20 $(VENV)/install.log; exit 1; }
+	@touch $@
+
+test: install ## all tests, on a fresh clone too
+	@$(BIN)/python -m pytest tests logreg_dist
+
+lint: install ## ruff and mypy, as CI runs them
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: install
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: ## everything that a command made
+	@rm -rf $(VENV) build *.egg-info data artifacts metastore_db derby.log spark-warehouse

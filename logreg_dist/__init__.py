@@ -1,0 +1,1 @@
+"""Logistic regression for warehouse tables, fitted exactly, on Spark."""

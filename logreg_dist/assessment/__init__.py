@@ -1,0 +1,1 @@
+"""A labelled, scored table in; how good the scores are out, exactly and at any size."""

@@ -1,0 +1,127 @@
+"""``conf/train.yaml`` as a type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from logreg_dist.config.document import Document, Section
+from logreg_dist.config.features import FeaturesConfig
+from logreg_dist.config.fields import Flag, Location, Name, choice, expected, refusal
+from logreg_dist.config.label import LabelConfig, role_columns, shared_roles
+from logreg_dist.config.problems import Problem, quoted
+from logreg_dist.config.table_input import TrainInputConfig, overlap
+
+
+def _no_l1(value: float) -> float:
+    if value > 0:
+        raise refusal("a penalty on absolute values is not available in this version; expected 0")
+    return value
+
+
+def _no_standardizing(value: bool) -> bool:
+    if value:
+        raise refusal("true is not available in this version; expected false")
+    return value
+
+
+_NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
+
+
+class PenaltyConfig(Section):
+    """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free."""
+
+    l1: Annotated[_NOT_NEGATIVE, AfterValidator(_no_l1)] = 0.0
+    l2: _NOT_NEGATIVE = 0.0
+    standardize: Annotated[Flag, AfterValidator(_no_standardizing)] = False
+
+
+class SolverConfig(Section):
+    """How the optimum is found, when to stop, and what to do where there is none."""
+
+    method: Annotated[
+        Literal["auto", "newton"], choice("auto", "newton", later=("lbfgs", "proximal_newton"))
+    ] = "auto"
+    tolerance: Annotated[float, Field(gt=0, le=1e-2), expected("a number > 0 and <= 0.01")] = 1e-8
+    max_iterations: Annotated[int, Field(ge=1, le=1000), expected("a whole number from 1 to 1000")] = 50
+    start: Annotated[Literal["sample", "zero"], choice("sample", "zero")] = "sample"
+    on_separation: Annotated[
+        Literal["error", "ridge", "firth"], choice("error", later=("ridge", "firth"))
+    ] = "error"
+    on_collinear: Annotated[Literal["alias", "error"], choice("alias", "error")] = "alias"
+
+
+class InferenceConfig(Section):
+    """Standard errors and intervals; `confidence` is a probability."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1), expected("a number between 0 and 1, both excluded")] = (
+        0.95
+    )
+    covariance: Annotated[
+        Literal["model"],
+        choice("model", later=("robust", "sandwich", "cluster", "hc0", "hc1", "hc2", "hc3")),
+    ] = "model"
+
+
+class TrainOutputConfig(Section):
+    """Where the model goes; an existing one is replaced only if `overwrite`."""
+
+    path: Location
+    overwrite: Flag = False
+
+
+class TrainConfig(Document):
+    """What to fit. In code `input` and `output` may be None; the train job requires both.
+
+    Raises
+    ------
+    ConfigError
+        Listing every problem with its key.
+
+    Examples
+    --------
+    >>> TrainConfig(label={"column": "churn", "positive": "Yes"}).solver.max_iterations
+    50
+    """
+
+    input: TrainInputConfig | None = None
+    label: LabelConfig
+    intercept: Flag = True
+    features: FeaturesConfig = FeaturesConfig()
+    weight: Name | None = None
+    frequency: Name | None = None
+    offset: Name | None = None
+    family: Annotated[Literal["binary", "multinomial"], choice("binary", later=("multinomial",))] = "binary"
+    penalty: PenaltyConfig = PenaltyConfig()
+    solver: SolverConfig = SolverConfig()
+    inference: InferenceConfig = InferenceConfig()
+    output: TrainOutputConfig | None = None
+
+    def disagreements(self) -> list[Problem]:
+        """Report columns with two roles, settings of another family, and output on top of input."""
+        problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
+        if self.label.reference is not None and self.family == "binary":
+            problems.append(Problem(("label", "reference"), "is for family multinomial; set label.positive"))
+        if self.features.include == () and not self.intercept:
+            problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
+        if self.input is not None and self.output is not None:
+            problems += overlap(self.output.path, self.input.paths, above=False)
+        return problems
+
+    @property
+    def role_columns(self) -> dict[str, str]:
+        """The columns that are no features, by the key that names them."""
+        others = {"weight": self.weight, "frequency": self.frequency, "offset": self.offset}
+        return role_columns(self.label, others)
+
+
+def _feature_problems(config: TrainConfig) -> Iterator[Problem]:
+    """Report columns that are features and something else."""
+    features = config.features
+    named = {"columns": tuple(features.columns), "include": features.include}
+    for place, names in named.items():
+        for key, column in config.role_columns.items():
+            if names != "all" and column in names:
+                yield Problem(("features", place), f"lists {quoted(column)}, which is {key}")

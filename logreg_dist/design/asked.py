@@ -1,0 +1,27 @@
+"""What was asked: the table's columns with their roles, kinds and policies, before any row is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logreg_dist.config import ColumnPolicy
+from logreg_dist.staging.plan import Kind
+
+
+@dataclass(frozen=True)
+class AskedColumn:
+    """A feature column as the configuration and the schema have it.
+
+    Attributes
+    ----------
+    name : str
+    source_type : str
+        Spark's name of the type, such as ``decimal(10,2)``.
+    kind : Kind
+    policy : ColumnPolicy
+    """
+
+    name: str
+    source_type: str
+    kind: Kind
+    policy: ColumnPolicy

@@ -1,0 +1,80 @@
+"""From a staged chunk to a block: the learned design applied to raw columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec
+from logreg_dist.kernel.block import Block, CodeArray, FloatArray
+from logreg_dist.staging.split_file import RawChunk
+
+
+def encode_chunks(
+    chunks: Iterable[RawChunk], spec: DesignSpec, dictionaries: Sequence[Sequence[str]]
+) -> Iterator[Block]:
+    """Yield the block of each chunk; all blocks share one buffer, so use each before the next.
+
+    Parameters
+    ----------
+    chunks : iterable of RawChunk
+        All but the last with equally many rows.
+    spec : DesignSpec
+    dictionaries : sequence of sequence of str
+        For each categorical column the split's levels in the order of its codes.
+    """
+    lookups = [
+        level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
+    ]
+    buffer: FloatArray | None = None
+    for chunk in chunks:
+        n_rows = len(chunk.y)
+        if buffer is None or buffer.shape[1] != n_rows:
+            buffer = np.empty((spec.shape().n_dense, n_rows))
+        _fill_dense(buffer, chunk.numeric, spec)
+        yield Block(
+            dense=buffer,
+            codes=[lookup.take(codes) for lookup, codes in zip(lookups, chunk.codes, strict=True)],
+            y=chunk.y,
+            weight=chunk.weight,
+            offset=chunk.offset,
+        )
+
+
+def level_lookup(column: CategoricalColumn, levels: Sequence[str]) -> CodeArray:
+    """Return the design's code for each code of a split, shape (len(levels) + 1,).
+
+    The last entry is for rows without a value, which the splits code as -1. The reference level
+    has the code behind the last coefficient; levels the design does not know are `OTHER`.
+
+    Examples
+    --------
+    >>> column = CategoricalColumn("c", "string", "level", "error", ("a", "b", OTHER), "a", OTHER)
+    >>> level_lookup(column, ["b", "rare", "a"]).tolist()
+    [0, 1, 2, 1]
+    """
+    with_coefficient = column.coefficient_levels
+    codes = {level: code for code, level in enumerate(with_coefficient)}
+    no_coefficient = len(with_coefficient)
+    if column.reference is not None:
+        codes[column.reference] = no_coefficient
+    other = codes.get(OTHER, no_coefficient)
+    missing = no_coefficient if column.missing_level is None else codes[column.missing_level]
+    return np.array([*(codes.get(level, other) for level in levels), missing], dtype=np.int32)
+
+
+def _fill_dense(dense: FloatArray, numeric: FloatArray, spec: DesignSpec) -> None:
+    first = int(spec.intercept)
+    dense[:first] = 1.0
+    centred = dense[first : first + len(numeric)]
+    np.subtract(numeric, spec.centres[:, None], out=centred)
+    indicator_row = first + len(numeric)
+    for row, column in enumerate(spec.numeric):
+        if column.fill is None:
+            continue
+        missing = np.isnan(numeric[row])
+        centred[row][missing] = column.fill - spec.centres[row]
+        if column.indicator:
+            dense[indicator_row] = missing
+            indicator_row += 1

@@ -1,0 +1,126 @@
+"""Why a table is rejected: problems with their way out, gathered and told together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from logreg_dist.errors import InputRejected
+
+MAX_LINES = 6
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of problem: what is wrong, where and how much, and what to do about it."""
+
+    what: str
+    way_out: str
+
+
+def reject(problems: Sequence[Problem]) -> None:
+    """Raise all problems at once.
+
+    Raises
+    ------
+    InputRejected
+        When there is a problem. Its message is at most `MAX_LINES` lines; what does not fit is
+        counted.
+
+    Examples
+    --------
+    >>> try:
+    ...     reject([Problem("column 'x' is empty", "Exclude it.")])
+    ... except InputRejected as error:
+    ...     print(error)
+    input rejected: column 'x' is empty.
+      Exclude it.
+    """
+    if not problems:
+        return
+    lines: list[str] = []
+    shown = 0
+    for problem in problems:
+        paragraph = [f"{problem.what}.", *(f"  {line}" for line in problem.way_out.split("\n"))]
+        rest = 0 if problem is problems[-1] else 1
+        if shown and len(lines) + len(paragraph) + rest > MAX_LINES:
+            break
+        lines += paragraph if not shown else [f"Also: {paragraph[0]}", *paragraph[1:]]
+        shown += 1
+    if shown < len(problems):
+        lines.append(f"And {len(problems) - shown} more kinds of problem, told once these are mended.")
+    raise InputRejected("\n".join(lines))
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as messages show it: in quotes, on one line, never endless.
+
+    Examples
+    --------
+    >>> quoted("a b"), quoted("two\\nlines")
+    ("'a b'", "'two\\\\nlines'")
+    """
+    text = name.encode("unicode_escape").decode() if not name.isprintable() else name
+    return f"'{text[:80]}…'" if len(text) > 80 else f"'{text}'"
+
+
+def config_key(name: str) -> str:
+    """Return a column's name as a segment of a dotted key, quoted where it has to be.
+
+    Examples
+    --------
+    >>> config_key("income"), config_key("a.b")
+    ('income', '"a.b"')
+    """
+    plain = name.replace("_", "").replace("-", "").isalnum()
+    return name if plain else '"' + name.replace('"', '\\"') + '"'
+
+
+def counted_columns(counts: Mapping[str, int], *, limit: int = 6) -> str:
+    """Return ``'a' 3, 'b' 1``: columns with their counts, the worst first.
+
+    Examples
+    --------
+    >>> counted_columns({"b": 1, "a": 3000})
+    "'a' 3,000, 'b' 1"
+    """
+    worst = sorted(counts.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{quoted(name)} {count:,}" for name, count in worst[:limit])
+    return shown if len(worst) <= limit else f"{shown} and {len(worst) - limit} more columns"
+
+
+def level_counts(levels: Mapping[str, float | None], *, min_count: int = 0, limit: int = 8) -> str:
+    """Return levels with their counts, without those rarer than `min_count`: they may be personal.
+
+    Examples
+    --------
+    >>> level_counts({"No": 70.0, "Yes": 30.0, "Yes ": 2.0}, min_count=20)
+    "'No' (70 rows), 'Yes' (30 rows) and 1 level with fewer than 20 rows"
+    """
+    frequent = {level: n for level, n in levels.items() if n is None or n >= min_count}
+    shown = [
+        quoted(level) if n is None else f"{quoted(level)} ({n:,.0f} rows)"
+        for level, n in list(frequent.items())[:limit]
+    ]
+    if len(frequent) > limit:
+        shown.append(f"{len(frequent) - limit} more")
+    text = ", ".join(shown)
+    n_rare = len(levels) - len(frequent)
+    if not n_rare:
+        return text
+    rare = f"{n_rare:,} level{'s' * (n_rare > 1)} with fewer than {min_count} rows"
+    return f"{text} and {rare}" if text else rare
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?``, or nothing when nothing is near.
+
+    Examples
+    --------
+    >>> nearest("tenuer", ["age", "tenure"]), nearest("zzz", ["age"])
+    (" Did you mean 'tenure'?", '')
+    """
+    by_lower_case = {candidate.lower().strip(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower().strip(), by_lower_case, n=1)
+    return f" Did you mean {quoted(by_lower_case[close[0]])}?" if close else ""

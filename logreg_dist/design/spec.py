@@ -1,0 +1,175 @@
+"""The design specification: what each column means, at the fit and at scoring alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.kernel.block import BlockShape
+
+OTHER = "__other__"  # the level that rare levels merge into
+MISSING = "__missing__"  # the level of rows without a value, under the policy `level`
+INTERCEPT = "intercept"
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A column that enters the design as a number.
+
+    Attributes
+    ----------
+    name, source_type : str
+        The column's name and the Spark type it was learned from.
+    missing : str
+        The policy as configured: ``error``, ``mean``, ``constant(0)``, ...
+    unseen : str
+        Unused for numbers; kept so that the model file says what was configured.
+    fill : float or None
+        What stands in for a missing value, units of the column; None under ``error`` and ``drop``.
+    indicator : bool
+        Whether a 0/1 column says where values were missing.
+    centre, scale : float
+        Weighted mean and standard deviation, units of the column. The centre is subtracted inside
+        the kernel; it changes no result, only its digits.
+    """
+
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    fill: float | None
+    indicator: bool
+    centre: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A column that enters the design by its levels.
+
+    Attributes
+    ----------
+    name, source_type : str
+    missing, unseen : str
+        The policies as configured.
+    levels : tuple of str
+        All levels, the reference included, in sorted order, `OTHER` and `MISSING` last.
+    reference : str or None
+        The level without a coefficient; None in a model without intercept, for the column that
+        takes the intercept's place.
+    missing_level : str or None
+        The level that rows without a value get; None under ``error`` and ``drop``.
+    """
+
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    levels: tuple[str, ...]
+    reference: str | None
+    missing_level: str | None
+
+    @property
+    def coefficient_levels(self) -> tuple[str, ...]:
+        """The levels that have a coefficient, in order."""
+        return tuple(level for level in self.levels if level != self.reference)
+
+    @property
+    def has_other(self) -> bool:
+        """Whether rare levels were merged."""
+        return OTHER in self.levels
+
+
+@dataclass(frozen=True)
+class Term:
+    """A coefficient's place in the model: ``column``, ``column[level]`` or ``intercept``."""
+
+    name: str
+    column: str | None
+    level: str | None
+
+
+@dataclass(frozen=True)
+class DesignSpec:
+    """The columns of a model in order, and whether there is an intercept.
+
+    Examples
+    --------
+    >>> age = NumericColumn("age", "int", "indicator", "error", 40.0, True, 40.0, 9.0)
+    >>> plan = CategoricalColumn("plan", "string", "error", "error", ("a", "b"), "a", None)
+    >>> spec = DesignSpec(columns=(plan, age), intercept=True)
+    >>> [term.name for term in spec.terms()]
+    ['intercept', 'plan[b]', 'age', 'age[missing]']
+    >>> spec.shape()
+    BlockShape(n_dense=3, widths=(1,))
+    >>> spec.kernel_positions().tolist()  # intercept, age and age[missing] are dense
+    [0, 3, 1, 2]
+    """
+
+    columns: tuple[NumericColumn | CategoricalColumn, ...]
+    intercept: bool
+
+    @property
+    def numeric(self) -> tuple[NumericColumn, ...]:
+        """The numeric columns in order."""
+        return tuple(column for column in self.columns if isinstance(column, NumericColumn))
+
+    @property
+    def categorical(self) -> tuple[CategoricalColumn, ...]:
+        """The categorical columns in order."""
+        return tuple(column for column in self.columns if isinstance(column, CategoricalColumn))
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """What the kernel subtracts from the numeric columns, shape (n_numeric,)."""
+        return np.array([column.centre if self.intercept else 0.0 for column in self.numeric])
+
+    def shape(self) -> BlockShape:
+        """Return the sizes of the kernel's blocks."""
+        n_indicators = sum(column.indicator for column in self.numeric)
+        return BlockShape(
+            n_dense=self.intercept + len(self.numeric) + n_indicators,
+            widths=tuple(len(column.coefficient_levels) for column in self.categorical),
+        )
+
+    def terms(self) -> list[Term]:
+        """Return the terms in the order of the columns, the intercept first."""
+        terms = [Term(INTERCEPT, None, None)] if self.intercept else []
+        return terms + [term for column in self.columns for term in _terms_of(column)]
+
+    def kernel_positions(self) -> NDArray[np.intp]:
+        """Return each term's position in the kernel's ``beta``, shape (p,).
+
+        The kernel keeps dense columns first: the intercept, the numbers, the indicators; then
+        the levels of each categorical column.
+        """
+        positions = {INTERCEPT: 0} if self.intercept else {}
+        for name in self._kernel_names():
+            positions.setdefault(name, len(positions))
+        return np.array([positions[term.name] for term in self.terms()], dtype=np.intp)
+
+    def _kernel_names(self) -> Iterator[str]:
+        for column in self.numeric:
+            yield column.name
+        for column in self.numeric:
+            if column.indicator:
+                yield _level_name(column.name, "missing")
+        for categorical in self.categorical:
+            yield from (_level_name(categorical.name, level) for level in categorical.coefficient_levels)
+
+
+def _terms_of(column: NumericColumn | CategoricalColumn) -> list[Term]:
+    if isinstance(column, CategoricalColumn):
+        levels = column.coefficient_levels
+        return [Term(_level_name(column.name, level), column.name, level) for level in levels]
+    terms = [Term(column.name, column.name, None)]
+    if column.indicator:
+        terms.append(Term(_level_name(column.name, "missing"), column.name, "missing"))
+    return terms
+
+
+def _level_name(column: str, level: str) -> str:
+    return f"{column}[{level}]"

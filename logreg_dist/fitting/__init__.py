@@ -1,0 +1,1 @@
+"""The story of a fit: stage, learn, start, iterate, infer."""

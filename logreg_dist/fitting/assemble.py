@@ -1,0 +1,188 @@
+"""Putting the model together: inference in the units of the columns, and the record of the fit."""
+
+from __future__ import annotations
+
+import math
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.learn import LearnedDesign
+from logreg_dist.design.spec import DesignSpec, NumericColumn
+from logreg_dist.fitting.outcome import Verdict, describe_aliases, few_events_note
+from logreg_dist.inference.covariance import covariance, uncentre_matrix
+from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
+from logreg_dist.inference.wald import WaldTable, wald_table
+from logreg_dist.model.file import MAX_COVARIANCE_TERMS
+from logreg_dist.model.model import Coefficient, HistoryEntry, LabelRecord, LogisticModel
+from logreg_dist.solver.linear_system import SingularInformation
+from logreg_dist.solver.newton import NewtonResult
+from logreg_dist.staging.passes import StagedTable
+from logreg_dist.staging.profile import TableProfile
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates and their covariance in the units of the columns, in term order.
+
+    Attributes
+    ----------
+    estimate : ndarray (p,)
+        NaN for aliased terms.
+    covariance : ndarray (p, p)
+        NaN where there is no inference.
+    estimable : ndarray (p,) of bool
+    """
+
+    estimate: FloatArray
+    covariance: FloatArray
+    estimable: NDArray[np.bool_]
+
+
+def estimates_in_column_units(result: NewtonResult, spec: DesignSpec, *, penalised: bool) -> Estimates:
+    """Undo the centring, which touches the intercept alone, and invert the information.
+
+    A penalised fit gets no covariance: the inverse information is not the covariance of estimates
+    that are biased on purpose.
+    """
+    p = len(result.point.beta)
+    estimable = np.ones(p, dtype=bool)
+    estimable[[dependence.position for dependence in result.dependences]] = False
+    undo = uncentre_matrix(term_centres(spec), 0) if spec.intercept else np.eye(p)
+    estimate = np.where(estimable, undo @ result.point.beta, np.nan)
+    spread = np.full((p, p), np.nan)
+    if not penalised:
+        try:
+            found = covariance(result.point.sums.information, estimable)
+        except SingularInformation:  # a fit that did not converge; its status says so
+            return Estimates(estimate, spread, estimable)
+        block = np.ix_(estimable, estimable)
+        part = undo[block]
+        spread[block] = part @ found[block] @ part.T
+    return Estimates(estimate, spread, estimable)
+
+
+def assemble_model(
+    result: NewtonResult,
+    verdict: Verdict,
+    *,
+    null_deviance: float,
+    learned: LearnedDesign,
+    profile: TableProfile,
+    label: LabelRecord,
+    staged: StagedTable,
+    config: TrainConfig,
+) -> LogisticModel:
+    """Build the model of a finished fit."""
+    spec, rows = learned.spec, profile.rows
+    found = estimates_in_column_units(result, spec, penalised=config.penalty.l2 > 0)
+    table = wald_table(found.estimate, np.diag(found.covariance), config.inference.confidence)
+    n_parameters = int(found.estimable.sum())
+    measures = fit_measures(
+        deviance=result.point.sums.deviance,
+        null_deviance=null_deviance,
+        n_parameters=n_parameters,
+        n_null=int(spec.intercept),
+        n_obs=rows.n_obs,
+    )
+    notes = [
+        *learned.notes,
+        *few_events_note(rows.event_sum, rows.n_obs, n_parameters - int(spec.intercept)),
+    ]
+    if config.penalty.l2 > 0:
+        notes.append("penalised fit: no standard errors, tests or intervals")
+    return LogisticModel(
+        model_id="",  # a hash of the content: the file knows it
+        family="binary",
+        status=verdict.status,
+        status_text=verdict.text,
+        n_rows=rows.n_rows,
+        n_dropped=rows.n_dropped,
+        n_zero_weight=rows.n_zero_weight,
+        n_obs=rows.n_obs,
+        weight_sum=rows.weight_sum,
+        n_events=rows.event_sum,
+        **_measures(measures),
+        n_iterations=result.history[-1].iteration,
+        n_passes=staged.n_passes,
+        coefficient_rows=_coefficient_rows(spec, table),
+        covariance=_covariance_of_estimated(found),
+        aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
+        label=label,
+        design=spec,
+        history=tuple(
+            HistoryEntry(entry.iteration, entry.deviance, entry.change, entry.halvings, entry.seconds)
+            for entry in result.history
+        ),
+        notes=tuple(notes),
+        fingerprint=_fingerprint(staged),
+        config=config.as_dict(),
+    )
+
+
+def term_centres(spec: DesignSpec) -> FloatArray:
+    """Return what the kernel subtracts from each term's column, shape (p,)."""
+    centres = dict(zip((column.name for column in spec.numeric), spec.centres.tolist(), strict=True))
+    return np.array([centres.get(term.name, 0.0) if term.column else 0.0 for term in spec.terms()])
+
+
+def term_scales(spec: DesignSpec) -> FloatArray:
+    """Return the typical size of each term's column, shape (p,); 1 for levels and indicators."""
+    scales = {
+        column.name: column.scale or 1.0 for column in spec.columns if isinstance(column, NumericColumn)
+    }
+    return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
+
+
+def _coefficient_rows(spec: DesignSpec, table: WaldTable) -> tuple[Coefficient, ...]:
+    arrays = [getattr(table, name) for name in table.__dataclass_fields__]
+    return tuple(
+        Coefficient(term.name, term.column, term.level, *(_finite(float(array[k])) for array in arrays))
+        for k, term in enumerate(spec.terms())
+    )
+
+
+def _measures(measures: FitMeasures) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(measures, name) for name in measures.__dataclass_fields__}
+    return values | {
+        "mcfadden_r2": _finite(measures.mcfadden_r2),
+        "lr_p_value": _finite(measures.lr_p_value),
+    }
+
+
+def _covariance_of_estimated(found: Estimates) -> FloatArray | None:
+    block = found.covariance[np.ix_(found.estimable, found.estimable)]
+    if len(block) > MAX_COVARIANCE_TERMS or not np.isfinite(block).all():
+        return None
+    return block
+
+
+def _fingerprint(staged: StagedTable) -> dict[str, Any]:
+    packages = ("logreg-dist", "numpy", "scipy", "pyarrow", "pyspark")
+    return {
+        "n_splits": len(staged.splits),
+        "rows_by_split": [split.n_rows for split in staged.splits],
+        "label_sum": sum(split.label_sum for split in staged.splits),
+        "weight_sum": sum(split.weight_sum for split in staged.splits),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{name: _version(name) for name in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # sent to the cluster as a zip, not installed
+        return None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

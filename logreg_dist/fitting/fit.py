@@ -1,0 +1,174 @@
+"""The story of a fit, in order."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.check import check_profile, refuse_too_many_terms
+from logreg_dist.design.learn import LearnedDesign, learn_design
+from logreg_dist.design.problems import quoted, reject
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.errors import FitNotUsable
+from logreg_dist.fitting.assemble import assemble_model, term_scales
+from logreg_dist.fitting.label import label_record
+from logreg_dist.fitting.median import weighted_medians
+from logreg_dist.fitting.outcome import empty_cells, judge
+from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.splits import choose_splits
+from logreg_dist.fitting.start import sample_start
+from logreg_dist.fitting.tasks import sample_task
+from logreg_dist.inference.fit_measures import bernoulli_deviance
+from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.model.file import identified
+from logreg_dist.model.model import LogisticModel
+from logreg_dist.reading.resolve import ResolvedTable, resolve
+from logreg_dist.solver.newton import Ending, NewtonOptions, newton, scaled_ridge
+from logreg_dist.staging.passes import StagedTable, read_profile_task
+from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
+from logreg_dist.staging.stage_split import record_layout
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+
+def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
+    """Fit a binary logistic regression by maximum (or ridge-penalised) likelihood.
+
+    The table is read once; what follows are passes over encoded splits on the executors' disks.
+    Same files, same number of splits, same library versions and CPU family: the same bits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of it are read the columns that `config` names, or all. Costs one job to read it and one
+        for each pass.
+    config : TrainConfig
+        `output` and the source in `input` are the business of the job and ignored here.
+
+    Returns
+    -------
+    LogisticModel
+        Look at `status` before using it: a fit that did not converge is returned too, marked.
+
+    Raises
+    ------
+    InputRejected
+        When the table cannot be used; all problems of a kind together.
+    FitNotUsable
+        When the label has one class only: there is nothing to estimate.
+    ConfigError
+        When a policy does not go with the type of a column.
+    """
+    splits = choose_splits(table, config.input.splits if config.input else None)
+    resolved = resolve(splits.table, config, n_splits=splits.expected)
+    with StagedTable(resolved.table, resolved.plan, uuid.uuid4().hex[:12]) as staged:
+        profile = _profile(staged, resolved)
+        reject(check_profile(profile, resolved.asked, config))
+        _refuse_one_class(profile, config)
+        learned = _learn(staged, resolved, profile, config)
+        passes = FitPasses(table.sparkSession.sparkContext, staged, learned.spec, record_layout(resolved.plan))
+        return _solve(passes, learned, profile, config)
+
+
+def _profile(staged: StagedTable, resolved: ResolvedTable) -> TableProfile:
+    parts = [profile_from_dict(sidecar["profile"]) for sidecar in staged.run_pass(read_profile_task)]
+    profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
+    log.info("pass 1: read %s rows into %d splits", f"{profile.rows.n_read:,}", len(staged.splits))
+    return profile
+
+
+def _refuse_one_class(profile: TableProfile, config: TrainConfig) -> None:
+    rows = profile.rows
+    if 0 < rows.label_sum < rows.weight_sum:
+        return
+    which = config.label.column or f"{config.label.events} of {config.label.trials}"
+    only = "1" if rows.label_sum > 0 else "0"
+    raise FitNotUsable(
+        f"label {quoted(which)} has one class only: all {rows.n_rows:,} rows mean {only}.\n"
+        "  A model needs rows of both. Check label.positive and input.filter."
+    )
+
+
+def _learn(
+    staged: StagedTable, resolved: ResolvedTable, profile: TableProfile, config: TrainConfig
+) -> LearnedDesign:
+    medians = weighted_medians(staged, resolved, profile)
+    learned = learn_design(resolved.asked, profile, intercept=config.intercept, medians=medians)
+    reject(learned.problems)
+    refuse_too_many_terms(learned.spec)
+    for note in learned.notes:
+        log.info("%s", note)
+    return learned
+
+
+def _solve(
+    passes: FitPasses, learned: LearnedDesign, profile: TableProfile, config: TrainConfig
+) -> LogisticModel:
+    spec, ridge = learned.spec, _ridge(learned.spec, profile, config)
+    found: list[DirectionCounts] = []
+
+    def rises_for_ever(direction: FloatArray) -> bool:
+        found.append(passes.count_along(direction))
+        return found[-1].proves_separation
+
+    options = NewtonOptions(config.solver.tolerance, config.solver.max_iterations, ridge)
+    start = _start(passes, spec, ridge, config)
+    result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
+    label = label_record(config.label, profile.label_levels)
+    verdict = judge(
+        result,
+        found[-1] if found else None,
+        empty_cells(spec, profile, label, min_count=config.features.defaults.min_level_count),
+        spec=spec,
+        scale=term_scales(spec),
+        collinear_is_error=config.solver.on_collinear == "error",
+    )
+    return identified(
+        assemble_model(
+            result,
+            verdict,
+            null_deviance=_null_deviance(passes, profile),
+            learned=learned,
+            profile=profile,
+            label=label,
+            staged=passes.staged,
+            config=config,
+        )
+    )
+
+
+def _start(
+    passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig
+) -> FloatArray:
+    if config.solver.start == "zero":
+        return np.zeros(spec.shape().p)
+    return sample_start(passes.staged.run_pass(sample_task(passes.layout)), spec, ridge)
+
+
+def _ridge(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:
+    if config.penalty.l2 == 0:
+        return None
+    is_penalised = np.array([term.column is not None for term in spec.terms()])
+    return scaled_ridge(config.penalty.l2, profile.rows.weight_sum, is_penalised)
+
+
+def _null_deviance(passes: FitPasses, profile: TableProfile) -> float:
+    """Return the deviance of the intercept and offset alone; passes only where there is an offset."""
+    rows, has_intercept = profile.rows, passes.spec.intercept
+    if not passes.layout.has_offset and has_intercept:
+        return bernoulli_deviance(rows.label_sum, rows.weight_sum)
+    if not passes.layout.has_offset:
+        return float(2.0 * np.log(2.0) * rows.weight_sum)
+    if not has_intercept:
+        return passes.evaluate_null(np.zeros(1)).deviance
+    result = newton(passes.evaluate_null, np.zeros(1), NewtonOptions(tolerance=1e-9))
+    if result.ending is not Ending.CONVERGED:
+        log.warning("the null model with the offset did not converge: %s", result.ending)
+    return result.point.sums.deviance

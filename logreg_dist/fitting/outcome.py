@@ -1,0 +1,179 @@
+"""How a fit ended, in sentences that name columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.design.problems import quoted
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.model.model import AliasedTerm, LabelRecord, Status
+from logreg_dist.solver.linear_system import Dependence
+from logreg_dist.solver.newton import Ending, NewtonResult
+from logreg_dist.staging.profile import TableProfile
+
+MIN_EVENTS_PER_PARAMETER = 10
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A status and its sentence."""
+
+    status: Status
+    text: str
+
+
+def judge(
+    result: NewtonResult,
+    counts: DirectionCounts | None,
+    cells: Sequence[str],
+    *,
+    spec: DesignSpec,
+    scale: NDArray[np.float64],
+    collinear_is_error: bool,
+) -> Verdict:
+    """Turn the ending of the iterations into a status with its sentence.
+
+    Parameters
+    ----------
+    result : NewtonResult
+    counts : DirectionCounts or None
+        Of the direction in `result`, when it ended as separated.
+    cells : sequence of str
+        Levels without events or without non-events, as sentences.
+    spec : DesignSpec
+    scale : ndarray (p,)
+        Typical size of each term's column, to compare the entries of a direction.
+    collinear_is_error : bool
+        Whether aliased terms make the fit unusable.
+    """
+    if result.ending is Ending.SEPARATED and counts is not None and result.direction is not None:
+        return _separated(result.direction, counts, cells, spec, scale)
+    if result.ending is not Ending.CONVERGED:
+        last = result.history[-1]
+        return Verdict(
+            Status.NOT_CONVERGED,
+            f"not converged after {last.iteration} iterations: {result.ending}; the last point is "
+            f"{last.change:.3g} standard errors from the optimum. Raise solver.max_iterations, or look for "
+            "near-collinear columns.",
+        )
+    if result.dependences and collinear_is_error:
+        return Verdict(
+            Status.RANK_DEFICIENT,
+            f"{len(result.dependences)} terms are linear combinations of earlier ones, and "
+            "solver.on_collinear is error. Exclude them, or set solver.on_collinear to alias.",
+        )
+    steps, change = result.history[-1].iteration, result.history[-1].change
+    return Verdict(
+        Status.CONVERGED,
+        f"converged after {steps} Newton step{'s' * (steps != 1)}: {change:.1g} standard errors from the "
+        "optimum before the last",
+    )
+
+
+def empty_cells(
+    spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int
+) -> list[str]:
+    """Return sentences for the levels whose rows all have one label; the surest sign of separation."""
+    sentences = []
+    positive, negative = label.positive or "1", label.negative or "0"
+    for column, found in zip(spec.categorical, profile.categorical, strict=True):
+        for level in column.levels:
+            n, events = found.levels.get(level, (0.0, 0.0))
+            if n < max(min_count, 1) or 0 < events < n:
+                continue
+            only = positive if events else negative
+            sentences.append(f"all {n:,.0f} rows of {column.name}[{level}] have label {quoted(only)}")
+    return sentences
+
+
+def describe_aliases(
+    dependences: Sequence[Dependence], spec: DesignSpec, centres: NDArray[np.float64]
+) -> list[AliasedTerm]:
+    """Spell out why terms have no estimate, in units of the columns.
+
+    Parameters
+    ----------
+    dependences : sequence of Dependence
+        On the centred columns, in term order.
+    spec : DesignSpec
+    centres : ndarray (p,)
+        What was subtracted from each term's column.
+    """
+    names = [term.name for term in spec.terms()]
+    first = 1 if spec.intercept else 0
+    aliased = []
+    for dependence in dependences:
+        weights = {k: w for k, w in dependence.weights.items() if k >= first and abs(w) > 1e-9}
+        if not weights:
+            aliased.append(AliasedTerm(names[dependence.position], _constant_reason(spec)))
+            continue
+        parts = [f"{_number(weight)}*{names[k]}" for k, weight in list(weights.items())[:12]]
+        if len(weights) > 12:
+            parts.append(f"... ({len(weights) - 12} more terms)")
+        constant = centres[dependence.position] - sum(w * centres[k] for k, w in weights.items())
+        constant += dependence.weights.get(0, 0.0) if first else 0.0
+        largest = max(abs(centres[dependence.position]), *(abs(w * centres[k]) for k, w in weights.items()), 1.0)
+        if abs(constant) > 1e-9 * largest:
+            parts.append(_number(float(constant)))
+        text = " + ".join(parts).replace("+ -", "- ")
+        aliased.append(AliasedTerm(names[dependence.position], f"equals {text}"))
+    return aliased
+
+
+def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
+    """Return a warning when there are fewer than ten events (or non-events) for each parameter.
+
+    Notes
+    -----
+    Peduzzi et al. (1996), J. Clin. Epidemiol. 49, 1373-1379.
+
+    Examples
+    --------
+    >>> few_events_note(45, 1000, 9)
+    ['5.0 events per parameter (45 of the rarer label, 9 parameters): below 10 estimates and intervals are unreliable']
+    """
+    rarer = min(n_events, n_obs - n_events)
+    if n_terms == 0 or rarer >= MIN_EVENTS_PER_PARAMETER * n_terms:
+        return []
+    return [
+        f"{rarer / n_terms:.1f} events per parameter ({rarer:,.0f} of the rarer label, {n_terms} parameters): "
+        f"below {MIN_EVENTS_PER_PARAMETER} estimates and intervals are unreliable"
+    ]
+
+
+def _separated(
+    direction: NDArray[np.float64],
+    counts: DirectionCounts,
+    cells: Sequence[str],
+    spec: DesignSpec,
+    scale: NDArray[np.float64],
+) -> Verdict:
+    complete = counts.is_complete
+    size = np.abs(direction) * scale
+    terms = spec.terms()
+    order = [int(k) for k in np.argsort(-size) if size[k] > 0.01 * size.max() and terms[k].column is not None]
+    named = [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order[:6]]
+    if len(order) > 6:
+        named.append(f"{len(order) - 6} more terms")
+    rows = f"{counts.separated:,} rows" if complete else f"{counts.separated:,} rows, {counts.neutral:,} undecided"
+    sentences = [
+        f"the label is {'completely' if complete else 'quasi-completely'} separated ({rows}) along "
+        f"{', '.join(named) or 'the intercept'}: no finite estimates exist.",
+        *([f"{'; '.join(cells[:4])}."] if cells else []),
+        "Ways out: exclude the column, merge the level into another, or shrink the estimates with penalty.l2.",
+    ]
+    status = Status.SEPARATED_COMPLETE if complete else Status.SEPARATED_QUASI
+    return Verdict(status, "\n  ".join(sentences))
+
+
+def _constant_reason(spec: DesignSpec) -> str:
+    return "is constant" if spec.intercept else "is zero in every row"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"

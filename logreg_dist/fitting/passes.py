@@ -1,0 +1,71 @@
+"""The passes of a fit: trial coefficients in, sums over the whole table out."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import SparkContext
+
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
+from logreg_dist.fitting.tasks import (
+    NULL_SHAPE,
+    count_along_task,
+    evaluate_null_task,
+    evaluate_task,
+    largest_along_task,
+)
+from logreg_dist.inference.separation import ZERO_SHARE, DirectionCounts
+from logreg_dist.solver.newton import Sums
+from logreg_dist.staging.passes import StagedTable
+from logreg_dist.staging.split_file import RecordLayout
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+
+class FitPasses:
+    """The staged table with its design: each method is one pass (one Spark job), or two.
+
+    All coefficients are in the order of the terms, on the centred columns.
+    """
+
+    def __init__(
+        self, context: SparkContext, staged: StagedTable, spec: DesignSpec, layout: RecordLayout
+    ) -> None:
+        self.staged, self.spec, self.layout = staged, spec, layout
+        self.shape, self.positions = spec.shape(), spec.kernel_positions()
+        self.design = context.broadcast(spec)
+
+    def evaluate(self, beta: FloatArray) -> Sums:
+        """Return deviance, score and information at `beta` (p,)."""
+        clock = time.perf_counter()
+        task = evaluate_task(self.design, self.layout, in_kernel_order(beta, self.positions))
+        state = sum_states(self.staged.run_pass(task), self.shape)
+        self._log(f"deviance {state.deviance:.10g}", clock)
+        return in_term_order(state, self.shape, self.positions)
+
+    def evaluate_null(self, intercept: FloatArray) -> Sums:
+        """Return the sums of a model of offset and `intercept` (1,) alone."""
+        clock = time.perf_counter()
+        states = self.staged.run_pass(evaluate_null_task(self.layout, intercept))
+        state = sum_states(states, NULL_SHAPE)
+        self._log(f"null deviance {state.deviance:.10g}", clock)
+        return in_term_order(state, NULL_SHAPE, np.array([0]))
+
+    def count_along(self, direction: FloatArray) -> DirectionCounts:
+        """Count the rows on either side of a direction (p,); two passes."""
+        clock = time.perf_counter()
+        along = in_kernel_order(direction / np.abs(direction).max(), self.positions)
+        largest = max(self.staged.run_pass(largest_along_task(self.design, self.layout, along)))
+        task = count_along_task(self.design, self.layout, along, ZERO_SHARE * largest)
+        counts = sum(self.staged.run_pass(task), DirectionCounts())
+        self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
+        return counts
+
+    def _log(self, what: str, clock: float) -> None:
+        log.info("pass %d: %s (%.2f s)", self.staged.n_passes, what, time.perf_counter() - clock)

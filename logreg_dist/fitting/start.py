@@ -1,0 +1,54 @@
+"""Where Newton starts: the optimum of a sample, found on the driver."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.design.encode import encode_chunks
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.sums import in_kernel_order, in_term_order
+from logreg_dist.fitting.tasks import SampleRows
+from logreg_dist.kernel.block import Block
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.solver.newton import Ending, NewtonOptions, Sums, newton
+
+# A sample smaller than this many rows a term says too little to be worth starting from.
+ROWS_PER_TERM = 5
+
+
+def sample_start(
+    samples: list[SampleRows], spec: DesignSpec, ridge: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
+
+    The start changes how many passes a fit takes, never where it ends: the score over all rows
+    decides that.
+
+    Parameters
+    ----------
+    samples : list of SampleRows
+        Each row weighted by the number of rows it stands for.
+    spec : DesignSpec
+    ridge : ndarray (p,) or None
+        As in `NewtonOptions`.
+    """
+    positions, shape = spec.kernel_positions(), spec.shape()
+    cold = np.zeros(shape.p)
+    if sum(sample.n_rows for sample in samples) < ROWS_PER_TERM * shape.p:
+        return cold
+    blocks = [block for sample in samples for block in _blocks(sample, spec)]
+
+    def evaluate_sample(beta: NDArray[np.float64]) -> Sums:
+        state = evaluate(in_kernel_order(beta, positions), blocks, shape)
+        return in_term_order(state, shape, positions)
+
+    options = NewtonOptions(tolerance=1e-4, max_iterations=15, ridge=ridge)
+    result = newton(evaluate_sample, cold, options)
+    return result.point.beta if result.ending is Ending.CONVERGED else cold
+
+
+def _blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:
+    """Encode a sample once for all its evaluations: the encoder's blocks share a buffer."""
+    encoded = (block for chunk in sample.chunks for block in encode_chunks([chunk], spec, sample.levels))
+    return list(encoded)

@@ -1,0 +1,137 @@
+"""What the tasks of a pass compute from a staged split. Runs on executors: NumPy and pyarrow only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from logreg_dist.design.encode import encode_chunks
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.inference.separation import DirectionCounts, count_along, largest_along
+from logreg_dist.kernel.block import Block, BlockShape, FloatArray
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
+from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+
+NULL_SHAPE = BlockShape(n_dense=1)
+
+
+class SharedDesign(Protocol):
+    """A broadcast design: sent to each executor once, not with every pass."""
+
+    @property
+    def value(self) -> DesignSpec:
+        """The design."""
+
+
+def evaluate_task(
+    design: SharedDesign, layout: RecordLayout, beta: FloatArray
+) -> Callable[[StagedSplit], LogisticState]:
+    """Return the task that sums a split's rows at `beta` (p,), in the kernel's order."""
+
+    def task(split: StagedSplit) -> LogisticState:
+        return evaluate(beta, split_blocks(split, design.value, layout), design.value.shape())
+
+    return task
+
+
+def evaluate_null_task(layout: RecordLayout, beta: FloatArray) -> Callable[[StagedSplit], LogisticState]:
+    """Return the task that sums a split's rows under an intercept and the offset alone."""
+
+    def task(split: StagedSplit) -> LogisticState:
+        chunks = read_chunks(Path(split.path), split.n_rows, layout)
+        return evaluate(beta, (null_block(chunk) for chunk in chunks), NULL_SHAPE)
+
+    return task
+
+
+def count_along_task(
+    design: SharedDesign, layout: RecordLayout, direction: FloatArray, zero: float
+) -> Callable[[StagedSplit], DirectionCounts]:
+    """Return the task that counts on which side of a direction a split's rows lie."""
+
+    def task(split: StagedSplit) -> DirectionCounts:
+        spec = design.value
+        return count_along(direction, split_blocks(split, spec, layout), spec.shape(), zero=zero)
+
+    return task
+
+
+def largest_along_task(
+    design: SharedDesign, layout: RecordLayout, direction: FloatArray
+) -> Callable[[StagedSplit], float]:
+    """Return the task that finds a split's largest ``|x'd|``."""
+
+    def task(split: StagedSplit) -> float:
+        return largest_along(direction, split_blocks(split, design.value, layout), design.value.shape())
+
+    return task
+
+
+@dataclass(frozen=True)
+class SampleRows:
+    """The sample of one split.
+
+    Attributes
+    ----------
+    chunks : tuple of RawChunk
+        Each row weighted by the number of rows it stands for.
+    levels : list of list of str
+        The split's dictionaries, which decode the chunks.
+    """
+
+    chunks: tuple[RawChunk, ...]
+    levels: list[list[str]]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the sample."""
+        return sum(len(chunk.y) for chunk in self.chunks)
+
+
+def sample_task(layout: RecordLayout) -> Callable[[StagedSplit], SampleRows]:
+    """Return the task that reads a split's sample."""
+
+    def task(split: StagedSplit) -> SampleRows:
+        sidecar = read_sidecar(split.path)
+        chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
+        step = float(sidecar["sample_step"])
+        return SampleRows(tuple(_weighted(chunk, step) for chunk in chunks), sidecar["levels"])
+
+    return task
+
+
+def split_blocks(split: StagedSplit, spec: DesignSpec, layout: RecordLayout) -> Iterator[Block]:
+    """Yield the encoded blocks of a staged split.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the files are not on this machine.
+    """
+    chunks = read_chunks(Path(split.path), split.n_rows, layout)
+    levels = read_sidecar(split.path)["levels"] if spec.categorical else []
+    return encode_chunks(chunks, spec, levels)
+
+
+def null_block(chunk: RawChunk) -> Block:
+    """Return the block of a model that has nothing but an intercept."""
+    return Block(
+        dense=np.ones((1, len(chunk.y))), codes=(), y=chunk.y, weight=chunk.weight, offset=chunk.offset
+    )
+
+
+def _weighted(chunk: RawChunk, step: float) -> RawChunk:
+    weight = np.full(len(chunk.y), step) if chunk.weight is None else chunk.weight * step
+    return RawChunk(
+        y=np.array(chunk.y),
+        weight=weight,
+        offset=None if chunk.offset is None else np.array(chunk.offset),
+        numeric=np.array(chunk.numeric),
+        codes=np.array(chunk.codes),
+    )

@@ -1,0 +1,1 @@
+"""From the information matrix to standard errors, tests and intervals. Arrays only."""

@@ -1,0 +1,98 @@
+"""Separation: a direction along which the likelihood rises for ever, proved row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from logreg_dist.kernel.block import Block, BlockShape, FloatArray
+from logreg_dist.kernel.evaluate import linear_predictor
+
+# A Newton step late in a separated fit is a direction of separation to about this accuracy.
+ZERO_SHARE = 1e-4
+
+
+@dataclass(frozen=True)
+class DirectionCounts:
+    """How the rows lie along a direction d of the coefficients.
+
+    Attributes
+    ----------
+    separated : int
+        Rows on the right side, ``(2 y - 1) x'd > 0``.
+    neutral : int
+        Rows with ``x'd`` about 0.
+    violated : int
+        Rows on the wrong side: one of them disproves separation along d.
+    """
+
+    separated: int = 0
+    neutral: int = 0
+    violated: int = 0
+
+    def __add__(self, other: DirectionCounts) -> DirectionCounts:
+        return DirectionCounts(
+            self.separated + other.separated,
+            self.neutral + other.neutral,
+            self.violated + other.violated,
+        )
+
+    @property
+    def proves_separation(self) -> bool:
+        """Whether the likelihood rises for ever along the direction."""
+        return self.violated == 0 and self.separated > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the direction separates every row."""
+        return self.proves_separation and self.neutral == 0
+
+
+def count_along(
+    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, zero: float
+) -> DirectionCounts:
+    """Count rows by the side on which a direction puts them.
+
+    Parameters
+    ----------
+    direction : ndarray (p,)
+        In the order of `shape`.
+    blocks : iterable of Block
+    shape : BlockShape
+    zero : float
+        ``|x'd|`` up to this counts as 0, log-odds.
+
+    Notes
+    -----
+    Albert and Anderson (1984), On the existence of maximum likelihood estimates in logistic
+    regression models, theorems 1 and 2: complete separation when all rows lie strictly on the
+    right side, quasi-complete when some lie on the boundary and none on the wrong side.
+
+    Examples
+    --------
+    >>> block = Block(dense=np.array([[-1.0, 0, 2]]), codes=(), y=np.array([0.0, 1, 1]))
+    >>> count_along(np.ones(1), [block], BlockShape(1), zero=1e-9)
+    DirectionCounts(separated=2, neutral=1, violated=0)
+    """
+    total = DirectionCounts()
+    for block in blocks:
+        along = linear_predictor(direction, without_offset(block), shape)
+        events, non_events = block.y > 0, block.y < 1  # a share of events is on both sides
+        wrong = (events & (along < -zero)) | (non_events & (along > zero))
+        neutral = np.abs(along) <= zero
+        n_wrong, n_neutral = int(wrong.sum()), int(neutral.sum())
+        total = total + DirectionCounts(block.n_rows - n_wrong - n_neutral, n_neutral, n_wrong)
+    return total
+
+
+def largest_along(direction: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> float:
+    """Return the largest ``|x'd|`` of any row, log-odds; 0 without rows."""
+    sizes = (np.abs(linear_predictor(direction, without_offset(block), shape)) for block in blocks)
+    return max((float(size.max(initial=0.0)) for size in sizes), default=0.0)
+
+
+def without_offset(block: Block) -> Block:
+    """Return the block with no offset: a direction is a difference of coefficients."""
+    return Block(dense=block.dense, codes=block.codes, y=block.y, weight=block.weight)

@@ -1,0 +1,324 @@
+"""``model.json``: strict, versioned, and nothing in it that could run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
+from logreg_dist.errors import ArtefactInvalid
+from logreg_dist.model.model import (
+    AliasedTerm,
+    Coefficient,
+    HistoryEntry,
+    LabelRecord,
+    LogisticModel,
+    Status,
+)
+
+SCHEMA_VERSION = 1
+MAX_BYTES = 1_000_000_000
+MAX_COVARIANCE_TERMS = 2_000
+
+# What makes two models score alike; the model's id is a hash of these.
+_IDENTITY = ("family", "coefficients", "label", "design", "n_rows", "weight_sum")
+
+_Json = dict[str, Any]
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Numeric(BaseModel):
+    model_config = _STRICT
+    kind: Literal["numeric"]
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    fill: float | None
+    indicator: bool
+    centre: float
+    scale: float
+
+
+class _Categorical(BaseModel):
+    model_config = _STRICT
+    kind: Literal["categorical"]
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    levels: list[str]
+    reference: str | None
+    missing_level: str | None
+
+
+class _Design(BaseModel):
+    model_config = _STRICT
+    intercept: bool
+    columns: list[Annotated[_Numeric | _Categorical, Field(discriminator="kind")]]
+
+
+class _Coefficient(BaseModel):
+    model_config = _STRICT
+    term: str
+    column: str | None
+    level: str | None
+    estimate: float | None
+    std_error: float | None
+    z: float | None
+    p_value: float | None
+    conf_low: float | None
+    conf_high: float | None
+    odds_ratio: float | None
+    odds_ratio_low: float | None
+    odds_ratio_high: float | None
+
+
+class _Aliased(BaseModel):
+    model_config = _STRICT
+    term: str
+    reason: str
+
+
+class _History(BaseModel):
+    model_config = _STRICT
+    iteration: int
+    deviance: float
+    change: float
+    halvings: int
+    seconds: float
+
+
+class _Label(BaseModel):
+    model_config = _STRICT
+    column: str | None
+    positive: str | None
+    negative: str | None
+    events: str | None
+    trials: str | None
+
+
+class _Covariance(BaseModel):
+    model_config = _STRICT
+    terms: list[str]
+    values: list[list[float]]
+
+
+class _ModelFile(BaseModel):
+    """The schema of the file; a key more or less is an error."""
+
+    model_config = _STRICT
+    schema_version: Literal[1]
+    model_id: str
+    content_hash: str
+    family: Literal["binary"]
+    status: Literal["converged", "not_converged", "separated_complete", "separated_quasi", "rank_deficient"]
+    status_text: str
+    converged: bool
+    n_rows: int
+    n_obs: float
+    n_dropped: int
+    n_zero_weight: int
+    weight_sum: float
+    n_events: float
+    log_likelihood: float
+    null_log_likelihood: float
+    deviance: float
+    null_deviance: float
+    aic: float
+    bic: float
+    mcfadden_r2: float | None
+    lr_statistic: float
+    lr_df: int
+    lr_p_value: float | None
+    n_iterations: int
+    n_passes: int
+    coefficients: list[_Coefficient]
+    covariance: _Covariance | None
+    aliased: list[_Aliased]
+    label: _Label
+    design: _Design
+    history: list[_History]
+    notes: list[str]
+    fingerprint: _Json
+    config: _Json
+
+
+def model_to_dict(model: LogisticModel) -> _Json:
+    """Return what ``model.json`` holds; every float is written so that it reads back bit for bit."""
+    estimated = [row.term for row in model.coefficient_rows if row.estimate is not None]
+    covariance = None
+    if model.covariance is not None:
+        covariance = {"terms": estimated, "values": model.covariance.tolist()}
+    data = {
+        name: getattr(model, name)
+        for name in _ModelFile.model_fields
+        if name in LogisticModel.__dataclass_fields__ or name == "converged"
+    }
+    data |= {
+        "schema_version": SCHEMA_VERSION,
+        "status": model.status.value,
+        "coefficients": [asdict(row) for row in model.coefficient_rows],
+        "covariance": covariance,
+        "aliased": [asdict(term) for term in model.aliased],
+        "label": asdict(model.label),
+        "design": {
+            "intercept": model.design.intercept,
+            "columns": [_column_to_dict(column) for column in model.design.columns],
+        },
+        "history": [asdict(entry) for entry in model.history],
+        "notes": list(model.notes),
+        "fingerprint": dict(model.fingerprint),
+        "config": dict(model.config),
+    }
+    data = {name: data[name] for name in _ModelFile.model_fields if name in data}
+    data["model_id"] = _hash({name: data[name] for name in _IDENTITY})[:16]
+    data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
+    return data
+
+
+def identified(model: LogisticModel) -> LogisticModel:
+    """Return the model under the id that its content gives it."""
+    return replace(model, model_id=str(model_to_dict(model)["model_id"]))
+
+
+def model_to_json(model: LogisticModel) -> str:
+    """Return the text of ``model.json``.
+
+    Raises
+    ------
+    ValueError
+        When a number is NaN or infinite: the file could not be read back.
+    """
+    return json.dumps(model_to_dict(model), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:
+    """Read a model, checking every key, type and the hash of the content.
+
+    Raises
+    ------
+    ArtefactInvalid
+        Saying what is wrong with the file.
+    """
+    if len(text) > MAX_BYTES:
+        raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactInvalid(f"{where} is not JSON of finite numbers.\n  Train again.") from error
+    if not isinstance(data, dict) or "schema_version" not in data:
+        raise ArtefactInvalid(f"{where} is not a model of logreg_dist.\n  Point the key `model` at a model.json.")
+    if data["schema_version"] != SCHEMA_VERSION:
+        raise ArtefactInvalid(
+            f"{where} has another schema_version than {SCHEMA_VERSION}, the one this version reads.\n"
+            "  Train again with this version, or score with the version that trained it."
+        )
+    try:
+        file = _ModelFile.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ArtefactInvalid(
+            f"{where} does not follow the schema: {error.error_count()} problems, the first at "
+            f"{key[:200]!r} ({first['type']}).\n  Do not edit model files; train again."
+        ) from None
+    if _hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
+        raise ArtefactInvalid(
+            f"{where} was changed after it was written: its content does not match its hash.\n  Train again."
+        )
+    return _from_file(file, where)
+
+
+def save_model(model: LogisticModel, folder: str | Path) -> Path:
+    """Write ``<folder>/model.json`` so that a reader sees the old file or the new one, never half."""
+    target = Path(folder) / "model.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".model-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(model_to_json(model))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def load_model(path: str | Path) -> LogisticModel:
+    """Load a model from a local ``model.json`` (or the folder that holds it).
+
+    Raises
+    ------
+    ArtefactInvalid
+        When there is none, or it is damaged, edited or of another version.
+    """
+    file = Path(path)
+    file = file / "model.json" if file.is_dir() else file
+    try:
+        return model_from_json(file.read_bytes(), str(path))
+    except OSError as error:
+        raise ArtefactInvalid(f"{path} cannot be read ({error.strerror}).\n  Train first, or check the path.") from error
+
+
+def _from_file(file: _ModelFile, where: str) -> LogisticModel:
+    columns = tuple(_column_from_file(column) for column in file.design.columns)
+    design = DesignSpec(columns, file.design.intercept)
+    terms = [term.name for term in design.terms()]
+    if [row.term for row in file.coefficients] != terms:
+        raise ArtefactInvalid(f"{where}: the coefficients are not those of the design.\n  Train again.")
+    scalars = {
+        name: getattr(file, name)
+        for name in LogisticModel.__dataclass_fields__
+        if name in _ModelFile.model_fields
+    }
+    scalars |= {
+        "status": Status(file.status),
+        "covariance": None if file.covariance is None else np.array(file.covariance.values, dtype=np.float64),
+        "aliased": tuple(AliasedTerm(**term.model_dump()) for term in file.aliased),
+        "label": LabelRecord(**file.label.model_dump()),
+        "design": design,
+        "history": tuple(HistoryEntry(**entry.model_dump()) for entry in file.history),
+        "notes": tuple(file.notes),
+    }
+    rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
+    return LogisticModel(coefficient_rows=rows, **scalars)
+
+
+def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
+    kind = "numeric" if isinstance(column, NumericColumn) else "categorical"
+    return {"kind": kind, **asdict(column), **({"levels": list(column.levels)} if kind == "categorical" else {})}
+
+
+def _column_from_file(column: _Numeric | _Categorical) -> NumericColumn | CategoricalColumn:
+    values = column.model_dump(exclude={"kind"})
+    if isinstance(column, _Numeric):
+        return NumericColumn(**values)
+    return CategoricalColumn(**{**values, "levels": tuple(column.levels)})
+
+
+def _hash(data: _Json) -> str:
+    text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

@@ -1,0 +1,226 @@
+"""The fitted model: what was learned, how sure it is, and how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.design.spec import DesignSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+
+class Status(StrEnum):
+    """Whether the estimates can be used; only `CONVERGED` ones can."""
+
+    CONVERGED = "converged"
+    NOT_CONVERGED = "not_converged"
+    SEPARATED_COMPLETE = "separated_complete"
+    SEPARATED_QUASI = "separated_quasi"
+    RANK_DEFICIENT = "rank_deficient"
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A term with its inference; None where there is none (aliased, penalised, out of range).
+
+    Attributes
+    ----------
+    term : str
+        ``intercept``, ``column``, ``column[level]`` or ``column[missing]``.
+    column, level : str or None
+    estimate, std_error, conf_low, conf_high : float or None
+        Log-odds per unit of the column.
+    z, p_value : float or None
+        Wald test of the coefficient being 0.
+    odds_ratio, odds_ratio_low, odds_ratio_high : float or None
+    """
+
+    term: str
+    column: str | None
+    level: str | None
+    estimate: float | None
+    std_error: float | None
+    z: float | None
+    p_value: float | None
+    conf_low: float | None
+    conf_high: float | None
+    odds_ratio: float | None
+    odds_ratio_low: float | None
+    odds_ratio_high: float | None
+
+
+@dataclass(frozen=True)
+class AliasedTerm:
+    """A term without an estimate, and the dependence that is the reason."""
+
+    term: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One iteration.
+
+    Attributes
+    ----------
+    iteration : int
+        0 is the start.
+    deviance : float
+    change : float
+        Distance to the optimum in standard errors (Newton's decrement).
+    halvings : int
+    seconds : float
+    """
+
+    iteration: int
+    deviance: float
+    change: float
+    halvings: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LabelRecord:
+    """What the label was.
+
+    Attributes
+    ----------
+    column : str or None
+    positive, negative : str or None
+        The levels that mean 1 and 0, as text.
+    events, trials : str or None
+        The columns of a grouped outcome.
+    """
+
+    column: str | None
+    positive: str | None
+    negative: str | None
+    events: str | None
+    trials: str | None
+
+
+@dataclass(frozen=True)
+class LogisticModel:
+    """A fitted binary logistic regression.
+
+    Attributes
+    ----------
+    model_id : str
+        The first 16 hexadecimal digits of a hash of everything that scoring depends on.
+    family, status, status_text, converged
+        ``converged`` is False for every status but ``converged``.
+    n_rows, n_dropped, n_zero_weight : int
+        Table rows used, left out for missing values, and left out for a weight of 0.
+    n_obs, weight_sum, n_events : float
+        Sums of frequency, of weight, and of frequency where the label is 1.
+    log_likelihood, null_log_likelihood, deviance, null_deviance, aic, bic, mcfadden_r2 : float
+    lr_statistic, lr_p_value : float or None
+        Likelihood-ratio test against the model of the intercept (and offset) alone.
+    lr_df : int
+    n_iterations, n_passes : int
+        Newton steps, and readings of the staged table in all.
+    coefficient_rows : tuple of Coefficient
+    covariance : ndarray (k, k) or None
+        Of the `k` estimated terms in order; None for penalised fits and for more than
+        `MAX_COVARIANCE_TERMS` terms.
+    aliased : tuple of AliasedTerm
+    label : LabelRecord
+    design : DesignSpec
+    history : tuple of HistoryEntry
+    notes : tuple of str
+        What a reader of the summary should know.
+    fingerprint : mapping
+        Rows, checksums, splits and library versions.
+    config : mapping
+        The configuration, secrets redacted.
+    """
+
+    model_id: str
+    family: str
+    status: Status
+    status_text: str
+    n_rows: int
+    n_dropped: int
+    n_zero_weight: int
+    n_obs: float
+    weight_sum: float
+    n_events: float
+    log_likelihood: float
+    null_log_likelihood: float
+    deviance: float
+    null_deviance: float
+    aic: float
+    bic: float
+    mcfadden_r2: float | None
+    lr_statistic: float
+    lr_df: int
+    lr_p_value: float | None
+    n_iterations: int
+    n_passes: int
+    coefficient_rows: tuple[Coefficient, ...]
+    covariance: NDArray[np.float64] | None
+    aliased: tuple[AliasedTerm, ...]
+    label: LabelRecord
+    design: DesignSpec
+    history: tuple[HistoryEntry, ...]
+    notes: tuple[str, ...]
+    fingerprint: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimates are the maximum likelihood estimates."""
+        return self.status is Status.CONVERGED
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """One row per term: estimates with standard errors, tests, intervals and odds ratios."""
+        import pandas as pd  # slow to import, and only people need it
+
+        return pd.DataFrame([asdict(row) for row in self.coefficient_rows])
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """Estimates by term, log-odds per unit of the column; aliased terms count as 0."""
+        return {row.term: 0.0 if row.estimate is None else row.estimate for row in self.coefficient_rows}
+
+    def summary(self) -> str:
+        """Return the fit as text, laid out like R's ``summary(glm)``."""
+        from logreg_dist.report.summary import summarise  # reports stand above models
+
+        return summarise(self)
+
+    def score(
+        self,
+        table: DataFrame,
+        *,
+        keys: Sequence[str],
+        keep: Sequence[str] = (),
+        columns: Sequence[str] = ("probability",),
+    ) -> DataFrame:
+        """Return keys and scores of a table; lazy, see `logreg_dist.scoring.score_table`."""
+        from logreg_dist.scoring.score import score_table  # scoring stands above models
+
+        return score_table(table, self, keys=keys, keep=keep, columns=columns)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``<folder>/model.json`` atomically and return its path; a local folder.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written.
+        """
+        from logreg_dist.model.file import save_model  # the file knows the model
+
+        return save_model(self, folder)
+

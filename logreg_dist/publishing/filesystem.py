@@ -1,0 +1,194 @@
+"""Small file operations on any filesystem that Spark can reach.
+
+Local paths go through Python's `os`, so they work before a session exists and leave no ``.crc``
+files behind; everything else goes through Hadoop's FileSystem in the session's JVM. Every
+operation raises `OSError` or one of its kinds, whichever side does the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logreg_dist.errors import ConfigError
+from logreg_dist.publishing.hadoop import hadoop_operations
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# As Hadoop does: a colon before the first slash ends a scheme.
+SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+FILE_SCHEME = re.compile(r"^file:(//[^/]*)?(?=/)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Filesystem:
+    """The operations that publishing needs, each a function of one path or two.
+
+    `write_atomic` makes the parent folders and leaves either the old bytes or the new ones;
+    `create_new` makes them too and returns False, writing nothing, when the file exists: of several
+    callers one gets True (not on object stores). `rename` raises `FileExistsError` when the target
+    exists; `delete_tree` takes files too and accepts a missing path; `list_dir` returns sorted
+    names; `modified` is in seconds since 1970.
+    """
+
+    exists: Callable[[str], bool]
+    is_dir: Callable[[str], bool]
+    list_dir: Callable[[str], list[str]]
+    modified: Callable[[str], float]
+    read_bytes: Callable[[str], bytes]
+    write_atomic: Callable[[str, bytes], None]
+    create_new: Callable[[str, bytes], bool]
+    make_dirs: Callable[[str], None]
+    rename: Callable[[str, str], None]
+    delete_tree: Callable[[str], None]
+
+
+def filesystem_for(path: str, spark: SparkSession | None = None) -> Filesystem:
+    """Choose the operations for `path`: local ones, or Hadoop's in the JVM of `spark`.
+
+    A path without a scheme is local unless the session's default filesystem says otherwise;
+    without a session it is taken as local.
+
+    Raises
+    ------
+    ConfigError
+        `path` has a scheme other than ``file`` and there is no classic session to reach it.
+
+    Examples
+    --------
+    >>> filesystem_for("/").is_dir("/")
+    True
+    """
+    if is_local(path, spark):
+        return local_filesystem()
+    if getattr(spark, "_jsc", None) is None:
+        raise ConfigError(
+            f"'{path}' can only be reached through a classic Spark session, and there is none.\n"
+            "  Use a local path, or run the job where Spark is."
+        )
+    return hadoop_filesystem(spark)
+
+
+def is_local(path: str, spark: SparkSession | None = None) -> bool:
+    """Say whether `path` lies on this machine's filesystem.
+
+    Examples
+    --------
+    >>> is_local("artifacts/churn"), is_local("file:///data/a"), is_local("s3a://bucket/a")
+    (True, True, False)
+    """
+    scheme = SCHEME.match(path)
+    if scheme:
+        return scheme[1].lower() == "file"
+    hadoop_context = getattr(spark, "_jsc", None)
+    if hadoop_context is None:
+        return True
+    default: str | None = hadoop_context.hadoopConfiguration().get("fs.defaultFS")
+    return default is None or default.startswith("file:")
+
+
+def join(folder: str, *names: str) -> str:
+    """Append names to a path or URI.
+
+    Examples
+    --------
+    >>> join("s3a://bucket/scored/", "_runs", "r1")
+    's3a://bucket/scored/_runs/r1'
+    """
+    return "/".join([folder.rstrip("/"), *names])
+
+
+def local_filesystem() -> Filesystem:
+    """Return the operations for paths of this machine, with or without ``file:``."""
+    return Filesystem(
+        exists=lambda path: os.path.lexists(_local(path)),
+        is_dir=lambda path: _local(path).is_dir(),
+        list_dir=lambda path: sorted(os.listdir(_local(path))),
+        modified=lambda path: _local(path).stat().st_mtime,
+        read_bytes=lambda path: _local(path).read_bytes(),
+        write_atomic=_write_atomic,
+        create_new=_create_new,
+        make_dirs=lambda path: _local(path).mkdir(parents=True, exist_ok=True),
+        rename=_rename,
+        delete_tree=_delete_tree,
+    )
+
+
+def hadoop_filesystem(spark: SparkSession) -> Filesystem:
+    """Return the operations through Hadoop's FileSystem, for whatever scheme it knows.
+
+    A rename is atomic where the filesystem makes it so (HDFS, local); object stores copy and delete.
+    """
+    return Filesystem(**hadoop_operations(spark))
+
+
+def _local(path: str) -> Path:
+    """Drop ``file:``; Hadoop does not decode percent signs in paths, so neither does this."""
+    return Path(FILE_SCHEME.sub("", path))
+
+
+def _write_atomic(path: str, content: bytes) -> None:
+    target = _local(path)
+    with _complete_file_beside(target, content) as temporary:
+        os.replace(temporary, target)
+    # Left by a Hadoop writer, it would make Hadoop's readers reject the new bytes.
+    target.with_name(f".{target.name}.crc").unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _create_new(path: str, content: bytes) -> bool:
+    target = _local(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(target, "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _complete_file_beside(target: Path, content: bytes) -> Iterator[Path]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the filesystem lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _rename(source: str, target: str) -> None:
+    # os.rename would replace a file, or an empty folder, without a word.
+    if os.path.lexists(_local(target)):
+        raise FileExistsError(f"'{target}' exists already")
+    os.rename(_local(source), _local(target))
+
+
+def _delete_tree(path: str) -> None:
+    target = _local(path)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)

@@ -1,0 +1,196 @@
+"""Publish a table: stage it, inspect it, read it back, swap it in, read it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+
+from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.destination import (
+    Destination,
+    check_live_output,
+    check_output_folder,
+    check_request,
+    live_entries,
+    partition_folder,
+)
+from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
+from logreg_dist.publishing.lock import held
+from logreg_dist.publishing.spark_jobs import cancelled_on_error
+from logreg_dist.publishing.staged import (
+    N_ROWS,
+    count_live,
+    verify_staged,
+    without_internal_sums,
+    write_staged,
+)
+from logreg_dist.publishing.swap import (
+    STAGING,
+    Swap,
+    delete_when_empty,
+    finish_swap,
+    recover,
+    staging_folder,
+    swap_back,
+    swap_in,
+)
+
+log = logging.getLogger(__name__)
+
+SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: `n_rows` rows in `files` data files of `partition` ('' = all of `path`).
+
+    `observed` holds ``n_rows`` and the values of the caller's sums.
+    """
+
+    path: str
+    partition: str
+    n_rows: int
+    observed: Mapping[str, Any]
+    files: int
+
+
+def publish(
+    table: DataFrame,
+    destination: Destination,
+    *,
+    run_id: str,
+    sums: Mapping[str, Column],
+    inspect: Callable[[Mapping[str, Any]], None],
+) -> Published:
+    """Write `table` to `destination` so that the old output stays until the new one is verified.
+
+    The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs in
+    all (write, read back, count the live rows). Running a date again gives its rows once; other
+    dates are not touched. On every failure and interruption the old output reads as before and
+    the staging folder is removed; what a killed driver left is put right by the next run.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What to write, with the columns ``run_date`` and those of `destination.partition_by`. The sums
+        of ``probability`` and of columns whose names begin with ``probability_`` are verified.
+    destination : Destination
+        Where, in which format, and what to replace.
+    run_id : str
+        Letters, digits, ``.``, ``_`` and ``-``; names the staging folder and the holder of the lock.
+    sums : mapping of str to Column
+        Aggregates to compute while writing, such as counts of missing values.
+    inspect : callable
+        Gets ``n_rows`` and the values of `sums` before anything is published; what it raises
+        (such as InputRejected) leaves the old output in place.
+
+    Raises
+    ------
+    ConfigError
+        The destination is no usable folder, exists already (``error_if_exists``), or is laid out
+        otherwise.
+    OutputNotVerified
+        No rows without ``allow_empty``, a full disk, or what reads back differs.
+    TemporaryFailure
+        Another run holds the output, or the cluster failed.
+    """
+    check_request(destination, table.columns, run_id)
+    spark = table.sparkSession
+    files = filesystem_for(destination.path, spark)
+    check_output_folder(files, destination)
+    with _file_errors_explained(destination.path), held(files, destination.path, run_id):
+        recover(files, destination.path)
+        check_live_output(files, destination)
+        with (
+            _staging(files, destination.path, run_id) as staged,
+            cancelled_on_error(spark, f"publish-{run_id}"),
+        ):
+            observed = write_staged(table, destination, staged, sums)
+            inspect(without_internal_sums(observed))
+            _check_not_empty(observed[N_ROWS], destination)
+            verify_staged(table, destination, staged, observed)
+            _replace_live(files, table, destination, run_id, n_rows=observed[N_ROWS])
+        return _published(files, destination, observed)
+
+
+@contextmanager
+def _file_errors_explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputNotVerified(
+            f"'{path}' could not be changed: {error}.\n  The old output is kept."
+        ) from error
+
+
+@contextmanager
+def _staging(files: Filesystem, path: str, run_id: str) -> Iterator[str]:
+    """Yield the name of a folder that does not exist yet, and remove it whatever happens."""
+    staged = staging_folder(path, run_id)
+    files.delete_tree(staged)
+    try:
+        yield staged
+    finally:
+        try:
+            files.delete_tree(staged)
+            delete_when_empty(files, join(path, STAGING))
+        except OSError as error:
+            log.warning("the staging folder '%s' could not be removed: %s", staged, error)
+
+
+def _check_not_empty(n_rows: int, destination: Destination) -> None:
+    if n_rows == 0 and not destination.allow_empty:
+        raise OutputNotVerified(
+            f"no rows to publish in '{destination.path}' for run_date {destination.run_date}.\n"
+            "  The old output is kept. Set output.allow_empty: true if nothing is right."
+        )
+
+
+def _replace_live(
+    files: Filesystem, table: DataFrame, destination: Destination, run_id: str, *, n_rows: int
+) -> None:
+    path = destination.path
+    live = live_entries(files, path)
+    whole = destination.mode == "replace_all"
+    new = tuple(live_entries(files, staging_folder(path, run_id)))
+    old = tuple(live) if whole else tuple(name for name in new if name in live)
+    swap = Swap(path=path, run_id=run_id, new=new, old=old)
+    try:
+        swap_in(files, swap)
+        _check_live(table, destination, n_rows)
+        files.write_atomic(join(path, SUCCESS), b"")
+    except BaseException:
+        swap_back(files, swap)
+        raise
+    finish_swap(files, swap)
+
+
+def _check_live(table: DataFrame, destination: Destination, n_rows: int) -> None:
+    found = count_live(table, destination)
+    if found != n_rows:
+        raise OutputNotVerified(
+            f"'{destination.path}': {n_rows:,} rows were published and {found:,} read back.\n"
+            "  The old output is restored."
+        )
+
+
+def _published(files: Filesystem, destination: Destination, observed: Mapping[str, Any]) -> Published:
+    partition = partition_folder(destination)
+    return Published(
+        path=destination.path,
+        partition=partition,
+        n_rows=observed[N_ROWS],
+        observed=without_internal_sums(observed),
+        files=_count_files(files, join(destination.path, partition) if partition else destination.path),
+    )
+
+
+def _count_files(files: Filesystem, folder: str) -> int:
+    names = [name for name in files.list_dir(folder) if not name.startswith(("_", "."))]
+    below = [join(folder, name) for name in names]
+    return sum(_count_files(files, entry) if files.is_dir(entry) else 1 for entry in below)

@@ -1,0 +1,196 @@
+"""Write a table to a staging folder, and read it back against what was counted while writing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StringType, StructField, StructType
+
+from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.destination import NULL_PARTITION, RUN_DATE, Destination, partition_folder
+from logreg_dist.publishing.filesystem import join
+from logreg_dist.publishing.write_errors import explain_write_error
+
+N_ROWS = "n_rows"
+SUM_PREFIX = "_sum_of_"
+# Two sums of the same numbers in another order: 1e-16 times the square root of any number of rows.
+SUM_TOLERANCE = 1e-9
+# The success mark belongs to the published output, not to a staging folder.
+NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
+# RFC 4180: Spark's own default escapes quotes with a backslash, which other readers do not know.
+CSV_OPTIONS = {"header": "true", "escape": '"'}
+WRITE_OPTIONS = {"parquet": {}, "orc": {}, "json": {}, "csv": CSV_OPTIONS}
+READ_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "parquet": {},
+    "orc": {},
+    "json": {"mode": "FAILFAST"},
+    "csv": {**CSV_OPTIONS, "mode": "FAILFAST", "multiLine": "true", "enforceSchema": "false"},
+}
+
+
+def write_staged(
+    table: DataFrame, destination: Destination, staged: str, sums: Mapping[str, Column]
+) -> dict[str, Any]:
+    """Write `table` to the new folder `staged` and return what was observed on the way; one job.
+
+    Returns ``n_rows``, the values of `sums`, and the sums of the probability columns.
+
+    Raises
+    ------
+    ValueError
+        A name in `sums` is one of those that this function uses itself.
+    OutputNotVerified, TemporaryFailure, ConfigError
+        Spark could not write, by cause.
+    """
+    totals = _totals(table)
+    clash = [name for name in sums if name == N_ROWS or name.startswith(SUM_PREFIX)]
+    if clash:
+        raise ValueError(f"the names {clash} in sums are taken")
+    observation = Observation()
+    columns = [total.alias(name) for name, total in {**totals, **sums}.items()]
+    try:
+        _write(table.observe(observation, *columns), destination, staged, destination.partition_by)
+        observed: dict[str, Any] = observation.get
+        if observed[N_ROWS] == 0 and destination.partition_by:
+            _write_empty_partition(table, destination, staged)
+    except (PySparkException, Py4JError) as error:
+        raise explain_write_error(error, destination.path) from error
+    return observed
+
+
+def verify_staged(
+    table: DataFrame, destination: Destination, staged: str, observed: Mapping[str, Any]
+) -> None:
+    """Read the staging folder back and hold it against `table` and `observed`; one job.
+
+    Raises
+    ------
+    OutputNotVerified
+        Other columns or types (Parquet, ORC), another number of rows, rows of another
+        ``run_date``, or another sum of a probability column, to 1e-9 relative.
+    """
+    try:
+        found_table = read_back(table, destination, staged, base=staged)
+        _check_schema(table, found_table, destination)
+        totals = _totals(table)
+        # count() ignores null, so a row without a date is not counted either.
+        of_this_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))
+        columns = [total.alias(name) for name, total in totals.items()]
+        found = found_table.agg(*columns, of_this_date.alias("of_this_date")).collect()[0].asDict()
+    except (PySparkException, Py4JError) as error:
+        raise explain_write_error(error, staged) from error
+    _check_totals(found, {name: observed[name] for name in totals}, destination)
+
+
+def count_live(table: DataFrame, destination: Destination) -> int:
+    """Count the rows that a reader of the output finds in what this run replaced; one job.
+
+    Raises
+    ------
+    OutputNotVerified, TemporaryFailure
+        Spark could not read it.
+    """
+    path, folder = destination.path, partition_folder(destination)
+    whole = destination.mode == "replace_all" or not folder
+    try:
+        n_rows: int = read_back(table, destination, path if whole else join(path, folder), base=path).count()
+    except (PySparkException, Py4JError) as error:
+        raise explain_write_error(error, path) from error
+    return n_rows
+
+
+def without_internal_sums(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the sums that only the verification needs.
+
+    Examples
+    --------
+    >>> without_internal_sums({"n_rows": 2, "_sum_of_probability": 0.5})
+    {'n_rows': 2}
+    """
+    return {name: value for name, value in observed.items() if not name.startswith(SUM_PREFIX)}
+
+
+def read_back(table: DataFrame, destination: Destination, folder: str, *, base: str) -> DataFrame:
+    """Return the rows under `folder`, lazily; partition columns are text, as in the folders' names.
+
+    Spark would guess their types: the dates ``007`` and ``7`` would be one.
+    """
+    data = StructType([field for field in table.schema if field.name not in destination.partition_by])
+    partitions = [StructField(name, StringType()) for name in destination.partition_by]
+    reader = table.sparkSession.read.format(destination.format).options(**READ_OPTIONS[destination.format])
+    if destination.partition_by:
+        reader = reader.option("basePath", base)
+    if destination.format in ("parquet", "orc"):
+        found = reader.load(folder).schema
+        data = StructType([field for field in found if field.name not in destination.partition_by])
+    return reader.schema(StructType([*data, *partitions])).load(folder)
+
+
+def _totals(table: DataFrame) -> dict[str, Column]:
+    numbers = [name for name, kind in table.dtypes if kind in ("double", "float")]
+    probabilities = [name for name in numbers if name == "probability" or name.startswith("probability_")]
+    sums = {f"{SUM_PREFIX}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
+    return {N_ROWS: sf.count(sf.lit(1)), **sums}
+
+
+def _write(table: DataFrame, destination: Destination, folder: str, partition_by: tuple[str, ...]) -> None:
+    writer = table.write.format(destination.format).options(**NO_SUCCESS_FILE)
+    writer = writer.options(**WRITE_OPTIONS[destination.format])
+    writer.partitionBy(*partition_by).save(folder)
+
+
+def _write_empty_partition(table: DataFrame, destination: Destination, staged: str) -> None:
+    """Write one file without rows: Spark writes no folder for a partition that has none.
+
+    An empty folder would replace the stale rows as well, but an output of nothing else would have
+    no schema, and reading it would fail.
+    """
+    deeper = [f"{name}={NULL_PARTITION}" for name in destination.partition_by[1:]]
+    empty = table.drop(*destination.partition_by).limit(0).coalesce(1)
+    _write(empty, destination, join(staged, partition_folder(destination), *deeper), ())
+
+
+def _check_schema(table: DataFrame, found: DataFrame, destination: Destination) -> None:
+    expected = _types(table.schema, destination)
+    actual = _types(found.schema, destination)
+    if expected != actual:
+        different = sorted({name for name, _ in set(expected) ^ set(actual)}) or ["their order"]
+        raise OutputNotVerified(
+            f"'{destination.path}' reads back with other columns or types: {', '.join(different)}.\n"
+            "  The old output is kept. Write parquet, or fix the types of these columns."
+        )
+
+
+def _types(schema: StructType, destination: Destination) -> list[tuple[str, str]]:
+    """List names and types, without nullability: everything read from files may be null."""
+    data_fields = [field for field in schema if field.name not in destination.partition_by]
+    return [(field.name, field.dataType.simpleString()) for field in data_fields]
+
+
+def _check_totals(found: Mapping[str, Any], observed: Mapping[str, Any], destination: Destination) -> None:
+    n_rows = observed[N_ROWS]
+    if found[N_ROWS] != n_rows:
+        problem = f"{n_rows:,} rows were written and {found[N_ROWS]:,} read back"
+    elif found["of_this_date"] != n_rows:
+        other = n_rows - found["of_this_date"]
+        problem = f"{other:,} of {n_rows:,} rows have another run_date than {destination.run_date}"
+    else:
+        different = [name for name in observed if not _same_sum(found[name], observed[name])]
+        if not different:
+            return
+        problem = f"other sums are read back: {', '.join(different).replace(SUM_PREFIX, '')}"
+    raise OutputNotVerified(f"'{destination.path}': {problem}.\n  The old output is kept.")
+
+
+def _same_sum(found: float | None, observed: float | None) -> bool:
+    if found is None or observed is None:
+        return found is observed
+    if math.isnan(observed):
+        return math.isnan(found)
+    return math.isclose(found, observed, rel_tol=SUM_TOLERANCE)

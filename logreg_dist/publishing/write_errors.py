@@ -1,0 +1,75 @@
+"""Spark's errors while writing, in a user's words."""
+
+from __future__ import annotations
+
+from py4j.protocol import Py4JError
+
+from logreg_dist.errors import ConfigError, LogregError, OutputNotVerified, TemporaryFailure
+
+# The first row whose words occur decides; the words are those of Spark 4, Hadoop and Linux.
+CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
+    (
+        ("No space left on device", "QuotaExceeded", "Disk quota exceeded"),
+        OutputNotVerified,
+        "a disk is full (the output's, or the executors' scratch). Make room and run again",
+    ),
+    (
+        ("Permission denied", "AccessControlException", "AccessDenied", "Operation not permitted"),
+        OutputNotVerified,
+        "permission denied. Let this user write there",
+    ),
+    (("Read-only file system",), OutputNotVerified, "the filesystem is read-only. Choose another path"),
+    (
+        ("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", "UnsupportedDataType"),
+        ConfigError,
+        "output.format cannot hold the type of a column. Use parquet",
+    ),
+    (
+        ("Python worker exited unexpectedly", "Python worker was killed", "Container killed"),
+        TemporaryFailure,
+        "a Python worker was killed, probably for memory. Raise spark.executor.memoryOverhead",
+    ),
+    (
+        ("ExecutorLostFailure", "FetchFailed", "SparkContext was shut down", "SparkContext has been shut"),
+        TemporaryFailure,
+        "executors were lost. Run again",
+    ),
+    (
+        ("Connection refused", "Connection reset", "ConnectException", "SocketTimeout", "Py4JNetworkError"),
+        TemporaryFailure,
+        "a connection of the cluster broke. Run again",
+    ),
+)
+
+
+def explain_write_error(error: Exception, path: str) -> LogregError:
+    """Return the error to raise when Spark could not write, or read back, the table at `path`.
+
+    The message names Spark's error condition at most: Spark's own words may hold cell values.
+    """
+    words = _all_words(error)
+    for fragments, kind, sentence in CAUSES:
+        if any(fragment in words for fragment in fragments):
+            return kind(f"'{path}': {sentence}.\n  The old output is kept.")
+    return OutputNotVerified(
+        f"'{path}': Spark failed to write or read it ({_condition(error)}); see the log with --debug.\n"
+        "  The old output is kept."
+    )
+
+
+def _all_words(error: Exception) -> str:
+    """Join the words of an error and of its causes in the JVM, which hold the reason."""
+    parts = [type(error).__name__, str(error)]
+    java_error = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
+    try:
+        while java_error is not None:
+            parts.append(str(java_error.toString()))
+            java_error = java_error.getCause()
+    except Py4JError:
+        parts.append("Py4JNetworkError")
+    return "\n".join(parts)
+
+
+def _condition(error: Exception) -> str:
+    named = getattr(error, "getCondition", None)
+    return (named() if named else None) or type(error).__name__

@@ -1,0 +1,210 @@
+"""From configuration and schema to the columns to read: roles, kinds, policies, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from logreg_dist.config import MissingPolicy, TrainConfig
+from logreg_dist.config.policies import ColumnPolicy, level_text
+from logreg_dist.design.asked import AskedColumn
+from logreg_dist.design.problems import Problem, config_key, nearest, quoted, reject
+from logreg_dist.errors import ConfigError
+from logreg_dist.reading.names import LeafColumn, leaf_columns
+from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_per_chunk
+
+MAX_SAMPLE_ROWS = 50_000
+MAX_SAMPLE_BYTES = 64_000_000
+MAX_LEVELS = 1_000_000
+
+_NUMBERS = (T.NumericType, T.BooleanType)
+_TEXTS = (T.StringType, T.CharType, T.VarcharType)
+_TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
+
+
+@dataclass(frozen=True)
+class ResolvedTable:
+    """A table narrowed to the columns that matter, and what they are for.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Columns ``c0, c1, ...``: awkward names end here.
+    asked : tuple of AskedColumn
+        The features, in the order of the terms.
+    plan : StagePlan
+    """
+
+    table: DataFrame
+    asked: tuple[AskedColumn, ...]
+    plan: StagePlan
+
+
+def resolve(table: DataFrame, config: TrainConfig, *, n_splits: int) -> ResolvedTable:
+    """Find the columns that the configuration asks for; no job.
+
+    Parameters
+    ----------
+    table : DataFrame
+    config : TrainConfig
+    n_splits : int
+        How many splits share the sample.
+
+    Raises
+    ------
+    InputRejected
+        Naming every column that is not there, or cannot be a feature.
+    ConfigError
+        When a policy does not go with a column's kind.
+    """
+    leaves = leaf_columns(table.schema)
+    roles = config.role_columns
+    reject(_unknown_columns(leaves, config))
+    features = [leaves[name] for name in _feature_names(leaves, config)]
+    asked = _ask(features, config)
+    selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
+    position = {key: len(features) + i for i, key in enumerate(roles)}
+    numeric = _raw_columns(asked, Kind.NUMERIC)
+    sample_rows = min(MAX_SAMPLE_ROWS, MAX_SAMPLE_BYTES // (8 * (1 + len(asked))))
+    plan = StagePlan(
+        numeric=numeric,
+        categorical=_raw_columns(asked, Kind.CATEGORICAL),
+        label=LabelPlan(
+            column=position.get("label.column"),
+            positive=None if config.label.positive is None else level_text(config.label.positive),
+            events=position.get("label.events"),
+            trials=position.get("label.trials"),
+        ),
+        weight=position.get("weight"),
+        frequency=position.get("frequency"),
+        offset=position.get("offset"),
+        chunk_rows=rows_per_chunk(len(numeric)),
+        sample_rows=max(sample_rows // n_splits, 1),
+        max_levels=MAX_LEVELS,
+    )
+    expressions = [leaf.expression().alias(f"c{i}") for i, leaf in enumerate(selected)]
+    return ResolvedTable(table.select(expressions), tuple(asked), plan)
+
+
+def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
+    if config.features.include != "all":
+        return list(config.features.include)
+    left_out = {*config.role_columns.values()}
+    excluded = set(config.features.exclude)
+    return [
+        name
+        for name, leaf in leaves.items()
+        if name not in left_out and name not in excluded and leaf.path[0] not in excluded
+    ]
+
+
+def _unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
+    structs = {leaf.path[0] for leaf in leaves.values()}
+    include = config.features.include
+    asked_for = [
+        *config.role_columns.items(),
+        *(("features.include", name) for name in (include if include != "all" else ())),
+        *(("features.exclude", name) for name in config.features.exclude if name not in structs),
+        *((f"features.columns.{config_key(name)}", name) for name in config.features.columns),
+    ]
+    unknown = [(key, name) for key, name in asked_for if name not in leaves]
+    if not unknown:
+        return []
+    if len(unknown) == 1:
+        key, name = unknown[0]
+        what = f"the table has no column {quoted(name)}, which {key} names"
+        return [Problem(what, f"It has {len(leaves):,} columns.{nearest(name, leaves)}")]
+    shown = ", ".join(f"{quoted(name)} ({key})" for key, name in unknown[:6])
+    more = f" and {len(unknown) - 6} more" if len(unknown) > 6 else ""
+    close = " ".join(sorted({nearest(name, leaves).strip() for _, name in unknown[:6]} - {""}))
+    return [
+        Problem(
+            f"the table does not have {len(unknown)} columns that the configuration names: {shown}{more}",
+            f"It has {len(leaves):,} columns. {close}".rstrip(),
+        )
+    ]
+
+
+def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColumn]:
+    asked, problems, clashes = [], [], []
+    for leaf in features:
+        policy = config.features.policy(leaf.name)
+        kind = _kind(leaf.type, policy.type)
+        if kind is None:
+            problems.append(leaf)
+            continue
+        own = config.features.columns.get(leaf.name)
+        if not _applies(policy.missing, kind):
+            if own is not None and own.missing is not None:
+                clashes.append((leaf.name, policy.missing.text, kind.value))
+            policy = _without_missing(policy)  # a default for columns of the other kind
+        asked.append(AskedColumn(leaf.name, leaf.type.simpleString(), kind, policy))
+    if clashes:
+        shown = "; ".join(
+            f"features.columns.{config_key(name)}.missing is {text}, but the column is {kind}"
+            for name, text, kind in clashes[:4]
+        )
+        raise ConfigError(
+            f"{shown}.\n  mean, median and indicator are for numeric columns, level for categorical ones."
+        )
+    reject(_unusable_types(problems, config))
+    return asked
+
+
+def _kind(found: T.DataType, asked: str | None) -> Kind | None:
+    """Return how a column enters the design, or None when its type allows it not."""
+    if asked is None:
+        if isinstance(found, _NUMBERS):
+            return Kind.NUMERIC
+        return Kind.CATEGORICAL if isinstance(found, _TEXTS) else None
+    if asked == "numeric":
+        return Kind.NUMERIC if isinstance(found, (*_NUMBERS, *_TEXTS, *_TIMES)) else None
+    usable = isinstance(found, (*_NUMBERS, *_TEXTS, T.DateType))
+    return Kind.CATEGORICAL if usable else None
+
+
+def _unusable_types(columns: Sequence[LeafColumn], config: TrainConfig) -> list[Problem]:
+    if not columns:
+        return []
+    shown = ", ".join(f"{quoted(leaf.name)} ({leaf.type.simpleString()[:40]})" for leaf in columns[:6])
+    more = f" and {len(columns) - 6} more" if len(columns) > 6 else ""
+    first = config_key(columns[0].name)
+    return [
+        Problem(
+            f"{len(columns)} column{'s' * (len(columns) > 1)} cannot be used as "
+            f"{'features' if len(columns) > 1 else 'a feature'} as configured: {shown}{more}",
+            f"List them in features.exclude, or say what a date is to be: features.columns.{first}.type:\n"
+            "numeric (days since 1970-01-01; dates and timestamps) or categorical (dates).",
+        )
+    ]
+
+
+def _applies(missing: MissingPolicy, kind: Kind) -> bool:
+    if missing.kind in ("mean", "median", "indicator"):
+        return kind is Kind.NUMERIC
+    if missing.kind == "level":
+        return kind is Kind.CATEGORICAL
+    if missing.kind == "constant" and isinstance(missing.value, str):
+        return kind is Kind.CATEGORICAL
+    return True
+
+
+def _without_missing(policy: ColumnPolicy) -> ColumnPolicy:
+    return ColumnPolicy(
+        type=policy.type,
+        missing=MissingPolicy("error"),
+        unseen=policy.unseen,
+        reference=policy.reference,
+        min_level_count=policy.min_level_count,
+    )
+
+
+def _raw_columns(asked: Sequence[AskedColumn], kind: Kind) -> tuple[RawColumn, ...]:
+    return tuple(
+        RawColumn(column.name, position, drop_if_missing=column.policy.missing.kind == "drop")
+        for position, column in enumerate(asked)
+        if column.kind is kind
+    )

@@ -1,0 +1,134 @@
+"""Solving with the information matrix: equilibrated Cholesky, and which terms can be estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+FloatArray = NDArray[np.float64]
+
+# A term whose part not explained by earlier terms is below this share of its own size (squared)
+# is dependent. In sums of squares the rounding floor is p * 1e-16.
+DEPENDENCE_TOLERANCE = 1e-12
+
+
+class SingularInformation(ArithmeticError):
+    """The information matrix cannot be factored: no Newton step exists."""
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Why a term has no estimate: it is a combination of earlier terms.
+
+    Attributes
+    ----------
+    position : int
+        The dependent term.
+    weights : mapping of int to float
+        Earlier terms with their coefficient, in units of the design; empty for a column of zeros.
+    """
+
+    position: int
+    weights: Mapping[int, float]
+
+
+def find_dependences(information: FloatArray) -> list[Dependence]:
+    """Return the terms that are linear combinations of earlier ones, as R's ``glm`` aliases them.
+
+    A Cholesky factorisation from left to right that skips a column whose remaining diagonal is
+    rounding error. The order of the terms decides which of a dependent set keeps its estimate.
+
+    Parameters
+    ----------
+    information : ndarray (p, p)
+        Symmetric, positive semi-definite, in the order of the terms.
+
+    Examples
+    --------
+    The third column is the first plus twice the second:
+
+    >>> X = np.array([[1.0, 0, 1], [1, 1, 3], [1, 2, 5], [1, 5, 11]])
+    >>> [found] = find_dependences(X.T @ X)
+    >>> found.position, {k: round(v, 9) for k, v in found.weights.items()}
+    (2, {0: 1.0, 1: 2.0})
+    """
+    p = len(information)
+    scale = np.sqrt(np.diag(information))
+    zero = ~(scale > 0)
+    scale = np.where(zero, 1.0, scale)
+    correlation = information / np.outer(scale, scale)
+    if not zero.any() and _is_well_conditioned(correlation):
+        return []
+    tolerance = max(DEPENDENCE_TOLERANCE, 10 * p * np.finfo(float).eps)
+    factor = np.zeros((p, p))  # rows of the lower triangle; dependent rows stay zero
+    kept: list[int] = []
+    dependences: list[Dependence] = []
+    for j in range(p):
+        if zero[j]:
+            dependences.append(Dependence(j, {}))
+            continue
+        lower = factor[np.ix_(kept, range(len(kept)))]
+        row = linalg.solve_triangular(lower, correlation[kept, j], lower=True) if kept else np.zeros(0)
+        remaining = correlation[j, j] - row @ row
+        if remaining > tolerance:
+            factor[j, : len(kept)], factor[j, len(kept)] = row, np.sqrt(remaining)
+            kept.append(j)
+            continue
+        weights = linalg.solve_triangular(lower, row, lower=True, trans="T")
+        weights *= scale[j] / scale[kept]
+        dependences.append(Dependence(j, dict(zip(kept, weights.tolist(), strict=True))))
+    return dependences
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The Cholesky factor of an equilibrated information matrix."""
+
+    lower: FloatArray
+    scale: FloatArray
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Return ``information^-1 right``, shape (p,)."""
+        solution: FloatArray = linalg.cho_solve((self.lower, True), right / self.scale) / self.scale
+        return solution
+
+    def inverse(self) -> FloatArray:
+        """Return the symmetric inverse, shape (p, p)."""
+        p = len(self.scale)
+        inverse: FloatArray = linalg.cho_solve((self.lower, True), np.eye(p))
+        inverse = (inverse + inverse.T) / 2
+        return inverse / np.outer(self.scale, self.scale)
+
+
+def factorise(information: FloatArray) -> Factor:
+    """Factor the information matrix, scaled to a unit diagonal first.
+
+    The scaling makes the result independent of the units of the columns, up to rounding.
+
+    Raises
+    ------
+    SingularInformation
+        When the matrix is not positive definite or not finite.
+    """
+    diagonal = np.diag(information)
+    if not np.isfinite(information).all() or (diagonal <= 0).any():
+        raise SingularInformation
+    scale = np.sqrt(diagonal)
+    try:
+        lower = linalg.cholesky(information / np.outer(scale, scale), lower=True, check_finite=False)
+    except linalg.LinAlgError as error:
+        raise SingularInformation from error
+    return Factor(lower, scale)
+
+
+def _is_well_conditioned(correlation: FloatArray) -> bool:
+    """Whether a blocked Cholesky meets no pivot anywhere near the tolerance: the usual case."""
+    try:
+        lower = linalg.cholesky(correlation, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return False
+    return bool((np.diag(lower) ** 2).min(initial=1.0) > 1e-8)

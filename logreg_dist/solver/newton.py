@@ -1,0 +1,275 @@
+"""Newton's method (IRLS) with step halving; one evaluation is one pass over the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.solver.linear_system import (
+    Dependence,
+    SingularInformation,
+    factorise,
+    find_dependences,
+)
+
+FloatArray = NDArray[np.float64]
+
+# Deviance is a sum of up to billions of terms: smaller rises than this share are rounding.
+ROUNDING = 1e-13
+MAX_HALVINGS = 30
+# Newton's decrement falls quadratically near an optimum, but only by exp(-1/2) a step along a
+# direction in which the likelihood rises for ever.
+SLOW = 0.3
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sums at one ``beta`` in the order of the terms.
+
+    Attributes
+    ----------
+    n_rows : int
+    weight_sum, deviance : float
+    score : ndarray (p,)
+    information : ndarray (p, p)
+    """
+
+    n_rows: int
+    weight_sum: float
+    deviance: float
+    score: FloatArray
+    information: FloatArray
+
+
+@dataclass(frozen=True)
+class Point:
+    """A ``beta`` and its sums, never separated."""
+
+    beta: FloatArray
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class NewtonOptions:
+    """When to stop.
+
+    Attributes
+    ----------
+    tolerance : float
+        On Newton's decrement ``sqrt(score' information^-1 score)``: the distance to the optimum
+        in standard errors.
+    max_iterations : int
+    ridge : ndarray (p,) or None
+        Added to the deviance as ``sum(ridge * beta**2)``.
+    """
+
+    tolerance: float = 1e-8
+    max_iterations: int = 50
+    ridge: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One accepted step, or the start when `iteration` is 0.
+
+    Attributes
+    ----------
+    iteration : int
+    deviance : float
+        -2 log-likelihood, without penalty.
+    change : float
+        Newton's decrement at the point: its distance to the optimum in standard errors.
+    halvings : int
+    seconds : float
+        Wall time of the step's passes.
+    """
+
+    iteration: int
+    deviance: float
+    change: float
+    halvings: int
+    seconds: float
+
+
+class Ending(StrEnum):
+    """How the iterations ended."""
+
+    CONVERGED = "the score is zero to within rounding or the tolerance"
+    ITERATIONS = "the iterations ran out"
+    SINGULAR = "the information matrix became singular"
+    STUCK = "no step along Newton's direction improves the likelihood"
+    SEPARATED = "the likelihood rises for ever along a direction"
+
+
+@dataclass(frozen=True)
+class NewtonResult:
+    """Where the iterations ended.
+
+    Attributes
+    ----------
+    point : Point
+        Aliased terms have ``beta`` 0.
+    ending : Ending
+    dependences : list of Dependence
+        Terms left out as linear combinations of earlier ones.
+    history : tuple of Iteration
+    direction : ndarray (p,) or None
+        With `Ending.SEPARATED` the direction of the endless rise.
+    """
+
+    point: Point
+    ending: Ending
+    dependences: list[Dependence]
+    history: tuple[Iteration, ...]
+    direction: FloatArray | None = None
+
+
+def newton(
+    evaluate: Callable[[FloatArray], Sums],
+    start: FloatArray,
+    options: NewtonOptions,
+    *,
+    rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
+    report: Callable[[Iteration], None] = lambda iteration: None,
+) -> NewtonResult:
+    """Maximise the (ridge-penalised) likelihood from `start`.
+
+    Parameters
+    ----------
+    evaluate : callable
+        ``beta`` (p,) to `Sums`: one pass.
+    start : ndarray (p,)
+        Finite; entries of dependent terms are ignored.
+    options : NewtonOptions
+    rises_for_ever : callable
+        Asked, when the iterations creep, whether the likelihood rises for ever along a direction
+        (p,): the proof of separation, one more pass.
+    report : callable
+        Told of each iteration.
+
+    Notes
+    -----
+    Converged means: the decrement is within the tolerance, or has reached its rounding floor. Then
+    the last step is still taken, without a pass: it moves no estimate by more than `tolerance`
+    standard errors and changes sums and covariance by less than their rounding, while the
+    estimates gain the digits of one more quadratic step.
+
+    Nocedal and Wright (2006), Numerical Optimization, section 3.3; Boyd and Vandenberghe (2004),
+    Convex Optimization, section 9.5 for the decrement.
+    """
+    clock = time.perf_counter()
+    point = Point(start, evaluate(start))
+    dependences = [] if options.ridge is not None else find_dependences(point.sums.information)
+    active = np.ones(len(start), dtype=bool)
+    active[[dependence.position for dependence in dependences]] = False
+    if not active.all() and (start[~active] != 0).any():
+        start = np.where(active, start, 0.0)
+        point = Point(start, evaluate(start))
+
+    history: list[Iteration] = []
+    halvings = asked_at = 0
+    direction = np.zeros_like(start)
+
+    def end_without_optimum(ending: Ending) -> NewtonResult:
+        if direction.any() and rises_for_ever(direction):
+            return NewtonResult(point, Ending.SEPARATED, dependences, tuple(history), direction)
+        return NewtonResult(point, ending, dependences, tuple(history))
+
+    while True:
+        step = _newton_step(point, active, options.ridge)
+        if step is None:
+            return end_without_optimum(Ending.SINGULAR)
+        direction = step
+        decrement = _decrement(point, step, options.ridge)
+        now = time.perf_counter()
+        history.append(Iteration(len(history), point.sums.deviance, decrement, halvings, now - clock))
+        report(history[-1])
+        clock = now
+
+        if decrement <= options.tolerance or _at_rounding_floor(history):
+            polished = Point(point.beta + step, point.sums)
+            return NewtonResult(polished, Ending.CONVERGED, dependences, tuple(history))
+        if _is_creeping(history) and len(history) >= asked_at + 4:
+            asked_at = len(history)
+            if rises_for_ever(direction):
+                return NewtonResult(point, Ending.SEPARATED, dependences, tuple(history), direction)
+        if len(history) > options.max_iterations:
+            return end_without_optimum(Ending.ITERATIONS)
+
+        trial, halvings = _line_search(evaluate, point, step, options.ridge)
+        if trial is None:
+            return end_without_optimum(Ending.STUCK)
+        point = trial
+
+
+def _newton_step(point: Point, active: NDArray[np.bool_], ridge: FloatArray | None) -> FloatArray | None:
+    information, score = point.sums.information, _penalised_score(point, ridge)
+    if ridge is not None:
+        information = information + np.diag(ridge)
+    step = np.zeros_like(score)
+    if not active.any():
+        return step
+    try:
+        step[active] = factorise(information[np.ix_(active, active)]).solve(score[active])
+    except SingularInformation:
+        return None
+    return step
+
+
+def _decrement(point: Point, step: FloatArray, ridge: FloatArray | None) -> float:
+    return float(np.sqrt(max(_penalised_score(point, ridge) @ step, 0.0)))
+
+
+def _line_search(
+    evaluate: Callable[[FloatArray], Sums], point: Point, step: FloatArray, ridge: FloatArray | None
+) -> tuple[Point | None, int]:
+    """Halve the step until the penalised deviance does not rise."""
+    limit = _penalised_deviance(point, ridge)
+    limit += ROUNDING * abs(limit)
+    for halvings in range(MAX_HALVINGS):
+        beta = point.beta + step * 0.5**halvings
+        trial = Point(beta, evaluate(beta))
+        # A comparison with NaN is false: an overflow is halved away like any other rise.
+        if _penalised_deviance(trial, ridge) <= limit:
+            return trial, halvings
+    return None, MAX_HALVINGS
+
+
+def _penalised_score(point: Point, ridge: FloatArray | None) -> FloatArray:
+    return point.sums.score if ridge is None else point.sums.score - ridge * point.beta
+
+
+def _penalised_deviance(point: Point, ridge: FloatArray | None) -> float:
+    penalty = 0.0 if ridge is None else float(ridge @ point.beta**2)
+    return point.sums.deviance + penalty
+
+
+def _is_creeping(history: list[Iteration]) -> bool:
+    if len(history) < 8:
+        return False
+    last = [iteration.change for iteration in history[-4:]]
+    return all(later > SLOW * earlier for earlier, later in zip(last, last[1:], strict=False))
+
+
+def _at_rounding_floor(history: list[Iteration]) -> bool:
+    """Whether the decrement has stopped falling where only rounding can stop it."""
+    if len(history) < 2:
+        return False
+    before, now = history[-2], history[-1]
+    negligible = now.change**2 <= 1e-15 * max(abs(now.deviance), 1e-300)
+    return negligible and now.change < 1e-5 and now.change > SLOW * before.change
+
+
+def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> FloatArray:
+    """Return `NewtonOptions.ridge` for ``(1/W) sum(loss) + l2/2 ||beta||^2``, shape (p,).
+
+    Multiplying the objective by ``2 W`` turns the loss into the deviance and the penalty into
+    ``W l2 ||beta||^2``; half of its derivative is what the score loses.
+    """
+    return np.where(penalised, l2 * weight_sum, 0.0)
+

@@ -1,0 +1,128 @@
+"""Arrow columns to plain arrays: numbers as float64, categories as text ready for a dictionary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+MICROSECONDS_PER_DAY = 86_400_000_000.0
+
+# A decimal number as text; what Spark's try_cast takes, without its hexadecimal and suffix forms.
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+def numbers(column: pa.Array) -> tuple[NDArray[np.float64], int]:
+    """Return a column as float64, NaN where missing, and the count of texts that are no number.
+
+    Booleans become 0 and 1, dates and timestamps days since 1970-01-01 (UTC).
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        Of a boolean, integer, floating, decimal, date, timestamp or string type.
+
+    Raises
+    ------
+    TypeError
+        For any other type.
+
+    Examples
+    --------
+    >>> numbers(pa.array(["1.5", "x1", None]))
+    (array([1.5, nan, nan]), 1)
+    >>> numbers(pa.array([True, False]))[0].tolist()
+    [1.0, 0.0]
+    """
+    kind, bad = column.type, 0
+    if pa.types.is_dictionary(kind):
+        return numbers(column.dictionary_decode())
+    if _is_text(kind):
+        is_number = pc.match_substring_regex(column, _NUMBER)
+        bad = pc.sum(pc.invert(is_number)).as_py() or 0
+        trimmed = pc.utf8_trim_whitespace(pc.if_else(is_number, column, None))
+        return _to_numpy(trimmed.cast(pa.float64())), bad
+    if pa.types.is_date(kind):
+        return _to_numpy(column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())), bad
+    if pa.types.is_timestamp(kind):
+        micros = column.cast(pa.timestamp("us", tz=kind.tz)).cast(pa.int64())
+        return _to_numpy(micros.cast(pa.float64(), safe=False)) / MICROSECONDS_PER_DAY, bad
+    if not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise TypeError(f"no numbers in a column of type {kind}")
+    return _to_numpy(column.cast(pa.float64(), safe=False)), bad
+
+
+def texts(column: pa.Array) -> tuple[pa.Array, int]:
+    """Return a column as text, null where missing, and the count of numbers that are not whole.
+
+    The text is the same whatever the number type: ``1``, ``1.0`` and ``Decimal("1")`` are one
+    level. Dates are ``yyyy-mm-dd``, booleans ``true`` and ``false``.
+
+    Examples
+    --------
+    >>> texts(pa.array([1.0, None, 2.5]))[0].to_pylist(), texts(pa.array([1.0, None, 2.5]))[1]
+    (['1', None, None], 1)
+    >>> texts(pa.array([True]))[0].to_pylist()
+    ['true']
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return texts(column.dictionary_decode())
+    if _is_text(kind):
+        return column.cast(pa.string()), 0
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = column.cast(pa.float64(), safe=False)
+        whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), 2.0**63))
+        missing = pc.or_kleene(pc.is_null(values), pc.is_nan(values))
+        bad = pc.sum(pc.and_(pc.invert(whole), pc.invert(missing))).as_py() or 0
+        return pc.if_else(whole, values, None).cast(pa.int64()).cast(pa.string()), bad
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
+        return column.cast(pa.string()), 0
+    if pa.types.is_null(kind):
+        return column.cast(pa.string()), 0
+    raise TypeError(f"no levels in a column of type {kind}")
+
+
+class LevelDictionary:
+    """The levels of one categorical column of one split, numbered as they come.
+
+    A builder, therefore mutable; it lives as long as the staging of the split.
+    """
+
+    def __init__(self, max_levels: int) -> None:
+        self.numbers: dict[str, int] = {}
+        self.max_levels = max_levels
+        self.overflowed = False
+
+    def encode(self, column: pa.Array) -> NDArray[np.int32]:
+        """Return the code of each value, -1 where missing.
+
+        Beyond `max_levels` new levels get code -1 and `overflowed` is set; the driver then
+        rejects the table, so that a key column cannot fill the memory.
+        """
+        encoded = column.dictionary_encode()
+        known, lookup = self.numbers, []
+        for level in encoded.dictionary.to_pylist():
+            if level not in known and len(known) >= self.max_levels:
+                self.overflowed = True
+            else:
+                known.setdefault(level, len(known))
+            lookup.append(known.get(level, -1))
+        indices = pc.fill_null(encoded.indices, len(lookup)).to_numpy(zero_copy_only=False)
+        return np.array([*lookup, -1], dtype=np.int32).take(indices)
+
+
+def _to_numpy(column: pa.Array) -> NDArray[np.float64]:
+    if column.null_count:
+        column = pc.fill_null(column, float("nan"))
+    values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)

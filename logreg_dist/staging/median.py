@@ -1,0 +1,138 @@
+"""Exact weighted medians over staged splits, by narrowing brackets; runs on the executors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.staging.split_file import RecordLayout, read_chunks
+from logreg_dist.staging.stage_split import StagedSplit
+
+FloatArray = NDArray[np.float64]
+
+N_BINS = 4096
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """A range of ordered keys, both ends included, that holds the median of a column.
+
+    Doubles sort like their bit patterns read as integers (with the negative ones flipped), so
+    halving a range of integers ends at one double after few steps, whatever the scale.
+    """
+
+    low: int = 0
+    high: int = 2**64 - 1
+
+    @property
+    def width(self) -> int:
+        """Keys in one of `N_BINS` bins."""
+        return -(-(self.high - self.low + 1) // N_BINS)
+
+    @property
+    def is_point(self) -> bool:
+        """Whether one double is left."""
+        return self.low == self.high
+
+    def narrow(self, below: float, bins: FloatArray, half: float) -> Bracket:
+        """Return the bin in which the weight reaches `half`."""
+        reached = below + np.cumsum(bins)
+        k = int(np.argmax(reached >= half))
+        low = self.low + k * self.width
+        return Bracket(low, min(low + self.width - 1, self.high))
+
+
+@dataclass(frozen=True)
+class BracketSums:
+    """Weight below a bracket and in each of its bins (N_BINS,); adds over rows."""
+
+    below: float
+    bins: FloatArray
+
+    def __add__(self, other: BracketSums) -> BracketSums:
+        return BracketSums(self.below + other.below, self.bins + other.bins)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Weight up to a value, and the smallest value above it; adds over rows."""
+
+    up_to: float
+    above: float
+
+    def __add__(self, other: Neighbours) -> Neighbours:
+        return Neighbours(self.up_to + other.up_to, min(self.above, other.above))
+
+
+def bracket_sums(
+    split: StagedSplit, layout: RecordLayout, brackets: Mapping[int, Bracket]
+) -> dict[int, BracketSums]:
+    """Return the sums of a split for each numeric column (by its row in the chunks)."""
+    sums = {row: BracketSums(0.0, np.zeros(N_BINS)) for row in brackets}
+    for chunk in read_chunks(Path(split.path), split.n_rows, layout):
+        for row, bracket in brackets.items():
+            values, weight = _present(chunk.numeric[row], chunk.weight)
+            sums[row] = sums[row] + sums_of(values, weight, bracket)
+    return sums
+
+
+def neighbours(split: StagedSplit, layout: RecordLayout, values: Mapping[int, float]) -> dict[int, Neighbours]:
+    """Return for each numeric column the weight up to a value and the next larger value."""
+    found = {row: Neighbours(0.0, np.inf) for row in values}
+    for chunk in read_chunks(Path(split.path), split.n_rows, layout):
+        for row, value in values.items():
+            present, weight = _present(chunk.numeric[row], chunk.weight)
+            up_to = float(weight[present <= value].sum())
+            found[row] = found[row] + Neighbours(up_to, float(present[present > value].min(initial=np.inf)))
+    return found
+
+
+def sums_of(values: FloatArray, weight: FloatArray, bracket: Bracket) -> BracketSums:
+    """Count the weight of values (m,) below a bracket and in its bins.
+
+    Examples
+    --------
+    >>> sums = sums_of(np.array([-1.0, 2.0]), np.ones(2), Bracket(low=2**63))  # 0.0 and above
+    >>> sums.below, sums.bins.sum()
+    (1.0, np.float64(1.0))
+    """
+    keys = ordered_keys(values)
+    inside = (keys >= np.uint64(bracket.low)) & (keys <= np.uint64(bracket.high))
+    places = (keys[inside] - np.uint64(bracket.low)) // np.uint64(bracket.width)
+    bins = np.bincount(places.astype(np.int64), weights=weight[inside], minlength=N_BINS)
+    return BracketSums(float(weight[keys < np.uint64(bracket.low)].sum()), bins)
+
+
+def ordered_keys(values: FloatArray) -> NDArray[np.uint64]:
+    """Return integers that sort as the doubles do.
+
+    Examples
+    --------
+    >>> np.argsort(ordered_keys(np.array([0.5, -2.0, -1.0, 3.0]))).tolist()
+    [1, 2, 0, 3]
+    """
+    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
+    negative = bits >> np.uint64(63) == 1
+    return np.where(negative, ~bits, bits | np.uint64(1 << 63))
+
+
+def value_of_key(key: int) -> float:
+    """Undo `ordered_keys` for one key.
+
+    Examples
+    --------
+    >>> [value_of_key(int(key)) for key in ordered_keys(np.array([-2.5, 0.0, 7.0]))]
+    [-2.5, 0.0, 7.0]
+    """
+    bits = key & ~(1 << 63) if key >> 63 else ~key & (2**64 - 1)
+    return float(np.array([bits], dtype=np.uint64).view(np.float64)[0])
+
+
+def _present(values: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    present = ~np.isnan(values)
+    kept = values[present]
+    return kept, np.ones(len(kept)) if weight is None else weight[present]

@@ -1,0 +1,102 @@
+"""What the tasks must know to stage a table: which raw column is what, and which rows count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How the values of a column enter the design."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A column of the batches, found by position: names never reach the tasks' schema.
+
+    Attributes
+    ----------
+    name : str
+        The name a user knows it by.
+    position : int
+        Its place in the batches.
+    drop_if_missing : bool
+        A row without a value here is left out of everything.
+    """
+
+    name: str
+    position: int
+    drop_if_missing: bool = False
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """Where the label comes from: one column with a positive level, or events of trials.
+
+    Attributes
+    ----------
+    column : int or None
+        Position of the label column.
+    positive : str or None
+        The level, as text, that means 1; None leaves 0/1 and false/true to speak for themselves.
+    events, trials : int or None
+        Positions of the two columns of a grouped outcome.
+    """
+
+    column: int | None = None
+    positive: str | None = None
+    events: int | None = None
+    trials: int | None = None
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Everything a staging task needs besides the batches; small, and sent to every task.
+
+    Attributes
+    ----------
+    numeric, categorical : tuple of RawColumn
+        The feature columns, each group in the order of the design.
+    label : LabelPlan
+    weight, frequency, offset : int or None
+        Positions of the columns with these roles.
+    chunk_rows : int
+        Rows of a chunk, the same for every split: sums must not depend on the batches.
+    sample_rows : int
+        Most rows that a split keeps aside as its sample.
+    max_levels : int
+        Most distinct levels a categorical column may have in one split.
+    """
+
+    numeric: tuple[RawColumn, ...]
+    categorical: tuple[RawColumn, ...]
+    label: LabelPlan
+    weight: int | None
+    frequency: int | None
+    offset: int | None
+    chunk_rows: int
+    sample_rows: int
+    max_levels: int
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows can have other weights than 1."""
+        columns = (self.weight, self.frequency, self.label.trials)
+        return any(column is not None for column in columns)
+
+
+def rows_per_chunk(n_dense: int) -> int:
+    """Return how many rows make a chunk whose dense part stays within about 2 MB of L2 cache.
+
+    Examples
+    --------
+    >>> rows_per_chunk(30), rows_per_chunk(3), rows_per_chunk(5000)
+    (8192, 16384, 1024)
+    """
+    rows = 16384
+    while rows > 1024 and rows * (n_dense + 1) * 8 > 2_100_000:
+        rows //= 2
+    return rows

@@ -1,0 +1,229 @@
+"""Staging one split: batches in, a staged file with its sidecar out. Runs inside a Spark task."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logreg_dist.staging.decode import LevelDictionary, numbers, texts
+from logreg_dist.staging.plan import StagePlan
+from logreg_dist.staging.profile import (
+    NumericProfile,
+    RowCounts,
+    TableProfile,
+    empty_profile,
+    profile_to_dict,
+)
+from logreg_dist.staging.row_rules import read_roles
+from logreg_dist.staging.sample import SplitSample
+from logreg_dist.staging.split_file import RawChunk, RecordLayout, write_chunk
+from logreg_dist.staging.survey import LevelCounts, survey_numbers
+
+FloatArray = NDArray[np.float64]
+
+MAX_LABEL_LEVELS = 1000  # enough to tell a user what the label holds
+
+
+@dataclass(frozen=True)
+class StagedSplit:
+    """A staged split as the driver knows it.
+
+    Attributes
+    ----------
+    split : int
+        Its number, which orders the sums.
+    path : str
+        The file, on the disk of the executor that wrote it.
+    n_rows : int
+        Rows in the file.
+    label_sum, weight_sum : float
+        Checksums: what a second reading of the same rows must give again.
+    """
+
+    split: int
+    path: str
+    n_rows: int
+    label_sum: float
+    weight_sum: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on their way from a batch to a chunk; the rows are the last axis of every array."""
+
+    y: FloatArray
+    weight: FloatArray
+    frequency: FloatArray
+    offset: FloatArray
+    numeric: FloatArray
+    codes: NDArray[np.int32]
+
+    def take(self, which: slice | NDArray[np.bool_]) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(getattr(self, field.name)[..., which] for field in fields(self)))
+
+
+def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, split: int) -> StagedSplit:
+    """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
+
+    The sidecar ``.json`` holds the profile and the split's level dictionaries, the file
+    ``.sample`` every k-th row in the same layout as the split itself.
+    """
+    layout, survey = record_layout(plan), _SplitSurvey(plan)
+    sample = SplitSample(plan.sample_rows)
+    with path.open("wb") as file:
+        for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
+            survey.add(rows)
+            chunk = _raw_chunk(rows, layout)
+            sample.add(chunk)
+            write_chunk(file, chunk, layout)
+    with path.with_suffix(".sample").open("wb") as file:
+        n_sampled = sample.write(file, layout)
+    profile = survey.profile()
+    sidecar = {
+        "profile": profile_to_dict(profile),
+        "levels": [list(dictionary.numbers) for dictionary in survey.dictionaries],
+        "n_sampled": n_sampled,
+        "sample_step": sample.step,
+    }
+    path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
+    counts = profile.rows
+    return StagedSplit(split, str(path), counts.n_rows, counts.label_sum, counts.weight_sum)
+
+
+def read_sidecar(path: str) -> dict[str, Any]:
+    """Return what `stage_split` noted beside the staged file."""
+    sidecar: dict[str, Any] = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+    return sidecar
+
+
+def record_layout(plan: StagePlan) -> RecordLayout:
+    """Return the layout of the files that `plan` leads to."""
+    return RecordLayout(
+        n_numeric=len(plan.numeric),
+        n_categorical=len(plan.categorical),
+        weighted=plan.is_weighted,
+        has_offset=plan.offset is not None,
+        chunk_rows=plan.chunk_rows,
+    )
+
+
+def rechunk(parts: Iterable[Rows], chunk_rows: int) -> Iterator[Rows]:
+    """Yield the same rows in chunks of `chunk_rows`, the last one smaller.
+
+    The chunks are one buffer, filled again and again: use a chunk before asking for the next.
+    The sums then do not depend on the sizes in which the batches happen to come.
+    """
+    buffer: Rows | None = None
+    filled = 0
+    for part in parts:
+        if buffer is None:
+            arrays = (getattr(part, field.name) for field in fields(part))
+            buffer = Rows(*(np.empty((*a.shape[:-1], chunk_rows), a.dtype) for a in arrays))
+        start, n_rows = 0, len(part.y)
+        while start < n_rows:
+            step = min(chunk_rows - filled, n_rows - start)
+            for field in fields(part):
+                target, source = getattr(buffer, field.name), getattr(part, field.name)
+                target[..., filled : filled + step] = source[..., start : start + step]
+            filled, start = filled + step, start + step
+            if filled == chunk_rows:
+                yield buffer
+                filled = 0
+    if buffer is not None and filled:
+        yield buffer.take(slice(filled))
+
+
+class _SplitSurvey:
+    """The running profile of one split and its level dictionaries; a builder."""
+
+    def __init__(self, plan: StagePlan) -> None:
+        self.plan = plan
+        self.rows, self.problems = RowCounts(), Counter[str]()
+        self.numeric: NumericProfile = empty_profile(len(plan.numeric), 0).numeric
+        self.not_number = np.zeros(len(plan.numeric), dtype=np.int64)
+        self.dictionaries = [LevelDictionary(plan.max_levels) for _ in plan.categorical]
+        self.level_counts = [LevelCounts() for _ in plan.categorical]
+        self.not_whole = [0] * len(plan.categorical)
+        self.labels, self.label_counts = LevelDictionary(MAX_LABEL_LEVELS), LevelCounts()
+
+    def read(self, batch: pa.RecordBatch) -> Rows:
+        """Decode a batch and leave out the rows that do not count."""
+        columns, plan = batch.columns, self.plan
+        roles = read_roles(columns, plan, self.labels, self.label_counts)
+        self.problems.update(roles.problems)
+        m = len(roles.y)
+        counts = roles.weight > 0
+        numeric = np.empty((len(plan.numeric), m))
+        codes = np.empty((len(plan.categorical), m), dtype=np.int32)
+        dropped = np.zeros(m, dtype=bool)
+        for row, (column, values) in enumerate(zip(plan.numeric, numeric, strict=True)):
+            values[:], bad = numbers(columns[column.position])
+            self.not_number[row] += bad
+            if column.drop_if_missing:
+                dropped |= np.isnan(values)
+        for row, column in enumerate(plan.categorical):
+            text, bad = texts(columns[column.position])
+            self.not_whole[row] += bad
+            codes[row] = self.dictionaries[row].encode(text)
+            if column.drop_if_missing:
+                dropped |= codes[row] < 0
+        offset = np.zeros(m) if roles.offset is None else roles.offset
+        kept = counts & ~dropped
+        self.rows = replace(
+            self.rows,
+            n_read=self.rows.n_read + m,
+            n_zero_weight=self.rows.n_zero_weight + int(m - counts.sum()),
+            n_dropped=self.rows.n_dropped + int((counts & dropped).sum()),
+        )
+        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes)
+        return rows if kept.all() else rows.take(kept)
+
+    def add(self, rows: Rows) -> None:
+        """Survey a chunk of rows that count."""
+        frequency = rows.frequency
+        self.rows = self.rows + RowCounts(
+            n_rows=len(rows.y),
+            n_obs=float(frequency.sum()),
+            weight_sum=float(rows.weight.sum()),
+            event_sum=float(frequency @ rows.y),
+            label_sum=float(rows.weight @ rows.y),
+        )
+        self.numeric = self.numeric + survey_numbers(rows.numeric, rows.weight)
+        for counts, codes in zip(self.level_counts, rows.codes, strict=True):
+            counts.add(codes, rows.y, frequency)
+
+    def profile(self) -> TableProfile:
+        """Return the profile of everything read so far."""
+        return TableProfile(
+            rows=self.rows,
+            problems={name: count for name, count in self.problems.items() if count},
+            label_levels=_column_profile(self.label_counts, self.labels, 0),
+            numeric=replace(self.numeric, n_not_number=self.not_number),
+            categorical=tuple(
+                _column_profile(*column)
+                for column in zip(self.level_counts, self.dictionaries, self.not_whole, strict=True)
+            ),
+        )
+
+
+def _column_profile(counts: LevelCounts, dictionary: LevelDictionary, n_not_whole: int) -> Any:
+    return counts.profile(dictionary.numbers, n_not_whole=n_not_whole, overflowed=dictionary.overflowed)
+
+
+def _raw_chunk(rows: Rows, layout: RecordLayout) -> RawChunk:
+    return RawChunk(
+        y=rows.y,
+        weight=rows.weight if layout.weighted else None,
+        offset=rows.offset if layout.has_offset else None,
+        numeric=rows.numeric,
+        codes=rows.codes,
+    )

@@ -110,7 +110,7 @@ def assemble_model(
         weight_sum=rows.weight_sum,
         n_events=rows.event_sum,
         **_measures(measures),
-        n_iterations=result.history[-1].iteration,
+        n_iterations=result.n_steps,
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(spec, table),
         covariance=_covariance_of_estimated(found),

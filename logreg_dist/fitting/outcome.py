@@ -67,7 +67,7 @@ def judge(
             f"{len(result.dependences)} terms are linear combinations of earlier ones, and "
             "solver.on_collinear is error. Exclude them, or set solver.on_collinear to alias.",
         )
-    steps, change = result.history[-1].iteration, result.history[-1].change
+    steps, change = result.n_steps, result.history[-1].change
     return Verdict(
         Status.CONVERGED,
         f"converged after {steps} Newton step{'s' * (steps != 1)}: {change:.1g} standard errors from the "

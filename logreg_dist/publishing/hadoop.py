@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,11 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
     """Return the operations of `logreg_dist.publishing.filesystem.Filesystem` by name.
 
     Every operation raises `OSError` or one of its kinds, with Java's own first line as its words.
+    They run one after the other on a thread of their own. A signal that interrupts the caller in the
+    middle of a call would leave the connection of the caller's thread with an unread answer, which
+    the next call would take for its own: wrong answers, just when an output is being restored.
     """
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hadoop-files")
     jvm: Any = spark._jvm
     configuration: Any = spark._jsc.hadoopConfiguration()
 
@@ -116,16 +121,16 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
         create_new,
     ]
     operations += [make_dirs, rename, delete_tree]
-    return {operation.__name__: _raising_os_errors(operation) for operation in operations}
+    return {operation.__name__: _raising_os_errors(operation, worker) for operation in operations}
 
 
-def _raising_os_errors(operation: Callable[..., Any]) -> Callable[..., Any]:
+def _raising_os_errors(operation: Callable[..., Any], worker: ThreadPoolExecutor) -> Callable[..., Any]:
     @wraps(operation)
     def guarded(*arguments: Any) -> Any:
         from py4j.protocol import Py4JError, Py4JJavaError
 
         try:
-            return operation(*arguments)
+            return worker.submit(operation, *arguments).result()
         except Py4JJavaError as error:
             raise _os_error(error.java_exception) from error
         except Py4JError as error:

@@ -9,6 +9,7 @@ import platform
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -126,9 +127,15 @@ class RunRecorder:
         spark : SparkSession, optional
             Needed for paths that are not local, and for the version of Java.
         """
+        # A signal may have left this thread's connection to the JVM with an unread answer, which the
+        # next call would take for its own; another thread has a connection of its own.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(self._finish, path, error, spark).result()
+
+    def _finish(self, path: str, error: BaseException | None, spark: SparkSession | None) -> RunRecord:
         record = self.record(error, spark)
         try:
-            _write(path, record_as_json(record), spark)
+            _reachable_filesystem(path, spark).write_atomic(path, record_as_json(record))
         except Exception as failure:
             log.warning("run.json could not be written to '%s': %s", path, failure)
             log.debug("why run.json could not be written", exc_info=True)
@@ -200,10 +207,6 @@ def _session_versions(spark: SparkSession | None) -> dict[str, str | None]:
     except Exception:  # the JVM may be what died
         log.debug("the session does not tell its versions", exc_info=True)
         return {}
-
-
-def _write(path: str, content: bytes, spark: SparkSession | None) -> None:
-    _reachable_filesystem(path, spark).write_atomic(path, content)
 
 
 def _reachable_filesystem(path: str, spark: SparkSession | None) -> Filesystem:

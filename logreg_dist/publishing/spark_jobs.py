@@ -29,15 +29,16 @@ def cancelled_on_error(spark: SparkSession, tag: str) -> Iterator[None]:
     context.addJobTag(tag)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         # On a thread of its own, because a signal may have left this thread's connection to the JVM
         # in the middle of an answer.
         canceller = threading.Thread(target=_cancel, args=(spark, tag), daemon=True)
         canceller.start()
         canceller.join(WAIT_SECONDS + 1.0)
+        if isinstance(error, Exception):
+            context.removeJobTag(tag)
         raise
-    finally:
-        _forget(spark, tag)
+    context.removeJobTag(tag)
 
 
 def _cancel(spark: SparkSession, tag: str) -> None:
@@ -57,10 +58,3 @@ def _running_tasks(context: Any, tag: str) -> int:
     jobs = [job for job in map(tracker.getJobInfo, tagged) if job is not None]
     stages = [tracker.getStageInfo(stage) for job in jobs for stage in job.stageIds]
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
-
-
-def _forget(spark: SparkSession, tag: str) -> None:
-    try:
-        spark.sparkContext.removeJobTag(tag)
-    except Exception as error:
-        log.debug("the tag of this run could not be removed (%s)", type(error).__name__)

@@ -109,6 +109,10 @@ def recover(files: Filesystem, path: str) -> None:
         if _is_unfinished(files, swap):
             log.warning("the swap of dead run '%s' in '%s' is undone", run_id, path)
             swap_back(files, swap)
+        elif swap.new and not swap.finished:
+            # Now, because a partition that is deleted or dropped later would look like one that
+            # never arrived.
+            _write_plan(files, replace(swap, finished=True))
     for kind in (REPLACED, STAGING):
         for run_id in _children(files, join(path, kind)):
             _delete_when_old(files, join(path, kind, run_id))

@@ -128,6 +128,11 @@ class NewtonResult:
     history: tuple[Iteration, ...]
     direction: FloatArray | None = None
 
+    @property
+    def n_steps(self) -> int:
+        """Newton steps taken; the last one of a converged fit cost no pass of its own."""
+        return self.history[-1].iteration + (self.ending is Ending.CONVERGED)
+
 
 def newton(
     evaluate: Callable[[FloatArray], Sums],

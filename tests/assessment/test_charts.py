@@ -52,3 +52,10 @@ def test_the_roc_panel_starts_and_ends_in_the_corners():
 
 def test_one_class_only_says_that_a_panel_is_not_defined():
     assert draw(assess_rows(scored([1] * 3, [1.0, 2.0, 3.0]))).count("not defined: one class only") == 2
+
+
+def test_a_well_calibrated_bin_lies_on_the_diagonal_whatever_the_axes():
+    picture = ElementTree.fromstring(draw(assess_rows(scored([1, 0], [0.0, 0.0]))))
+    (dot,) = picture.iter(f"{SVG}circle")
+    # 0.5 on axes that end at 0.6
+    assert (dot.get("cx"), dot.get("cy")) == (f"{SIDE * 5 / 6:.1f}", f"{SIDE / 6:.1f}")

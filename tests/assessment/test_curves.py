@@ -76,8 +76,9 @@ def test_of_equally_good_thresholds_the_highest_is_named():
     np.testing.assert_allclose(found.best_f1_threshold, 1 / (1 + np.exp(-3.0)), rtol=SAME_FORMULA)
 
 
-def test_ten_equal_rows_fill_ten_deciles():
-    found = assess_rows(scored([1, 0] * 5, list(range(10, 0, -1)), [0.1] * 10))
+@pytest.mark.parametrize("weight", [1.0, 0.1, 0.7, 1 / 3])  # sums of 0.7 and 1/3 miss a tenth by rounding
+def test_ten_equal_rows_fill_ten_deciles(weight: float):
+    found = assess_rows(scored([1, 0] * 5, list(range(10, 0, -1)), [weight] * 10))
     assert [row.rows for row in found.gains] == [1] * 10
     assert [row.rate for row in found.gains] == [1.0, 0.0] * 5
 
@@ -98,6 +99,13 @@ def test_deciles_are_ranked_by_weight():
     assert [row.rows for row in found.gains] == [1, 0, 0, 0, 0, 1, 0, 0, 0, 1]
     assert found.gains[0].cumulative_gain == pytest.approx(5 / 6)
     assert found.gains[5].lift == 0.0
+
+
+def test_the_score_range_of_a_decile_goes_from_its_lowest_to_its_highest_probability():
+    rows = scored([1, 0] * 10, list(np.linspace(2, -2, 20)))
+    found = assess_rows(rows).gains
+    assert [row.max_score for row in found] == rows.mu[0::2].tolist()
+    assert [row.min_score for row in found] == rows.mu[1::2].tolist()
 
 
 def test_gains_are_read_off_by_hand():

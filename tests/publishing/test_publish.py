@@ -88,7 +88,7 @@ def test_what_is_read_back_equals_what_was_written(
     table = scored(spark, 7).withColumn("reasons", sf.array(sf.struct(sf.lit("a").alias("column"))))
     put(table, second)
     found = spark.read.parquet(str(path)).withColumn("run_date", sf.col("run_date").cast("string"))
-    assert_df_equality(found, table, ignore_nullable=True, ignore_row_order=True)
+    assert_df_equality(found.select(table.columns), table, ignore_nullable=True, ignore_row_order=True)
 
 
 def test_running_a_date_again_gives_its_rows_once(
@@ -113,10 +113,8 @@ def test_an_earlier_date_after_a_later_one_is_written_and_touches_no_other(
     before = file_bytes(path / f"run_date={SECOND}")
     put(scored(spark, 2, FIRST), replace(second, run_date=FIRST), "r2")
     put(scored(spark, 3, THIRD), replace(second, run_date=THIRD), "r3")
-    assert live(spark, path) == expected(0, 2, FIRST) + expected(0, 4, SECOND) + expected(0, 3, THIRD) or (
-        sorted(live(spark, path))
-        == sorted(expected(0, 2, FIRST) + expected(0, 4, SECOND) + expected(0, 3, THIRD))
-    )
+    everything = expected(0, 2, FIRST) + expected(0, 4, SECOND) + expected(0, 3, THIRD)
+    assert live(spark, path) == sorted(everything)
     assert file_bytes(path / f"run_date={SECOND}") == before
 
 
@@ -171,7 +169,7 @@ def test_an_inspection_that_raises_keeps_the_old_bytes(
         assert observed == {"n_rows": 3}
         raise error
 
-    with pytest.raises(type(error), match="unseen levels|stopped"):
+    with pytest.raises(type(error), match=r"unseen levels|stopped"):
         put(scored(spark, 3), second, "r2", refuse)
     assert file_bytes(path) == before
     assert visible(path) == ["_SUCCESS", f"run_date={SECOND}"]

@@ -1,0 +1,1 @@
+"""The jobs: configuration in, files and an exit code out."""

@@ -1,0 +1,134 @@
+"""What every job does around its work: signals, messages, run.json, the exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from logreg_dist.commands.session import open_session
+from logreg_dist.config.overrides import apply_overrides
+from logreg_dist.config.yaml_file import read_yaml_file
+from logreg_dist.errors import LogregError
+from logreg_dist.publishing.filesystem import join
+from logreg_dist.publishing.run_record import RunRecord, RunRecorder
+from logreg_dist.reading.failures import explain_spark_error
+from logreg_dist.report.progress import configure_logging, progress
+from logreg_dist.scoring.score import new_run_id
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Attributes
+    ----------
+    job : str
+        ``train``, ``score`` or ``evaluate``.
+    config : str
+        Path of the configuration file.
+    overrides : tuple of str
+        ``key=value``.
+    debug : bool
+        Whether to show stack traces.
+    resume : str
+        ``auto``, ``never`` or ``require``; of the train job.
+    """
+
+    job: str
+    config: str
+    overrides: tuple[str, ...] = ()
+    debug: bool = False
+    resume: str = "auto"
+
+
+# The work of a job: it returns what to print on stdout.
+Work = Callable[[SparkSession, Request, RunRecorder], str]
+
+
+def run_job(request: Request, work: Work) -> int:
+    """Run the work of a job and return its exit code; run.json is written last in every case.
+
+    The summary goes to stdout, progress and errors to stderr.
+    """
+    configure_logging(debug=request.debug)
+    recorder = RunRecorder(job=request.job, run_id=new_run_id())
+    spark: SparkSession | None = None
+    error: BaseException | None = None
+    summary = ""
+    with _terminated_by_exit():
+        try:
+            with recorder.timed("session"):
+                spark = open_session(request.job)
+            with progress(spark):
+                summary = work(spark, request, recorder)
+        except (Exception, KeyboardInterrupt, SystemExit) as failure:
+            error = _explained(failure)
+            if request.debug:
+                log.exception("what went wrong, in full")
+    if summary:
+        sys.stdout.write(summary.rstrip() + "\n")
+        sys.stdout.flush()
+    folder = _output_folder(request)
+    record = recorder.record(error, spark)
+    if folder is not None:
+        place = join(folder, "_runs", recorder.run_id) if request.job == "score" else folder
+        record = recorder.finish(join(place, "run.json"), error, spark)
+    if error is not None:
+        sys.stderr.write(_words(error, record) + "\n")
+    if spark is not None:
+        spark.stop()
+    return record.exit_code
+
+
+def _explained(failure: BaseException) -> BaseException:
+    if isinstance(failure, LogregError) or not isinstance(failure, Exception):
+        return failure
+    return explain_spark_error(failure) or failure
+
+
+def _words(error: BaseException, record: RunRecord) -> str:
+    if isinstance(error, LogregError):
+        return str(error)
+    return f"{record.status}: {record.message}"
+
+
+def _output_folder(request: Request) -> str | None:
+    """Return output.path, also of a configuration with mistakes elsewhere; None when there is none."""
+    try:
+        values: Any = apply_overrides(read_yaml_file(request.config), request.overrides)[0]
+        path = values["output"]["path"]
+    except (LogregError, KeyError, TypeError):
+        return None
+    return path if isinstance(path, str) and path.strip() and "${" not in path else None
+
+
+@contextmanager
+def _terminated_by_exit() -> Iterator[None]:
+    """Turn SIGTERM into an orderly exit, so that cleaning up and run.json still happen."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def with_outputs(lines: Sequence[str], recorder: RunRecorder) -> str:
+    """Return a summary with a closing list of where every output lies."""
+    width = max((len(name) for name in recorder.outputs), default=0)
+    outputs = [f"  {name.ljust(width)}  {path}" for name, path in recorder.outputs.items()]
+    return "\n".join([*lines, "", "Written:", *outputs])

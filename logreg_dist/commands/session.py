@@ -1,0 +1,44 @@
+"""The Spark session of a job: the one that spark-submit gives, or a local one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+# Wanted by every job, wherever it runs; a session that exists already keeps its own.
+_SETTINGS = {
+    "spark.ui.showConsoleProgress": "false",  # it and our lines would overwrite each other
+    "spark.log.level": "ERROR",
+    "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    # A staged split can only be read where it lies: better wait for its executor than stage again.
+    "spark.locality.wait": "30s",
+}
+
+
+def open_session(job: str) -> SparkSession:
+    """Return the session of a job; local with all cores unless a master is configured.
+
+    Workers run the driver's own Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark
+    would take whatever ``python3`` is found first.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(f"logreg_dist {job}")
+    for key, value in _SETTINGS.items():
+        builder = builder.config(key, value)
+    if not _master_is_configured():
+        # The second number lets a local task be tried again, as a cluster would.
+        builder = builder.master("local[*,4]").config("spark.ui.enabled", "false")
+        builder = builder.config("spark.driver.host", "localhost").config(
+            "spark.driver.memory", os.environ.get("SPARK_DRIVER_MEMORY", "2g")
+        )
+    return builder.getOrCreate()
+
+
+def _master_is_configured() -> bool:
+    submitted = "spark.master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "")
+    by_spark_submit = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+    named = any(os.environ.get(name) for name in ("SPARK_REMOTE", "MASTER"))
+    return submitted or by_spark_submit or named

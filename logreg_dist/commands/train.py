@@ -1,0 +1,86 @@
+"""The train job."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from logreg_dist.commands.job import Request, with_outputs
+from logreg_dist.config import TrainConfig, load_train_config
+from logreg_dist.design.problems import quoted
+from logreg_dist.errors import ConfigError, FitNotUsable, InputRejected
+from logreg_dist.fitting.fit import fit
+from logreg_dist.model.file import model_to_json
+from logreg_dist.model.model import LogisticModel
+from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
+from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.open_table import open_table
+from logreg_dist.report.summary import summarise
+
+MAX_PRINTED_TERMS = 100
+
+
+def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
+    """Fit the model that the configuration asks for and write it; return the summary.
+
+    Raises
+    ------
+    LogregError
+        `FitNotUsable` after the model is written, marked, when it did not converge.
+    """
+    config = load_train_config(request.config, request.overrides)
+    assert config.input is not None
+    assert config.output is not None
+    files = filesystem_for(config.output.path, spark)
+    target = join(config.output.path, "model.json")
+    _check_output(files, target, config, request)
+    with recorder.timed("fit"):
+        model = _fit(spark, config)
+    recorder.fit_status = model.status.value
+    recorder.rows.update(
+        used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight, events=round(model.n_events)
+    )
+    with recorder.timed("write"):
+        _write(files, config.output.path, model, recorder)
+    if not model.converged:
+        raise FitNotUsable(f"{model.status}: {model.status_text}\n  The model was written to {target}, marked.")
+    return with_outputs([summarise(model, max_terms=MAX_PRINTED_TERMS)], recorder)
+
+
+def _fit(spark: SparkSession, config: TrainConfig) -> LogisticModel:
+    assert config.input is not None
+    table = open_table(spark, config.input)
+    try:
+        return fit(table, config)
+    except InputRejected as error:
+        if config.input.filter is None or "no rows" not in str(error):
+            raise
+        before = open_table(spark, config.input.model_copy(update={"filter": None})).count()
+        raise InputRejected(
+            f"no rows are left after input.filter: {before:,} rows before, 0 after.\n  Check the filter."
+        ) from None
+
+
+def _check_output(files: Filesystem, target: str, config: TrainConfig, request: Request) -> None:
+    assert config.output is not None
+    folder = config.output.path
+    if files.exists(folder) and not files.is_dir(folder):
+        raise ConfigError(f"output.path {quoted(folder)} is a file. Choose a folder.")
+    if files.exists(target) and not config.output.overwrite:
+        raise ConfigError(
+            f"there is a model in {quoted(folder)} already.\n"
+            "  Set output.overwrite to true to replace it, or choose another output.path."
+        )
+    if request.resume == "require":
+        raise ConfigError(f"--resume require: there is no checkpoint in {quoted(folder)} to go on from.")
+
+
+def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRecorder) -> None:
+    files.make_dirs(folder)
+    outputs = {
+        "model": ("model.json", model_to_json(model)),
+        "summary": ("summary.txt", summarise(model) + "\n"),
+    }
+    for name, (file, text) in outputs.items():
+        files.write_atomic(join(folder, file), text.encode())
+        recorder.outputs[name] = join(folder, file)
+    recorder.outputs["run"] = join(folder, "run.json")

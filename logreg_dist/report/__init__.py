@@ -1,0 +1,1 @@
+"""What people read: the summary of a model, the progress of a job, its closing words."""

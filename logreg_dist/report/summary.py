@@ -1,0 +1,116 @@
+"""A model as text, laid out like R's ``summary(glm)``."""
+
+from __future__ import annotations
+
+from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.report.table import number, one_line, p_value, text_table
+
+_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
+
+
+def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
+    """Return the summary of a model.
+
+    Parameters
+    ----------
+    model : LogisticModel
+    max_terms : int or None
+        Rows of the coefficient table to show; None shows all.
+    """
+    parts = [_head(model), coefficient_table(model, max_terms=max_terms), _measures(model)]
+    if model.aliased:
+        lines = [f"  {one_line(term.term)}: {term.reason}" for term in model.aliased[:20]]
+        if len(model.aliased) > 20:
+            lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
+        parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+    if model.notes:
+        parts.append("\n".join(["Notes:", *(f"  {note}" for note in model.notes)]))
+    return "\n\n".join(parts)
+
+
+def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> str:
+    """Return the coefficients as a table: estimates, tests, odds ratios with their intervals."""
+    confidence = model.config.get("inference", {}).get("confidence", 0.95)
+    header = ["term", "estimate", "std. error", "z", "p", "", "odds ratio", f"{confidence:.0%} interval"]
+    shown = model.coefficient_rows[:max_terms]
+    table = text_table(header, [_row(row) for row in shown])
+    hidden = len(model.coefficient_rows) - len(shown)
+    if hidden:
+        table += f"\n... and {hidden:,} more terms, in model.json"
+    if any(row.p_value is not None for row in shown):
+        table += "\n---\n*** p < 0.001   ** p < 0.01   * p < 0.05   . p < 0.1"
+    return table
+
+
+def _head(model: LogisticModel) -> str:
+    label = model.label
+    if label.column is None:
+        what = f"{label.events} of {label.trials}"
+    else:
+        what = f"{one_line(label.column)} = {one_line(label.positive or '1')!r}"
+    lines = [f"Binary logistic regression of {what}"]
+    if not model.converged:
+        lines.append(f"STATUS {model.status.upper()}: do not use these estimates.")
+    lines.append(f"{model.status}: {model.status_text}" if model.converged else f"  {model.status_text}")
+    left_out = [
+        f"{n:,} {why}"
+        for n, why in ((model.n_dropped, "dropped for missing values"), (model.n_zero_weight, "of weight 0"))
+        if n
+    ]
+    rows = f"{model.n_rows:,} rows used" + (f" ({', '.join(left_out)})" if left_out else "")
+    if model.n_obs != model.n_rows:
+        rows += f", {model.n_obs:,.0f} observations"
+    rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
+    if model.weight_sum != model.n_obs:
+        rows += f", weights add to {model.weight_sum:,.6g}"
+    return "\n".join([*lines, rows])
+
+
+def _row(row: Coefficient) -> list[str]:
+    interval = "-"
+    if row.odds_ratio_low is not None or row.odds_ratio_high is not None:
+        interval = f"{_ratio(row.odds_ratio_low)} to {_ratio(row.odds_ratio_high)}"
+    stars = ""
+    if row.p_value is not None:
+        stars = next((mark for limit, mark in _STARS if row.p_value < limit), "")
+    return [
+        one_line(row.term),
+        number(row.estimate),
+        number(row.std_error),
+        "-" if row.z is None else f"{row.z:.3f}",
+        p_value(row.p_value),
+        stars,
+        _ratio(row.odds_ratio) if row.estimate is not None else "-",
+        interval,
+    ]
+
+
+def _ratio(value: float | None) -> str:
+    """Write an odds ratio; the model holds None where it left the range of doubles."""
+    return "inf" if value is None else number(value, 4)
+
+
+def _measures(model: LogisticModel) -> str:
+    n_estimated = sum(row.estimate is not None for row in model.coefficient_rows)
+    null_df = model.n_obs - model.design.intercept
+    test = ""
+    if model.lr_p_value is not None:
+        test = (
+            f"Likelihood-ratio test against the null model: {model.lr_statistic:,.2f} on {model.lr_df} "
+            f"degrees of freedom, p {_with_sign(p_value(model.lr_p_value))}"
+        )
+    fit = f"AIC {model.aic:,.3f}   BIC {model.bic:,.3f}"
+    if model.mcfadden_r2 is not None:
+        fit += f"   McFadden R2 {model.mcfadden_r2:.4f}"
+    lines = [
+        f"Null deviance      {model.null_deviance:,.3f} on {null_df:,.0f} degrees of freedom",
+        f"Residual deviance  {model.deviance:,.3f} on {model.n_obs - n_estimated:,.0f} degrees of freedom",
+        fit,
+        test,
+        f"{model.n_iterations} Newton steps, {model.n_passes} passes   model {model.model_id}",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _with_sign(text: str) -> str:
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,162 @@
+"""What each column adds to the linear predictor, as a Spark expression with its exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from logreg_dist.design.spec import OTHER, CategoricalColumn, NumericColumn
+
+# As in staging: a decimal number and nothing else.
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One column's part of the linear predictor.
+
+    Attributes
+    ----------
+    value : Column
+        Log-odds; null where the row cannot be scored.
+    missing, unseen, unusable : Column
+        Booleans, never null: no value; a level that the model does not list; an infinite number or
+        a text that is no number.
+    missing_is_error, unseen_is_error : bool
+        Whether such rows must not be scored. Unusable ones never are.
+    """
+
+    value: Column
+    missing: Column
+    unseen: Column
+    unusable: Column
+    missing_is_error: bool
+    unseen_is_error: bool
+
+
+def numeric_contribution(
+    column: NumericColumn, source: Column, kind: T.DataType, estimates: Mapping[str, float]
+) -> Contribution:
+    """Return ``estimate * value``, with the policy for missing values."""
+    number = _as_number(source, kind)
+    missing = _is_missing(source, kind)
+    unusable = ~missing & (number.isNull() | number.isin(float("inf"), float("-inf")))
+    slope = estimates[column.name]
+    value = F.when(~missing & ~unusable, F.lit(slope) * number)
+    if column.fill is not None:
+        filled = slope * column.fill
+        if column.indicator:
+            filled += estimates[f"{column.name}[missing]"]
+        value = F.when(missing, F.lit(filled)).otherwise(value)
+    return Contribution(
+        value=value,
+        missing=missing,
+        unseen=F.lit(False),
+        unusable=unusable,
+        missing_is_error=column.missing == "error",
+        unseen_is_error=False,
+    )
+
+
+def level_estimates(column: CategoricalColumn, estimates: Mapping[str, float]) -> dict[str, float]:
+    """Return the log-odds of every level, 0 for the reference.
+
+    Examples
+    --------
+    >>> column = CategoricalColumn("c", "string", "error", "error", ("a", "b"), "a", None)
+    >>> level_estimates(column, {"c[b]": 0.5})
+    {'a': 0.0, 'b': 0.5}
+    """
+    return {
+        level: 0.0 if level == column.reference else estimates[f"{column.name}[{level}]"]
+        for level in column.levels
+    }
+
+
+def categorical_contribution(
+    column: CategoricalColumn,
+    source: Column,
+    kind: T.DataType,
+    estimates: Mapping[str, float],
+    listed: Column,
+) -> Contribution:
+    """Return the estimate of the row's level, with the policies for missing and unknown levels.
+
+    Parameters
+    ----------
+    column : CategoricalColumn
+    source : Column
+    kind : DataType
+        Of the column in this table.
+    estimates : mapping of str to float
+        By term.
+    listed : Column
+        The estimate of the row's level, null when the model does not list it: a CASE expression or
+        the result of a join, whichever the caller chose.
+    """
+    by_level = level_estimates(column, estimates)
+    missing = _is_missing(source, kind)
+    text = level_of(source, kind)
+    unusable = ~missing & text.isNull()
+    unseen = ~missing & ~unusable & listed.isNull()
+    value = F.when(~missing, listed)
+    unseen_is_error = True
+    if column.has_other and column.unseen in ("error", "other"):
+        # A level too rare for training was merged; it is not listed and must score as it was fitted.
+        value, unseen_is_error = F.when(unseen, F.lit(by_level[OTHER])).otherwise(value), False
+    elif column.unseen == "reference":
+        value, unseen_is_error = F.when(unseen, F.lit(0.0)).otherwise(value), False
+    elif column.unseen == "null":
+        unseen_is_error = False
+    if column.missing_level is not None:
+        value = F.when(missing, F.lit(by_level[column.missing_level])).otherwise(value)
+    return Contribution(
+        value=value,
+        missing=missing,
+        unseen=unseen,
+        unusable=unusable,
+        missing_is_error=column.missing == "error",
+        unseen_is_error=unseen_is_error,
+    )
+
+
+def case_of_levels(text: Column, by_level: Mapping[str, float]) -> Column:
+    """Return a CASE expression from level to estimate, null for other texts."""
+    case: Column | None = None
+    for level, estimate in by_level.items():
+        branch = F.when if case is None else case.when
+        case = branch(text == F.lit(level), F.lit(estimate))
+    return F.lit(None).cast("double") if case is None else case
+
+
+def level_of(source: Column, kind: T.DataType) -> Column:
+    """Return a column's level as text, the same text as in staging; null when it is none."""
+    if isinstance(kind, (T.FloatType, T.DoubleType, T.DecimalType)):
+        number = source.cast("double")
+        whole = (number == F.floor(number).cast("double")) & (F.abs(number) < F.lit(2.0**63))
+        return F.when(whole, number.cast("bigint").cast("string"))
+    return source.cast("string")
+
+
+def _as_number(source: Column, kind: T.DataType) -> Column:
+    if isinstance(kind, (T.StringType, T.CharType, T.VarcharType)):
+        return F.when(source.rlike(_NUMBER), F.trim(source).try_cast("double"))
+    if isinstance(kind, T.DateType):
+        return F.unix_date(source).cast("double")
+    if isinstance(kind, T.TimestampType):
+        return F.unix_micros(source).cast("double") / F.lit(86_400_000_000.0)
+    if isinstance(kind, T.TimestampNTZType):
+        return F.unix_micros(F.convert_timezone(F.lit("UTC"), F.current_timezone(), source).cast("timestamp")).cast(
+            "double"
+        ) / F.lit(86_400_000_000.0)
+    return source.cast("double")
+
+
+def _is_missing(source: Column, kind: T.DataType) -> Column:
+    if isinstance(kind, (T.FloatType, T.DoubleType)):
+        return source.isNull() | F.isnan(source)
+    return source.isNull()

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
+from logreg_dist.publishing.swap import Swap, finish_swap, recover, swap_back, swap_in
+
+DAY_SECONDS = 24 * 3600.0
+CHANGING = ("write_atomic", "make_dirs", "rename", "delete_tree")
+
+
+class Crash(BaseException):
+    """The driver dies here."""
+
+
+def crashing_after(n_changes: int) -> Filesystem:
+    """Return local operations that die once `n_changes` changes were made."""
+    left = [n_changes]
+
+    def dying(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*arguments: Any) -> Any:
+            if left[0] == 0:
+                raise Crash
+            left[0] -= 1
+            return operation(*arguments)
+
+        return change
+
+    files = local_filesystem()
+    return replace(files, **{name: dying(getattr(files, name)) for name in CHANGING})
+
+
+def write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def contents(path: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(path)): file.read_text()
+        for file in path.rglob("*")
+        if file.is_file() and not str(file.relative_to(path)).startswith(("_staging", "_replaced"))
+    }
+
+
+# Partitions replaced, kept, added and dropped; a first run; files that share no name.
+SHAPES = {
+    "one partition": (("d=1",), ("d=1",), ("d=1", "d=2")),
+    "all partitions": (("d=2", "d=3"), ("d=1", "d=2"), ("d=1", "d=2")),
+    "first run": (("d=1",), (), ()),
+    "files": (("part-b", "part-c"), ("part-a",), ("part-a",)),
+    "nothing new": ((), ("d=1",), ("d=1",)),
+}
+
+
+def prepared(path: Path, shape: str) -> Swap:
+    new, old, live = SHAPES[shape]
+    path.mkdir(parents=True)
+    for name in live:
+        write(path / name / "file" if "=" in name else path / name, f"old {name}")
+    for name in new:
+        staged = path / "_staging" / "r1" / name
+        write(staged / "file" if "=" in name else staged, f"new {name}")
+    return Swap(path=str(path), run_id="r1", new=new, old=old)
+
+
+def after(path: Path, shape: str) -> dict[str, str]:
+    """Return what the output holds when the swap succeeded."""
+    new, old, live = SHAPES[shape]
+    names = {name: "old" for name in live if name not in old} | dict.fromkeys(new, "new")
+    return {(f"{name}/file" if "=" in name else name): f"{age} {name}" for name, age in names.items()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_swap_replaces_the_old_entries_and_only_those(tmp_path: Path, shape: str) -> None:
+    swap = prepared(tmp_path / "out", shape)
+    swap_in(local_filesystem(), swap)
+    finish_swap(local_filesystem(), swap)
+    assert contents(tmp_path / "out") == after(tmp_path / "out", shape)
+    assert not (tmp_path / "out" / "_replaced").exists()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_driver_killed_anywhere_leaves_the_old_output_or_the_new_one_after_recovery(
+    tmp_path: Path, shape: str
+) -> None:
+    outcomes = set()
+    for n_changes in range(40):
+        path = tmp_path / f"out{n_changes}"
+        swap = prepared(path, shape)
+        before = contents(path)
+        files = crashing_after(n_changes)
+        try:
+            swap_in(files, swap)
+            finish_swap(files, swap)
+        except Crash:
+            pass
+        else:
+            assert outcomes >= {"new"}
+            assert n_changes > 2
+            return
+        recover(local_filesystem(), str(path))
+        found = contents(path)
+        assert found in (before, after(path, shape)), n_changes
+        outcomes.add("old" if found == before else "new")
+        recover(local_filesystem(), str(path))
+        assert contents(path) == found, "recovering again changes nothing"
+    pytest.fail("the swap never ended")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_driver_killed_anywhere_in_the_recovery_is_recovered_by_the_next(
+    tmp_path: Path, shape: str
+) -> None:
+    for n_before in range(2, 5):
+        for n_changes in range(20):
+            path = tmp_path / f"out{n_before}-{n_changes}"
+            swap = prepared(path, shape)
+            before = contents(path)
+            with contextlib.suppress(Crash):
+                swap_in(crashing_after(n_before), swap)
+            reached = contents(path)
+            try:
+                recover(crashing_after(n_changes), str(path))
+            except Crash:
+                recover(local_filesystem(), str(path))
+            complete = reached == after(path, shape)
+            assert contents(path) == (reached if complete else before), (n_before, n_changes)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_swap_back_restores_the_old_output_wherever_the_swap_stopped(tmp_path: Path, shape: str) -> None:
+    for n_changes in range(8):
+        path = tmp_path / f"out{n_changes}"
+        swap = prepared(path, shape)
+        before = contents(path)
+        with contextlib.suppress(Crash):
+            swap_in(crashing_after(n_changes), swap)
+        swap_back(local_filesystem(), swap)
+        assert contents(path) == before
+        assert not (path / "_replaced").exists()
+
+
+def test_a_swap_back_that_fails_says_where_the_old_output_lies(tmp_path: Path) -> None:
+    swap = prepared(tmp_path / "out", "one partition")
+    swap_in(local_filesystem(), swap)
+
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError("not allowed")
+
+    with pytest.raises(OutputNotVerified, match=r"not allowed(.|\n)*It lies in '.*/out/_replaced/r1'"):
+        swap_back(replace(local_filesystem(), rename=refuse), swap)
+    recover(local_filesystem(), swap.path)
+    assert contents(tmp_path / "out") == {"d=1/file": "old d=1", "d=2/file": "old d=2"}
+
+
+def test_old_rows_set_aside_without_a_plan_return_when_their_place_is_empty(tmp_path: Path) -> None:
+    write(tmp_path / "_replaced" / "r0" / "d=1" / "file", "old")
+    write(tmp_path / "_replaced" / "r0" / "d=2" / "file", "old")
+    write(tmp_path / "d=2" / "file", "new")
+    recover(local_filesystem(), str(tmp_path))
+    assert contents(tmp_path) == {"d=1/file": "old", "d=2/file": "new"}
+
+
+def test_a_finished_swap_is_never_undone_even_when_its_partition_was_deleted_later(tmp_path: Path) -> None:
+    write(tmp_path / "_replaced" / "r0" / "d=1" / "file", "old")
+    plan = {"path": "x", "run_id": "r0", "new": ["d=1"], "old": ["d=1"], "finished": True}
+    write(tmp_path / "_replaced" / "r0" / "_swap.json", json.dumps(plan))
+    recover(local_filesystem(), str(tmp_path))
+    assert contents(tmp_path) == {}
+
+
+def test_a_swap_that_arrived_before_its_driver_died_is_never_undone_later(tmp_path: Path) -> None:
+    swap = prepared(tmp_path / "out", "one partition")
+    swap_in(local_filesystem(), swap)
+    recover(local_filesystem(), swap.path)
+    local_filesystem().delete_tree(f"{swap.path}/d=1")
+    recover(local_filesystem(), swap.path)
+    assert contents(tmp_path / "out") == {"d=2/file": "old d=2"}
+
+
+@pytest.mark.parametrize("kind", ["_staging", "_replaced"])
+def test_only_leftovers_older_than_a_day_are_deleted(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "d=1" / "file", "live")
+    for run_id, age in (("young", 0.5), ("old", 1.5)):
+        write(tmp_path / kind / run_id / "d=1" / "file", "left")
+        moment = time.time() - age * DAY_SECONDS
+        os.utime(tmp_path / kind / run_id, (moment, moment))
+    recover(local_filesystem(), str(tmp_path))
+    assert [entry.name for entry in (tmp_path / kind).iterdir()] == ["young"]
+    assert "young' was left by another run 12.0 hours ago" in caplog.text
+    assert "old', left by a dead run 36.0 hours ago, is deleted" in caplog.text
+
+
+def test_an_output_without_leftovers_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path / "d=1" / "file", "live")
+    (tmp_path / "_staging").mkdir()
+    recover(local_filesystem(), str(tmp_path))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["d=1"]

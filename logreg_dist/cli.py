@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
             "--set output.run_date=2026-11-21",
         )
         job_parser.add_argument(
-            "--debug", action="store_true", help="show Spark's own words and stack traces when something fails"
+            "--debug",
+            action="store_true",
+            help="show Spark's own words and stack traces when something fails",
         )
         if job == "train":
             job_parser.add_argument(

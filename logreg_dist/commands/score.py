@@ -68,7 +68,9 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             inspect=inspect,
         )
     recorder.rows["published"] = published.n_rows
-    recorder.outputs["scores"] = join(published.path, published.partition) if published.partition else published.path
+    recorder.outputs["scores"] = (
+        join(published.path, published.partition) if published.partition else published.path
+    )
     recorder.outputs["run"] = join(config.output.path, "_runs", recorder.run_id, "run.json")
     lines = [
         f"{published.n_rows:,} rows scored with model {model.model_id} for {config.output.run_date}, "

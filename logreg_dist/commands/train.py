@@ -37,12 +37,17 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         model = _fit(spark, config)
     recorder.fit_status = model.status.value
     recorder.rows.update(
-        used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight, events=round(model.n_events)
+        used=model.n_rows,
+        dropped=model.n_dropped,
+        zero_weight=model.n_zero_weight,
+        events=round(model.n_events),
     )
     with recorder.timed("write"):
         _write(files, config.output.path, model, recorder)
     if not model.converged:
-        raise FitNotUsable(f"{model.status}: {model.status_text}\n  The model was written to {target}, marked.")
+        raise FitNotUsable(
+            f"{model.status}: {model.status_text}\n  The model was written to {target}, marked."
+        )
     return with_outputs([summarise(model, max_terms=MAX_PRINTED_TERMS)], recorder)
 
 

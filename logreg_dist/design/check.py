@@ -38,9 +38,7 @@ _ROLE_PROBLEMS = {
 }
 
 
-def check_profile(
-    profile: TableProfile, asked: Sequence[AskedColumn], config: TrainConfig
-) -> list[Problem]:
+def check_profile(profile: TableProfile, asked: Sequence[AskedColumn], config: TrainConfig) -> list[Problem]:
     """Return the problems of a table, the label's first; an empty list when it can be used."""
     checks: list[Callable[[], list[Problem]]] = [
         lambda: _label_problems(profile, config),

@@ -73,7 +73,9 @@ def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
         reject(check_profile(profile, resolved.asked, config))
         _refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
-        passes = FitPasses(table.sparkSession.sparkContext, staged, learned.spec, record_layout(resolved.plan))
+        passes = FitPasses(
+            table.sparkSession.sparkContext, staged, learned.spec, record_layout(resolved.plan)
+        )
         return _solve(passes, learned, profile, config)
 
 
@@ -144,9 +146,7 @@ def _solve(
     )
 
 
-def _start(
-    passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig
-) -> FloatArray:
+def _start(passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
     if config.solver.start == "zero":
         return np.zeros(spec.shape().p)
     return sample_start(passes.staged.run_pass(sample_task(passes.layout)), spec, ridge)

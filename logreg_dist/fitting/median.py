@@ -15,9 +15,7 @@ from logreg_dist.staging.profile import TableProfile
 from logreg_dist.staging.stage_split import record_layout
 
 
-def weighted_medians(
-    staged: StagedTable, resolved: ResolvedTable, profile: TableProfile
-) -> dict[str, float]:
+def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: TableProfile) -> dict[str, float]:
     """Return the weighted median of every column whose policy is ``median``, units of the column.
 
     A row of weight 2 counts as two rows. Where half of the weight lies exactly between two values,

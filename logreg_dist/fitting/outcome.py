@@ -75,9 +75,7 @@ def judge(
     )
 
 
-def empty_cells(
-    spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int
-) -> list[str]:
+def empty_cells(spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int) -> list[str]:
     """Return sentences for the levels whose rows all have one label; the surest sign of separation."""
     sentences = []
     positive, negative = label.positive or "1", label.negative or "0"
@@ -117,7 +115,9 @@ def describe_aliases(
             parts.append(f"... ({len(weights) - 12} more terms)")
         constant = centres[dependence.position] - sum(w * centres[k] for k, w in weights.items())
         constant += dependence.weights.get(0, 0.0) if first else 0.0
-        largest = max(abs(centres[dependence.position]), *(abs(w * centres[k]) for k, w in weights.items()), 1.0)
+        largest = max(
+            abs(centres[dependence.position]), *(abs(w * centres[k]) for k, w in weights.items()), 1.0
+        )
         if abs(constant) > 1e-9 * largest:
             parts.append(_number(float(constant)))
         text = " + ".join(parts).replace("+ -", "- ")
@@ -160,7 +160,11 @@ def _separated(
     named = [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order[:6]]
     if len(order) > 6:
         named.append(f"{len(order) - 6} more terms")
-    rows = f"{counts.separated:,} rows" if complete else f"{counts.separated:,} rows, {counts.neutral:,} undecided"
+    rows = (
+        f"{counts.separated:,} rows"
+        if complete
+        else f"{counts.separated:,} rows, {counts.neutral:,} undecided"
+    )
     sentences = [
         f"the label is {'completely' if complete else 'quasi-completely'} separated ({rows}) along "
         f"{', '.join(named) or 'the intercept'}: no finite estimates exist.",

@@ -217,7 +217,9 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     except (ValueError, RecursionError) as error:
         raise ArtefactInvalid(f"{where} is not JSON of finite numbers.\n  Train again.") from error
     if not isinstance(data, dict) or "schema_version" not in data:
-        raise ArtefactInvalid(f"{where} is not a model of logreg_dist.\n  Point the key `model` at a model.json.")
+        raise ArtefactInvalid(
+            f"{where} is not a model of logreg_dist.\n  Point the key `model` at a model.json."
+        )
     if data["schema_version"] != SCHEMA_VERSION:
         raise ArtefactInvalid(
             f"{where} has another schema_version than {SCHEMA_VERSION}, the one this version reads.\n"
@@ -269,7 +271,9 @@ def load_model(path: str | Path) -> LogisticModel:
     try:
         return model_from_json(file.read_bytes(), str(path))
     except OSError as error:
-        raise ArtefactInvalid(f"{path} cannot be read ({error.strerror}).\n  Train first, or check the path.") from error
+        raise ArtefactInvalid(
+            f"{path} cannot be read ({error.strerror}).\n  Train first, or check the path."
+        ) from error
 
 
 def _from_file(file: _ModelFile, where: str) -> LogisticModel:
@@ -298,7 +302,11 @@ def _from_file(file: _ModelFile, where: str) -> LogisticModel:
 
 def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
     kind = "numeric" if isinstance(column, NumericColumn) else "categorical"
-    return {"kind": kind, **asdict(column), **({"levels": list(column.levels)} if kind == "categorical" else {})}
+    return {
+        "kind": kind,
+        **asdict(column),
+        **({"levels": list(column.levels)} if kind == "categorical" else {}),
+    }
 
 
 def _column_from_file(column: _Numeric | _Categorical) -> NumericColumn | CategoricalColumn:

@@ -223,4 +223,3 @@ class LogisticModel:
         from logreg_dist.model.file import save_model  # the file knows the model
 
         return save_model(self, folder)
-

@@ -22,7 +22,13 @@ class Cause:
 
 _CAUSES = (
     Cause(
-        ("FAILED_READ_FILE", "CANNOT_READ_FILE", "is not a Parquet file", "Could not read footer", "ParquetDecodingException"),
+        (
+            "FAILED_READ_FILE",
+            "CANNOT_READ_FILE",
+            "is not a Parquet file",
+            "Could not read footer",
+            "ParquetDecodingException",
+        ),
         InputRejected,
         "the file {file} cannot be read as it should: it is truncated, of another format, or its columns have "
         "other types than in the other files.\n  Write that file again; no row was left out.",
@@ -38,7 +44,11 @@ _CAUSES = (
         "a value does not fit the type that input.filter or a view casts it to.\n  Use try_cast there.",
     ),
     Cause(
-        ("Python worker exited unexpectedly", "OutOfMemoryError", "Container killed by YARN for exceeding memory"),
+        (
+            "Python worker exited unexpectedly",
+            "OutOfMemoryError",
+            "Container killed by YARN for exceeding memory",
+        ),
         TemporaryFailure,
         "a worker was killed, most likely for memory.\n  Raise spark.executor.memoryOverhead (Python) or "
         "spark.executor.memory (JVM), or the number of splits.",
@@ -56,7 +66,13 @@ _CAUSES = (
         "(input.splits).",
     ),
     Cause(
-        ("ExecutorLostFailure", "FetchFailed", "SparkContext was shut down", "Connection refused", "Py4JNetworkError"),
+        (
+            "ExecutorLostFailure",
+            "FetchFailed",
+            "SparkContext was shut down",
+            "Connection refused",
+            "Py4JNetworkError",
+        ),
         TemporaryFailure,
         "the cluster lost executors or a connection.\n  Run again.",
     ),

@@ -12,7 +12,10 @@ from logreg_dist.errors import ConfigError, InputRejected
 _LOSES_ROWS = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")
 
 _SENTENCES = {
-    "PATH_NOT_FOUND": ("the path does not exist: {where}", "Check input.path; it is read by Spark on {master}."),
+    "PATH_NOT_FOUND": (
+        "the path does not exist: {where}",
+        "Check input.path; it is read by Spark on {master}.",
+    ),
     "TABLE_OR_VIEW_NOT_FOUND": ("there is no table {where}", "Check input.table and its catalog."),
     "UNABLE_TO_INFER_SCHEMA": (
         "no readable file in {where}",

@@ -150,9 +150,9 @@ def _as_number(source: Column, kind: T.DataType) -> Column:
     if isinstance(kind, T.TimestampType):
         return F.unix_micros(source).cast("double") / F.lit(86_400_000_000.0)
     if isinstance(kind, T.TimestampNTZType):
-        return F.unix_micros(F.convert_timezone(F.lit("UTC"), F.current_timezone(), source).cast("timestamp")).cast(
-            "double"
-        ) / F.lit(86_400_000_000.0)
+        return F.unix_micros(
+            F.convert_timezone(F.lit("UTC"), F.current_timezone(), source).cast("timestamp")
+        ).cast("double") / F.lit(86_400_000_000.0)
     return source.cast("double")
 
 

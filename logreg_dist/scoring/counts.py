@@ -78,7 +78,9 @@ def refuse_forbidden(counts: ScoreCounts, plan: ScorePlan, n_rows: int) -> None:
                 f" ({key}.unseen)"
             )
         if counts.unusable.get(name):
-            problems.append(f"column {quoted(name)} has {counts.unusable[name]:,} values that are no finite number")
+            problems.append(
+                f"column {quoted(name)} has {counts.unusable[name]:,} values that are no finite number"
+            )
     if problems:
         shown = [f"  {problem}" for problem in problems[:3]]
         more = [f"  and {len(problems) - 3} more columns"] if len(problems) > 3 else []

@@ -164,13 +164,20 @@ def new_run_id() -> str:
 
 
 def _look_up_levels(
-    table: DataFrame, column: CategoricalColumn, leaf: LeafColumn, estimates: Mapping[str, float], *, alias: str
+    table: DataFrame,
+    column: CategoricalColumn,
+    leaf: LeafColumn,
+    estimates: Mapping[str, float],
+    *,
+    alias: str,
 ) -> tuple[DataFrame, Column]:
     by_level = level_estimates(column, estimates)
     text = level_of(leaf.expression(), leaf.type)
     if len(by_level) <= MAX_CASE_LEVELS:
         return table, case_of_levels(text, by_level)
-    levels = table.sparkSession.createDataFrame(list(by_level.items()), f"`{alias}_level` string, {alias} double")
+    levels = table.sparkSession.createDataFrame(
+        list(by_level.items()), f"`{alias}_level` string, {alias} double"
+    )
     # Each level is there once, so the join neither adds nor loses rows.
     joined = table.join(F.broadcast(levels), text == F.col(f"{alias}_level"), "left").drop(f"{alias}_level")
     return joined, F.col(quote(alias))

@@ -277,4 +277,3 @@ def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> 
     ``W l2 ||beta||^2``; half of its derivative is what the score loses.
     """
     return np.where(penalised, l2 * weight_sum, 0.0)
-

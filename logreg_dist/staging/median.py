@@ -80,7 +80,9 @@ def bracket_sums(
     return sums
 
 
-def neighbours(split: StagedSplit, layout: RecordLayout, values: Mapping[int, float]) -> dict[int, Neighbours]:
+def neighbours(
+    split: StagedSplit, layout: RecordLayout, values: Mapping[int, float]
+) -> dict[int, Neighbours]:
     """Return for each numeric column the weight up to a value and the next larger value."""
     found = {row: Neighbours(0.0, np.inf) for row in values}
     for chunk in read_chunks(Path(split.path), split.n_rows, layout):

@@ -101,9 +101,7 @@ def _grouped(
     return np.divide(events, trials, out=np.zeros(m), where=trials > 0), trials
 
 
-def _weight(
-    columns: Sequence[pa.Array], position: int | None, problems: Counter[str], m: int
-) -> FloatArray:
+def _weight(columns: Sequence[pa.Array], position: int | None, problems: Counter[str], m: int) -> FloatArray:
     if position is None:
         return np.ones(m)
     weight, bad = numbers(columns[position])

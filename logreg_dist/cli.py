@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         job_parser = jobs.add_parser(
             job,
             help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}. Every key of the configuration is explained in {example}.",
+            description=f"{purpose[0].upper()}{purpose[1:]}.\nEvery key of the configuration is explained in {example}.",
             epilog=_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

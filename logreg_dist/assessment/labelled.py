@@ -19,6 +19,25 @@ from logreg_dist.scoring.score import ScorePlan, plan_scores
 
 
 @dataclass(frozen=True)
+class LabelledScores:
+    """Rows ready to be assessed.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        ``y, linear_predictor, probability, weight, frequency``, all double; lazy.
+    n_read : int
+        Rows of the table.
+    n_unscored : int
+        Rows left out because the model's policies give them no score.
+    """
+
+    rows: DataFrame
+    n_read: int
+    n_unscored: int
+
+
+@dataclass(frozen=True)
 class _Roles:
     """The columns of a labelled table that are not features, by name; None where there is none."""
 
@@ -31,8 +50,8 @@ class _Roles:
         return [name for name in columns if name is not None]
 
 
-def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConfig) -> DataFrame:
-    """Return ``y, linear_predictor, probability, weight, frequency`` of every row; lazy after one job.
+def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConfig) -> LabelledScores:
+    """Score a labelled table and bring label and weights into numbers.
 
     Label, weight and frequency columns are the model's unless the configuration names others. The
     job counts what cannot be assessed.
@@ -50,7 +69,7 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
     y = _outcome(plan.leaves, roles.label)
     frequency = _number(plan.leaves, roles.frequency) * _number(plan.leaves, roles.label.trials)
     weight = frequency * _number(plan.leaves, roles.weight)
-    _check(plan, roles, y, weight, model)
+    counts = _check(plan, roles, y, weight)
     rows = plan.table.select(
         y.alias("y"),
         plan.linear_predictor.alias("linear_predictor"),
@@ -58,7 +77,11 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
         frequency.alias("frequency"),
     ).filter("weight > 0 and linear_predictor is not null")
     eta = F.col("linear_predictor")
-    return rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)))
+    return LabelledScores(
+        rows=rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta))),
+        n_read=counts["n_rows"],
+        n_unscored=counts["unscored"],
+    )
 
 
 def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
@@ -67,8 +90,9 @@ def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
     if config.label is None:
         return _Roles(model.label, weight, frequency)
     positive, negative = model.label.positive, model.label.negative
-    if config.label.positive is not None and level_text(config.label.positive) == negative:
-        positive, negative = negative, positive
+    if config.label.positive is not None:
+        # The scores are probabilities of the model's own positive level, by whatever name it goes here.
+        positive, negative = level_text(config.label.positive), None
     label = LabelRecord(config.label.column, positive, negative, config.label.events, config.label.trials)
     return _Roles(label, weight, frequency)
 
@@ -78,14 +102,17 @@ def _outcome(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
         trials = _number(leaves, label.trials)
         return F.when(trials > 0, _number(leaves, label.events) / trials).otherwise(F.lit(0.0))
     text = level_of(leaves[label.column].expression(), leaves[label.column].type)
-    return F.when(text == F.lit(label.positive), F.lit(1.0)).when(text == F.lit(label.negative), F.lit(0.0))
+    is_event = F.when(text == F.lit(label.positive), F.lit(1.0))
+    if label.negative is None:  # the configuration names the positive level; all others mean 0
+        return is_event.when(text.isNotNull(), F.lit(0.0))
+    return is_event.when(text == F.lit(label.negative), F.lit(0.0))
 
 
 def _number(leaves: Mapping[str, LeafColumn], name: str | None) -> Column:
     return F.lit(1.0) if name is None else leaves[name].expression().cast("double")
 
 
-def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column, model: LogisticModel) -> None:
+def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column) -> dict[str, int]:
     label = roles.label
     present = F.lit(True)
     if label.column is not None:
@@ -100,7 +127,7 @@ def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column, model: Log
         *count_columns(plan),
     ).first()
     assert found is not None
-    counts = found.asDict()
+    counts: dict[str, int] = found.asDict()
     n_rows = counts["n_rows"]
     what = quoted(label.column or f"{label.events} of {label.trials}")
     sentences = {
@@ -121,10 +148,11 @@ def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column, model: Log
         columns = ", ".join(quoted(name) for name in (roles.weight, roles.frequency, label.trials) if name)
         problems.append(
             Problem(
-                f"weight column {columns} has {counts['bad_weight']:,} missing, negative or infinite values in "
-                f"{n_rows:,} rows",
+                f"weight column {columns} has {counts['bad_weight']:,} missing, negative or infinite values "
+                f"in {n_rows:,} rows",
                 "Mend the column or leave such rows out with input.filter.",
             )
         )
     reject(problems)
     refuse_forbidden(read_counts(counts, plan), plan, n_rows)
+    return counts

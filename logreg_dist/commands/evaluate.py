@@ -31,11 +31,19 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
     model = read_model(spark, config.model)
     table = open_table(spark, config.input)
     with recorder.timed("assess"):
-        scored = labelled_scores(table, model, config)
-        assessment = assess(scored)
-    recorder.rows.update(used=assessment.n_rows, events=round(assessment.n_events))
+        labelled = labelled_scores(table, model, config)
+        assessment = assess(labelled.rows)
+    recorder.rows.update(
+        read=labelled.n_read,
+        unscored=labelled.n_unscored,
+        used=assessment.n_rows,
+        events=round(assessment.n_events),
+    )
     _write(spark, config.output.path, assessment, recorder)
-    return with_outputs([summarise_assessment(assessment)], recorder)
+    lines = [summarise_assessment(assessment)]
+    if labelled.n_unscored:
+        lines.append(f"{labelled.n_unscored:,} of {labelled.n_read:,} rows have no score and were left out.")
+    return with_outputs(lines, recorder)
 
 
 def _write(spark: SparkSession, folder: str, assessment: Assessment, recorder: RunRecorder) -> None:

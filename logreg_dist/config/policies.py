@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 
 _SIMPLE = ("error", "drop", "mean", "median", "indicator", "level")
-_CONSTANT = re.compile(r"constant\(\s*(.*?)\s*\)", re.DOTALL)
+# No blanks in the pattern: matching them lazily takes quadratic time on a long text.
+_CONSTANT = re.compile(r"constant\((.*)\)", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 MISSING_GRAMMAR = 'error, drop, mean, median, indicator, level, constant(0) or constant("text")'
@@ -87,7 +88,7 @@ def parse_missing(text: str) -> MissingPolicy:
     match = _CONSTANT.fullmatch(text)
     if match is None:
         raise ValueError(f"expected {MISSING_GRAMMAR}")
-    return MissingPolicy("constant", _constant(match[1]))
+    return MissingPolicy("constant", _constant(match[1].strip()))
 
 
 def level_text(value: str | float | None) -> str:

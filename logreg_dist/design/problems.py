@@ -54,12 +54,12 @@ def reject(problems: Sequence[Problem]) -> None:
 
 
 def quoted(name: str) -> str:
-    """Return a column's name as messages show it: in quotes, on one line, never endless.
+    r"""Return a column's name as messages show it: in quotes, on one line, never endless.
 
     Examples
     --------
-    >>> quoted("a b"), quoted("two\\nlines")
-    ("'a b'", "'two\\\\nlines'")
+    >>> quoted("a b"), quoted("two\nlines")
+    ("'a b'", "'two\\nlines'")
     """
     text = name.encode("unicode_escape").decode() if not name.isprintable() else name
     return f"'{text[:80]}…'" if len(text) > 80 else f"'{text}'"

@@ -22,7 +22,6 @@ from logreg_dist.fitting.outcome import empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.splits import choose_splits
 from logreg_dist.fitting.start import sample_start
-from logreg_dist.fitting.tasks import sample_task
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -149,7 +148,7 @@ def _solve(
 def _start(passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
     if config.solver.start == "zero":
         return np.zeros(spec.shape().p)
-    return sample_start(passes.staged.run_pass(sample_task(passes.layout)), spec, ridge)
+    return sample_start(passes.read_sample(), spec, ridge)
 
 
 def _ridge(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import TypeVar
 
 from logreg_dist.reading.resolve import ResolvedTable
-from logreg_dist.staging.median import Bracket, bracket_sums, neighbours, value_of_key
+from logreg_dist.staging.median import (
+    Bracket,
+    BracketSums,
+    Neighbours,
+    bracket_sums,
+    neighbours,
+    value_of_key,
+)
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.plan import Kind
 from logreg_dist.staging.profile import TableProfile
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.split_file import RecordLayout
+from logreg_dist.staging.stage_split import StagedSplit, record_layout
+
+Sums = TypeVar("Sums", BracketSums, Neighbours)
 
 
 def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: TableProfile) -> dict[str, float]:
@@ -42,13 +52,17 @@ def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: Tabl
     }
 
 
-def _bracket_task(layout, brackets):  # type: ignore[no-untyped-def]
+def _bracket_task(
+    layout: RecordLayout, brackets: Mapping[int, Bracket]
+) -> Callable[[StagedSplit], dict[int, BracketSums]]:
     return lambda split: bracket_sums(split, layout, brackets)
 
 
-def _neighbour_task(layout, values):  # type: ignore[no-untyped-def]
+def _neighbour_task(
+    layout: RecordLayout, values: Mapping[int, float]
+) -> Callable[[StagedSplit], dict[int, Neighbours]]:
     return lambda split: neighbours(split, layout, values)
 
 
-def _add_columns(parts: list[Mapping[int, Any]]) -> dict[int, Any]:
+def _add_columns(parts: list[dict[int, Sums]]) -> dict[int, Sums]:
     return {row: reduce(add, (part[row] for part in parts)) for row in parts[0]}

@@ -13,10 +13,12 @@ from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
+    SampleRows,
     count_along_task,
     evaluate_null_task,
     evaluate_task,
     largest_along_task,
+    sample_task,
 )
 from logreg_dist.inference.separation import ZERO_SHARE, DirectionCounts
 from logreg_dist.solver.newton import Sums
@@ -48,6 +50,15 @@ class FitPasses:
         state = sum_states(self.staged.run_pass(task), self.shape)
         self._log(f"deviance {state.deviance:.10g}", clock)
         return in_term_order(state, self.shape, self.positions)
+
+    def read_sample(self) -> list[SampleRows]:
+        """Return the rows that staging kept aside, split by split."""
+        clock = time.perf_counter()
+        samples = self.staged.run_pass(sample_task(self.layout))
+        self._log(
+            f"collected a sample of {sum(sample.n_rows for sample in samples):,} rows to start from", clock
+        )
+        return samples
 
     def evaluate_null(self, intercept: FloatArray) -> Sums:
         """Return the sums of a model of offset and `intercept` (1,) alone."""

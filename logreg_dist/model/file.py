@@ -301,12 +301,9 @@ def _from_file(file: _ModelFile, where: str) -> LogisticModel:
 
 
 def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
-    kind = "numeric" if isinstance(column, NumericColumn) else "categorical"
-    return {
-        "kind": kind,
-        **asdict(column),
-        **({"levels": list(column.levels)} if kind == "categorical" else {}),
-    }
+    if isinstance(column, NumericColumn):
+        return {"kind": "numeric", **asdict(column)}
+    return {"kind": "categorical", **asdict(column), "levels": list(column.levels)}
 
 
 def _column_from_file(column: _Numeric | _Categorical) -> NumericColumn | CategoricalColumn:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from pyspark.sql import SparkSession
 from tqdm import tqdm
@@ -47,7 +48,7 @@ def configure_logging(*, debug: bool) -> None:
 
 def _watch(spark: SparkSession, done: threading.Event) -> None:
     tracker = spark.sparkContext.statusTracker()
-    bar: tqdm[None] = tqdm(
+    bar: tqdm[NoReturn] = tqdm(
         total=0, leave=False, file=sys.stderr, bar_format="{desc} |{bar:30}| {n}/{total} tasks {elapsed}"
     )
     shown: int | None = None

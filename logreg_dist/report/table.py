@@ -53,12 +53,12 @@ def p_value(value: float | None) -> str:
 
 
 def one_line(name: str, limit: int = 60) -> str:
-    """Return a name that cannot break a table: on one line and not endless.
+    r"""Return a name that cannot break a table: on one line and not endless.
 
     Examples
     --------
-    >>> one_line("a\\nb"), one_line("x" * 70)[-3:]
-    ('a\\\\nb', 'xx…')
+    >>> one_line("a\nb"), one_line("x" * 70)[-3:]
+    ('a\\nb', 'xx…')
     """
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,7 +229,7 @@ def _newton_step(point: Point, active: NDArray[np.bool_], ridge: FloatArray | No
 
 
 def _decrement(point: Point, step: FloatArray, ridge: FloatArray | None) -> float:
-    return float(np.sqrt(max(_penalised_score(point, ridge) @ step, 0.0)))
+    return math.sqrt(max(float(_penalised_score(point, ridge) @ step), 0.0))
 
 
 def _line_search(
@@ -258,7 +260,7 @@ def _is_creeping(history: list[Iteration]) -> bool:
     if len(history) < 8:
         return False
     last = [iteration.change for iteration in history[-4:]]
-    return all(later > SLOW * earlier for earlier, later in zip(last, last[1:], strict=False))
+    return all(later > SLOW * earlier for earlier, later in pairwise(last))
 
 
 def _at_rounding_floor(history: list[Iteration]) -> bool:

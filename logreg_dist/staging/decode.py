@@ -7,6 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+_TEXT_KINDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_NUMBER_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+
 MICROSECONDS_PER_DAY = 86_400_000_000.0
 
 # A decimal number as text; what Spark's try_cast takes, without its hexadecimal and suffix forms.
@@ -110,7 +113,8 @@ class LevelDictionary:
                 known.setdefault(level, len(known))
             lookup.append(known.get(level, -1))
         indices = pc.fill_null(encoded.indices, len(lookup)).to_numpy(zero_copy_only=False)
-        return np.array([*lookup, -1], dtype=np.int32).take(indices)
+        codes: NDArray[np.int32] = np.array([*lookup, -1], dtype=np.int32).take(indices)
+        return codes
 
 
 def _to_numpy(column: pa.Array) -> NDArray[np.float64]:
@@ -121,8 +125,8 @@ def _to_numpy(column: pa.Array) -> NDArray[np.float64]:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(is_kind(kind) for is_kind in _TEXT_KINDS)
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return any(is_kind(kind) for is_kind in _NUMBER_KINDS)

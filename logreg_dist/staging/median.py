@@ -106,7 +106,8 @@ def sums_of(values: FloatArray, weight: FloatArray, bracket: Bracket) -> Bracket
     inside = (keys >= np.uint64(bracket.low)) & (keys <= np.uint64(bracket.high))
     places = (keys[inside] - np.uint64(bracket.low)) // np.uint64(bracket.width)
     bins = np.bincount(places.astype(np.int64), weights=weight[inside], minlength=N_BINS)
-    return BracketSums(float(weight[keys < np.uint64(bracket.low)].sum()), bins)
+    below = float(weight[keys < np.uint64(bracket.low)].sum())
+    return BracketSums(below, bins.astype(np.float64, copy=False))
 
 
 def ordered_keys(values: FloatArray) -> NDArray[np.uint64]:

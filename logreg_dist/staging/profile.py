@@ -207,7 +207,7 @@ def profile_from_dict(data: dict[str, Any]) -> TableProfile:
         rows=RowCounts(*data["rows"]),
         problems=data["problems"],
         label_levels=_levels_from_list(data["label_levels"]),
-        numeric=NumericProfile(*counts, *floats),
+        numeric=NumericProfile(counts[0], counts[1], counts[2], *floats),
         categorical=tuple(_levels_from_list(column) for column in data["categorical"]),
     )
 

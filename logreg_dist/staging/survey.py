@@ -64,8 +64,8 @@ class LevelCounts:
         """Count m rows: `codes` (m,) with -1 for missing, `y` (m,), `frequency` (m,)."""
         self.n_missing += int((codes < 0).sum())
         shifted = codes + 1
-        self.observations = _add_longer(self.observations, np.bincount(shifted, weights=frequency))
-        self.events = _add_longer(self.events, np.bincount(shifted, weights=frequency * y))
+        self.observations = _add_longer(self.observations, _weighted_counts(shifted, frequency))
+        self.events = _add_longer(self.events, _weighted_counts(shifted, frequency * y))
 
     def profile(self, levels: Iterable[str], *, n_not_whole: int, overflowed: bool) -> CategoricalProfile:
         """Return the counts by level; `levels` in the order of the codes.
@@ -90,6 +90,10 @@ class LevelCounts:
             n_not_whole=n_not_whole,
             overflowed=overflowed,
         )
+
+
+def _weighted_counts(codes: NDArray[np.int32], weight: FloatArray) -> FloatArray:
+    return np.bincount(codes, weights=weight).astype(np.float64, copy=False)
 
 
 def _add_longer(a: FloatArray, b: FloatArray) -> FloatArray:

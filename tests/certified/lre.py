@@ -9,8 +9,8 @@ def lre(actual: float, certified: str) -> float:
     """Return the log relative error, -log10(|actual - certified| / |certified|).
 
     About the number of right significant digits (McCullough 1998, The American Statistician 52(4),
-    section 3). Where the certified value is 0 the error is absolute; where `actual` is the certified value to
-    50 digits the answer is infinite. A `nan` or infinite `actual` has no right digits: the answer is minus infinity.
+    section 3). Where the certified value is 0 the error is absolute; where `actual` equals the certified
+    value the answer is infinity; where `actual` is `nan` or infinite it is minus infinity.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import timedelta
 
 import pytest
@@ -102,3 +103,25 @@ def test_numbers_written_by_python_read_back_exactly(value):
     expected = parse_yaml(text.replace("inf", ".inf"), "f")
     assert expected == value
     assert type(expected) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "features: {defaults: {missing: 'constant(" + " " * 900_000 + "'}}",
+        "features: {defaults: {missing: 'constant(" + "1" * 900_000 + ")'}}",
+        "features: {exclude: [" + ", ".join(f"c{i}" for i in range(20_000)) + "], include: [c1]}",
+        "input: {path: '" + "*a" * 20_000 + "'}\noutput: {path: " + "a" * 20_000 + "}",
+        "weight: '" + "${env:" * 100_000 + "'",
+        "y" * 1_000 + ": " + "x" * 900_000,
+        "".join(f"k{i}: {{}}\n" for i in range(15_000)),
+    ],
+    ids=["blanks", "digits", "names", "wildcards", "variables", "long key", "unknown keys"],
+)
+def test_values_of_the_largest_size_take_bounded_time(file, text):
+    file.write_text("label: {column: y}\n" + text)
+    start = time.perf_counter()
+    with pytest.raises(ConfigError, match="problem") as caught:
+        load_train_config(file)
+    assert time.perf_counter() - start < DEADLINE.total_seconds()
+    assert len(str(caught.value)) < 2_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -30,11 +31,22 @@ def open_session(job: str) -> SparkSession:
         builder = builder.config(key, value)
     if not _master_is_configured():
         # The second number lets a local task be tried again, as a cluster would.
-        builder = builder.master("local[*,4]").config("spark.ui.enabled", "false")
-        builder = builder.config("spark.driver.host", "localhost").config(
-            "spark.driver.memory", os.environ.get("SPARK_DRIVER_MEMORY", "2g")
-        )
+        builder = builder.master("local[*,4]")
+        for key, value in _local_settings().items():
+            builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _local_settings() -> dict[str, str]:
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "localhost",
+        "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "2g"),
+    }
+    quiet = Path(__file__).with_name("log4j2.properties")
+    if quiet.is_file():  # not when the package is a zip: the JVM reads no files out of those
+        settings["spark.driver.extraJavaOptions"] = f"-Dlog4j2.configurationFile={quiet.as_uri()}"
+    return settings
 
 
 def _master_is_configured() -> bool:

@@ -51,7 +51,7 @@ def _head(model: LogisticModel) -> str:
     lines = [f"Binary logistic regression of {what}"]
     if not model.converged:
         lines.append(f"STATUS {model.status.upper()}: do not use these estimates.")
-    lines.append(f"{model.status}: {model.status_text}" if model.converged else f"  {model.status_text}")
+    lines.append(model.status_text if model.converged else f"  {model.status_text}")
     left_out = [
         f"{n:,} {why}"
         for n, why in ((model.n_dropped, "dropped for missing values"), (model.n_zero_weight, "of weight 0"))
@@ -87,7 +87,9 @@ def _row(row: Coefficient) -> list[str]:
 
 def _ratio(value: float | None) -> str:
     """Write an odds ratio; the model holds None where it left the range of doubles."""
-    return "inf" if value is None else number(value, 4)
+    if value is None:
+        return "inf"
+    return f"{value:.4f}" if 0.001 <= value < 1000 else number(value, 4)
 
 
 def _measures(model: LogisticModel) -> str:
@@ -107,7 +109,7 @@ def _measures(model: LogisticModel) -> str:
         f"Residual deviance  {model.deviance:,.3f} on {model.n_obs - n_estimated:,.0f} degrees of freedom",
         fit,
         test,
-        f"{model.n_iterations} Newton steps, {model.n_passes} passes   model {model.model_id}",
+        f"Newton steps {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",
     ]
     return "\n".join(line for line in lines if line)
 

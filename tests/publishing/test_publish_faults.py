@@ -278,10 +278,16 @@ spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "fal
 signal.signal(signal.SIGTERM, stop)
 files = hadoop_filesystem(spark) if branch == "hadoop" else local_filesystem()
 module.filesystem_for = lambda path, spark: files
-slow = spark.range(0, 100_000, numPartitions=2).select(
-    sf.col("id").alias("customer_id"),
-    sf.expr("if(id % 100 = 0, reflect('java.lang.Thread', 'sleep', 50L), null)").alias("slept"),
-    sf.lit(0.5).alias("probability"), sf.lit("2026-11-20").alias("run_date"))
+def sleepy(batches):
+    import time
+    for batch in batches:
+        time.sleep(0.5)
+        yield batch
+
+spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1000")
+slow = spark.range(0, 200_000, numPartitions=2).mapInArrow(sleepy, "id long").select(
+    sf.col("id").alias("customer_id"), sf.lit(0.5).alias("probability"),
+    sf.lit("2026-11-20").alias("run_date"))
 module.publish(slow, Destination(path=path, format="parquet", run_date="2026-11-20"), run_id="slow",
                sums={}, inspect=lambda observed: None)
 """

@@ -1,0 +1,34 @@
+"""Fits against certified values: 50 digits by two routes and R, see tests/certified."""
+
+from __future__ import annotations
+
+import pytest
+
+from logreg_dist import TrainConfig, fit
+from tests.certified.lre import lre
+from tests.certified.sets import SETS, certified_values, load
+
+# Right digits that a user may count on: what double precision leaves of a well-posed fit.
+ESTIMATE_DIGITS = 9
+STD_ERROR_DIGITS = 8
+LIKELIHOOD_DIGITS = 11
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("start", ["sample", "zero"])
+@pytest.mark.parametrize("name", SETS)
+def test_a_fit_has_the_certified_digits(spark, name, start):
+    certified = certified_values(name)
+    model = fit(spark.createDataFrame(load(name)), TrainConfig(**SETS[name].config, solver={"start": start}))
+
+    assert model.converged, model.status_text
+    expected = {row["term"]: row for row in certified["coefficients"]}
+    assert {row.term for row in model.coefficient_rows} == set(expected)
+    for row in model.coefficient_rows:
+        assert lre(row.estimate, expected[row.term]["estimate"]) >= ESTIMATE_DIGITS, row.term
+        assert lre(row.std_error, expected[row.term]["std_error"]) >= STD_ERROR_DIGITS, row.term
+    for measure in ("log_likelihood", "deviance", "weight_sum"):
+        assert lre(getattr(model, measure), certified[measure]) >= LIKELIHOOD_DIGITS, measure
+    null = certified["null_log_likelihood" if SETS[name].intercept else "offset_log_likelihood"]
+    assert lre(model.null_log_likelihood, null) >= LIKELIHOOD_DIGITS
+    assert (model.n_rows, model.n_obs) == (certified["n_rows"], float(certified["n_obs"]))

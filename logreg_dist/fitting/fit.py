@@ -119,7 +119,9 @@ def _solve(
         found.append(passes.count_along(direction))
         return found[-1].proves_separation
 
-    options = NewtonOptions(config.solver.tolerance, config.solver.max_iterations, ridge)
+    options = NewtonOptions(
+        config.solver.tolerance, config.solver.max_iterations, ridge, alias=ridge is None
+    )
     start = _start(passes, spec, ridge, config)
     result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
     label = label_record(config.label, profile.label_levels)
@@ -148,7 +150,8 @@ def _solve(
 def _start(passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
     if config.solver.start == "zero":
         return np.zeros(spec.shape().p)
-    return sample_start(passes.read_sample(), spec, ridge)
+    weak = np.where([term.column is not None for term in spec.terms()], term_scales(spec) ** 2, 0.0)
+    return sample_start(passes.read_sample(), spec, ridge=ridge, weak_ridge=weak)
 
 
 def _ridge(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:

@@ -15,10 +15,17 @@ from logreg_dist.solver.newton import Ending, NewtonOptions, Sums, newton
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
 ROWS_PER_TERM = 5
+# Standard errors of the sample: nearer to its optimum is no nearer to that of all rows. Newton's
+# last step, taken without looking, makes it the square of this.
+ROUGH = 1e-2
 
 
 def sample_start(
-    samples: list[SampleRows], spec: DesignSpec, ridge: NDArray[np.float64] | None
+    samples: list[SampleRows],
+    spec: DesignSpec,
+    *,
+    ridge: NDArray[np.float64] | None,
+    weak_ridge: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
 
@@ -31,11 +38,15 @@ def sample_start(
         Each row weighted by the number of rows it stands for.
     spec : DesignSpec
     ridge : ndarray (p,) or None
-        As in `NewtonOptions`.
+        Of the fit itself, as in `NewtonOptions`.
+    weak_ridge : ndarray (p,)
+        Used, times the weight of one row, where the fit has none: a rare level may have one label only
+        in the sample, and would send its estimate to infinity.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
     cold = np.zeros(shape.p)
-    if sum(sample.n_rows for sample in samples) < ROWS_PER_TERM * shape.p:
+    n_rows = sum(sample.n_rows for sample in samples)
+    if n_rows < ROWS_PER_TERM * shape.p:
         return cold
     blocks = [block for sample in samples for block in _blocks(sample, spec)]
 
@@ -43,9 +54,15 @@ def sample_start(
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
-    options = NewtonOptions(tolerance=1e-4, max_iterations=15, ridge=ridge)
-    result = newton(evaluate_sample, cold, options)
-    return result.point.beta if result.ending is Ending.CONVERGED else cold
+    def optimum(start: NDArray[np.float64], options: NewtonOptions) -> NDArray[np.float64]:
+        result = newton(evaluate_sample, start, options)
+        return result.point.beta if result.ending is Ending.CONVERGED else start
+
+    if ridge is not None:
+        return optimum(cold, NewtonOptions(ROUGH, 20, ridge, alias=False))
+    row_weight = evaluate_sample(cold).weight_sum / n_rows
+    shrunk = optimum(cold, NewtonOptions(ROUGH, 20, weak_ridge * row_weight))
+    return optimum(shrunk, NewtonOptions(ROUGH, 6))
 
 
 def _blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:

@@ -68,11 +68,14 @@ class NewtonOptions:
     max_iterations : int
     ridge : ndarray (p,) or None
         Added to the deviance as ``sum(ridge * beta**2)``.
+    alias : bool
+        Whether terms that depend on earlier ones are left out; a penalised fit needs no such thing.
     """
 
     tolerance: float = 1e-8
     max_iterations: int = 50
     ridge: FloatArray | None = None
+    alias: bool = True
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def newton(
     """
     clock = time.perf_counter()
     point = Point(start, evaluate(start))
-    dependences = [] if options.ridge is not None else find_dependences(point.sums.information)
+    dependences = find_dependences(point.sums.information) if options.alias else []
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
     if not active.all() and (start[~active] != 0).any():

@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
@@ -171,9 +172,9 @@ def _task_over_rows(
 def _remove_files(split: StagedSplit) -> None:
     for suffix in (".rows", ".json", ".sample"):
         Path(split.path).with_suffix(suffix).unlink(missing_ok=True)
-    folder = Path(split.path).parent
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    # The last one out takes the folder; others find it not empty, or gone.
+    with suppress(OSError):
+        Path(split.path).parent.rmdir()
 
 
 def read_profile_task(split: StagedSplit) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 Every operation returns an interval that contains the exact result. With m near the estimate and a
 box B around m, the interval Newton operator is ``N(B) = m + information(B)^-1 score(m)``. If N(B) lies
 inside B, then B contains exactly one root of the score, and it lies in N(B) (Moore, Kearfott and
-Cloud 2009, Introduction to Interval Analysis, section 8.4). The log-likelihood is strictly concave
-where the information is invertible, so that root is the maximum: the set is of full rank and not
-separated, and the estimates are inside the returned intervals.
+Cloud 2009, Introduction to Interval Analysis, on interval Newton methods). The log-likelihood is
+concave, strictly so where the information is invertible, so that root is the maximum: the set is of
+full rank and not separated, and the estimates are inside the returned intervals.
 
 python-flint is needed to certify, not to test: it is imported where it is used.
 """

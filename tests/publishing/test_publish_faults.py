@@ -27,6 +27,8 @@ pytestmark = pytest.mark.spark
 RUN_DATE = "2026-11-20"
 # An interrupted run must be gone after 30 seconds; starting Spark takes up to 60 on a busy machine.
 STOP_SECONDS, START_SECONDS = 30.0, 120.0
+# From the committer's folder to tasks that run; too short only makes the test easier.
+TASK_START_SECONDS = 2.0
 
 
 def scored(spark: SparkSession, n_rows: int, *, first_id: int = 0) -> DataFrame:
@@ -303,14 +305,17 @@ def test_an_interrupted_run_leaves_the_old_rows_and_nothing_else(
     command = [sys.executable, "-c", INTERRUPTED_RUN, str(path), branch]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ}, text=True) as run:
         deadline = time.monotonic() + START_SECONDS
-        while not staged_files(path) and time.monotonic() < deadline and run.poll() is None:
-            time.sleep(0.2)
-        assert staged_files(path), "the run never began to write"
+        # The rows are sorted by partition before the first file: the committer's folder comes first.
+        started = path / "_staging" / "slow" / "_temporary"
+        while not started.exists() and time.monotonic() < deadline and run.poll() is None:
+            time.sleep(0.1)
+        assert started.exists(), "the run never began to write"
+        time.sleep(TASK_START_SECONDS)
         assert ids_now(path) == [0, 1, 2, 3, 4]
         start = time.monotonic()
         run.send_signal(number)
         _, errors = run.communicate(timeout=2 * STOP_SECONDS)
-    assert time.monotonic() - start < STOP_SECONDS
+    assert time.monotonic() - start < STOP_SECONDS, "it took too long to stop"
     assert run.returncode == code, errors[-2000:]
     assert ids_now(path) == [0, 1, 2, 3, 4]
     assert leftovers(path) == []

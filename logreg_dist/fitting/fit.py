@@ -18,14 +18,14 @@ from logreg_dist.errors import FitNotUsable
 from logreg_dist.fitting.assemble import assemble_model, term_scales
 from logreg_dist.fitting.label import label_record
 from logreg_dist.fitting.median import weighted_medians
-from logreg_dist.fitting.outcome import empty_cells, judge
+from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.splits import choose_splits
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
-from logreg_dist.model.model import LogisticModel
+from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.solver.newton import Ending, NewtonOptions, newton, scaled_ridge
 from logreg_dist.staging.passes import StagedTable, read_profile_task
@@ -119,16 +119,13 @@ def _solve(
         found.append(passes.count_along(direction))
         return found[-1].proves_separation
 
-    options = NewtonOptions(
-        config.solver.tolerance, config.solver.max_iterations, ridge, alias=ridge is None
-    )
+    options = NewtonOptions(config.solver.tolerance, config.solver.max_iterations, ridge, alias=ridge is None)
     start = _start(passes, spec, ridge, config)
     result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
     label = label_record(config.label, profile.label_levels)
     verdict = judge(
         result,
-        found[-1] if found else None,
-        empty_cells(spec, profile, label, min_count=config.features.defaults.min_level_count),
+        _separation(passes, found[-1], profile, label, config) if result.direction is not None else None,
         spec=spec,
         scale=term_scales(spec),
         collinear_is_error=config.solver.on_collinear == "error",
@@ -145,6 +142,18 @@ def _solve(
             config=config,
         )
     )
+
+
+def _separation(
+    passes: FitPasses,
+    counts: DirectionCounts,
+    profile: TableProfile,
+    label: LabelRecord,
+    config: TrainConfig,
+) -> Separation:
+    min_count = config.features.defaults.min_level_count
+    cells = empty_cells(passes.spec, profile, label, min_count=min_count)
+    return Separation(counts, passes.separating_columns(), tuple(cells.values()))
 
 
 def _start(passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:

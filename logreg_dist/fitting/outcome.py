@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +27,28 @@ class Verdict:
     text: str
 
 
+@dataclass(frozen=True)
+class Separation:
+    """What was found out about a separated fit.
+
+    Attributes
+    ----------
+    counts : DirectionCounts
+        Of the rows along the direction in which the likelihood rises for ever.
+    alone : mapping of str to str
+        Terms that separate on their own, with the sign of their estimate.
+    cells : tuple of str
+        Levels whose rows all have one label, as sentences.
+    """
+
+    counts: DirectionCounts
+    alone: Mapping[str, str]
+    cells: tuple[str, ...]
+
+
 def judge(
     result: NewtonResult,
-    counts: DirectionCounts | None,
-    cells: Sequence[str],
+    separation: Separation | None,
     *,
     spec: DesignSpec,
     scale: NDArray[np.float64],
@@ -41,18 +59,16 @@ def judge(
     Parameters
     ----------
     result : NewtonResult
-    counts : DirectionCounts or None
-        Of the direction in `result`, when it ended as separated.
-    cells : sequence of str
-        Levels without events or without non-events, as sentences.
+    separation : Separation or None
+        When the iterations ended as separated.
     spec : DesignSpec
     scale : ndarray (p,)
         Typical size of each term's column, to compare the entries of a direction.
     collinear_is_error : bool
         Whether aliased terms make the fit unusable.
     """
-    if result.ending is Ending.SEPARATED and counts is not None and result.direction is not None:
-        return _separated(result.direction, counts, cells, spec, scale)
+    if separation is not None and result.direction is not None:
+        return _separated(separation, _named_direction(result.direction, spec, scale))
     if result.ending is not Ending.CONVERGED:
         last = result.history[-1]
         return Verdict(
@@ -75,9 +91,11 @@ def judge(
     )
 
 
-def empty_cells(spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int) -> list[str]:
-    """Return sentences for the levels whose rows all have one label; the surest sign of separation."""
-    sentences = []
+def empty_cells(
+    spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int
+) -> dict[str, str]:
+    """Return the levels whose rows all have one label, by term, as sentences: they surely separate."""
+    sentences = {}
     positive, negative = label.positive or "1", label.negative or "0"
     for column, found in zip(spec.categorical, profile.categorical, strict=True):
         for level in column.levels:
@@ -85,7 +103,8 @@ def empty_cells(spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, 
             if n < max(min_count, 1) or 0 < events < n:
                 continue
             only = positive if events else negative
-            sentences.append(f"all {n:,.0f} rows of {column.name}[{level}] have label {quoted(only)}")
+            term = f"{column.name}[{level}]"
+            sentences[term] = f"all {n:,.0f} rows of {term} have label {quoted(only)}"
     return sentences
 
 
@@ -146,33 +165,31 @@ def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
     ]
 
 
-def _separated(
-    direction: NDArray[np.float64],
-    counts: DirectionCounts,
-    cells: Sequence[str],
-    spec: DesignSpec,
-    scale: NDArray[np.float64],
-) -> Verdict:
-    complete = counts.is_complete
-    size = np.abs(direction) * scale
-    terms = spec.terms()
-    order = [int(k) for k in np.argsort(-size) if size[k] > 0.01 * size.max() and terms[k].column is not None]
-    named = [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order[:6]]
-    if len(order) > 6:
-        named.append(f"{len(order) - 6} more terms")
-    rows = (
-        f"{counts.separated:,} rows"
-        if complete
-        else f"{counts.separated:,} rows, {counts.neutral:,} undecided"
-    )
+def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
+    counts, complete = separation.counts, separation.counts.is_complete
+    # A column that does it alone says more than the direction, which mixes all that separate.
+    named = [f"{term} ({sign})" for term, sign in separation.alone.items()] or list(direction)
+    along = ", ".join(named[:8]) + (f" and {len(named) - 8} more terms" if len(named) > 8 else "")
+    rows = f"{counts.separated:,} rows"
+    if not complete:
+        rows += f"; {counts.neutral:,} are undecided"
     sentences = [
         f"the label is {'completely' if complete else 'quasi-completely'} separated ({rows}) along "
-        f"{', '.join(named) or 'the intercept'}: no finite estimates exist.",
-        *([f"{'; '.join(cells[:4])}."] if cells else []),
+        f"{along or 'the intercept'}: no finite estimates exist.",
+        *([f"{'; '.join(separation.cells[:3])}."] if separation.cells else []),
         "Ways out: exclude the column, merge the level into another, or shrink the estimates with penalty.l2.",
     ]
     status = Status.SEPARATED_COMPLETE if complete else Status.SEPARATED_QUASI
     return Verdict(status, "\n  ".join(sentences))
+
+
+def _named_direction(
+    direction: NDArray[np.float64], spec: DesignSpec, scale: NDArray[np.float64]
+) -> list[str]:
+    """Return the terms that matter in a direction with their signs, the largest first."""
+    size, terms = np.abs(direction) * scale, spec.terms()
+    order = [int(k) for k in np.argsort(-size) if size[k] > 0.01 * size.max() and terms[k].column is not None]
+    return [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order]
 
 
 def _constant_reason(spec: DesignSpec) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
     SampleRows,
+    column_ranges_task,
     count_along_task,
     evaluate_null_task,
     evaluate_task,
@@ -77,6 +80,19 @@ class FitPasses:
         counts = sum(self.staged.run_pass(task), DirectionCounts())
         self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
         return counts
+
+    def separating_columns(self) -> dict[str, str]:
+        """Return the terms of dense columns that separate on their own, with the sign; one pass."""
+        clock = time.perf_counter()
+        parts = self.staged.run_pass(column_ranges_task(self.design, self.layout))
+        signs = reduce(add, parts).separators()
+        self._log(f"{len(signs)} columns separate on their own", clock)
+        names = [term.name for term in self.spec.terms()]
+        return {
+            name: signs[position]
+            for name, position in zip(names, self.positions.tolist(), strict=True)
+            if position in signs
+        }
 
     def _log(self, what: str, clock: float) -> None:
         log.info("pass %d: %s (%.2f s)", self.staged.n_passes, what, time.perf_counter() - clock)

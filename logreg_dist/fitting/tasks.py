@@ -11,7 +11,13 @@ import numpy as np
 
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
-from logreg_dist.inference.separation import DirectionCounts, count_along, largest_along
+from logreg_dist.inference.separation import (
+    ColumnRanges,
+    DirectionCounts,
+    column_ranges,
+    count_along,
+    largest_along,
+)
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.state import LogisticState
@@ -92,6 +98,16 @@ class SampleRows:
     def n_rows(self) -> int:
         """Rows of the sample."""
         return sum(len(chunk.y) for chunk in self.chunks)
+
+
+def column_ranges_task(design: SharedDesign, layout: RecordLayout) -> Callable[[StagedSplit], ColumnRanges]:
+    """Return the task that finds the ranges of a split's dense columns by label."""
+
+    def task(split: StagedSplit) -> ColumnRanges:
+        spec = design.value
+        return column_ranges(split_blocks(split, spec, layout), spec.shape())
+
+    return task
 
 
 def sample_task(layout: RecordLayout) -> Callable[[StagedSplit], SampleRows]:

@@ -93,6 +93,65 @@ def largest_along(direction: FloatArray, blocks: Iterable[Block], shape: BlockSh
     return max((float(size.max(initial=0.0)) for size in sizes), default=0.0)
 
 
+@dataclass(frozen=True)
+class ColumnRanges:
+    """The range of each dense column among events and among non-events.
+
+    Attributes
+    ----------
+    event_low, event_high, other_low, other_high : ndarray (d,)
+        inf and -inf where there are no rows.
+    """
+
+    event_low: FloatArray
+    event_high: FloatArray
+    other_low: FloatArray
+    other_high: FloatArray
+
+    def __add__(self, other: ColumnRanges) -> ColumnRanges:
+        return ColumnRanges(
+            np.minimum(self.event_low, other.event_low),
+            np.maximum(self.event_high, other.event_high),
+            np.minimum(self.other_low, other.other_low),
+            np.maximum(self.other_high, other.other_high),
+        )
+
+    def separators(self) -> dict[int, str]:
+        """Return the columns that separate on their own, with the sign of their estimate.
+
+        Such a column has no event below its highest non-event (``+``), or above its lowest (``-``).
+        """
+        varies = np.minimum(self.event_low, self.other_low) < np.maximum(self.event_high, self.other_high)
+        rising = varies & (self.event_low >= self.other_high)
+        falling = varies & (self.event_high <= self.other_low)
+        signs = {int(row): "+" for row in np.flatnonzero(rising)}
+        return signs | {int(row): "-" for row in np.flatnonzero(falling)}
+
+
+def column_ranges(blocks: Iterable[Block], shape: BlockShape) -> ColumnRanges:
+    """Return the ranges of the dense columns by label.
+
+    Examples
+    --------
+    A column that is 0 wherever there is an event, and above 0 only without one:
+
+    >>> block = Block(dense=np.array([[0.0, 0, 3]]), codes=(), y=np.array([1.0, 0, 0]))
+    >>> column_ranges([block], BlockShape(1)).separators()
+    {0: '-'}
+    """
+    low, high = np.full(shape.n_dense, np.inf), np.full(shape.n_dense, -np.inf)
+    total = ColumnRanges(low, high, low, high)
+    for block in blocks:
+        events, others = block.dense[:, block.y > 0], block.dense[:, block.y < 1]
+        total = total + ColumnRanges(
+            events.min(axis=1, initial=np.inf),
+            events.max(axis=1, initial=-np.inf),
+            others.min(axis=1, initial=np.inf),
+            others.max(axis=1, initial=-np.inf),
+        )
+    return total
+
+
 def without_offset(block: Block) -> Block:
     """Return the block with no offset: a direction is a difference of coefficients."""
     return Block(dense=block.dense, codes=block.codes, y=block.y, weight=block.weight)

@@ -26,7 +26,7 @@ from logreg_dist.publishing.staged import (
     N_ROWS,
     count_live,
     verify_staged,
-    without_internal_sums,
+    without_internal_totals,
     write_staged,
 )
 from logreg_dist.publishing.swap import (
@@ -111,7 +111,7 @@ def publish(
             cancelled_on_error(spark, f"publish-{run_id}"),
         ):
             observed = write_staged(table, destination, staged, sums)
-            inspect(without_internal_sums(observed))
+            inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
             _replace_live(files, table, destination, run_id, n_rows=observed[N_ROWS])
@@ -185,7 +185,7 @@ def _published(files: Filesystem, destination: Destination, observed: Mapping[st
         path=destination.path,
         partition=partition,
         n_rows=observed[N_ROWS],
-        observed=without_internal_sums(observed),
+        observed=without_internal_totals(observed),
         files=_count_files(files, join(destination.path, partition) if partition else destination.path),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame, DataFrameWriter, Observation
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -18,7 +18,10 @@ from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.write_errors import explain_write_error
 
 N_ROWS = "n_rows"
-SUM_PREFIX = "_sum_of_"
+# Totals that only the verification needs: the rows of this date, the sums of the probabilities.
+INTERNAL = "_check_"
+ROWS_OF_DATE = f"{INTERNAL}{RUN_DATE}"
+SUM_OF = f"{INTERNAL}sum_of_"
 # Two sums of the same numbers in another order: 1e-16 times the square root of any number of rows.
 SUM_TOLERANCE = 1e-9
 # The success mark belongs to the published output, not to a staging folder.
@@ -39,7 +42,8 @@ def write_staged(
 ) -> dict[str, Any]:
     """Write `table` to the new folder `staged` and return what was observed on the way; one job.
 
-    Returns ``n_rows``, the values of `sums`, and the sums of the probability columns.
+    Returns ``n_rows``, the values of `sums`, and totals for `verify_staged`. The folder of the date is
+    named here and not by Spark's ``partitionBy``, which would sort every task's rows first.
 
     Raises
     ------
@@ -48,16 +52,16 @@ def write_staged(
     OutputNotVerified, TemporaryFailure, ConfigError
         Spark could not write, by cause.
     """
-    totals = _totals(table)
-    clash = [name for name in sums if name == N_ROWS or name.startswith(SUM_PREFIX)]
+    totals = _totals(table, destination)
+    clash = [name for name in sums if name == N_ROWS or name.startswith(INTERNAL)]
     if clash:
         raise ValueError(f"the names {clash} in sums are taken")
     observation = Observation()
     columns = [total.alias(name) for name, total in {**totals, **sums}.items()]
     try:
-        _write(table.observe(observation, *columns), destination, staged, destination.partition_by)
+        _write(table.observe(observation, *columns), destination, staged)
         observed: dict[str, Any] = observation.get
-        if observed[N_ROWS] == 0 and destination.partition_by:
+        if observed[N_ROWS] == 0 and destination.partition_by[1:]:
             _write_empty_partition(table, destination, staged)
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, destination.path) from error
@@ -75,14 +79,13 @@ def verify_staged(
         Other columns or types (Parquet, ORC), another number of rows, rows of another
         ``run_date``, or another sum of a probability column, to 1e-9 relative.
     """
+    _check_run_date(observed, destination)
     try:
         found_table = read_back(table, destination, staged, base=staged)
         _check_schema(table, found_table, destination)
-        totals = _totals(table)
-        # count() ignores null, so a row without a date is not counted either.
-        of_this_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))
+        totals = _totals(table, destination)
         columns = [total.alias(name) for name, total in totals.items()]
-        found = found_table.agg(*columns, of_this_date.alias("of_this_date")).collect()[0].asDict()
+        found = found_table.agg(*columns).collect()[0].asDict()
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, staged) from error
     _check_totals(found, {name: observed[name] for name in totals}, destination)
@@ -105,15 +108,15 @@ def count_live(table: DataFrame, destination: Destination) -> int:
     return n_rows
 
 
-def without_internal_sums(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the sums that only the verification needs.
+def without_internal_totals(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the totals that only the verification needs.
 
     Examples
     --------
-    >>> without_internal_sums({"n_rows": 2, "_sum_of_probability": 0.5})
+    >>> without_internal_totals({"n_rows": 2, "_check_run_date": 2})
     {'n_rows': 2}
     """
-    return {name: value for name, value in observed.items() if not name.startswith(SUM_PREFIX)}
+    return {name: value for name, value in observed.items() if not name.startswith(INTERNAL)}
 
 
 def read_back(table: DataFrame, destination: Destination, folder: str, *, base: str) -> DataFrame:
@@ -132,17 +135,25 @@ def read_back(table: DataFrame, destination: Destination, folder: str, *, base: 
     return reader.schema(StructType([*data, *partitions])).load(folder)
 
 
-def _totals(table: DataFrame) -> dict[str, Column]:
+def _totals(table: DataFrame, destination: Destination) -> dict[str, Column]:
     numbers = [name for name, kind in table.dtypes if kind in ("double", "float")]
     probabilities = [name for name in numbers if name == "probability" or name.startswith("probability_")]
-    sums = {f"{SUM_PREFIX}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
-    return {N_ROWS: sf.count(sf.lit(1)), **sums}
+    sums = {f"{SUM_OF}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
+    # count() ignores null, so a row without a date is not counted either.
+    of_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))
+    return {N_ROWS: sf.count(sf.lit(1)), ROWS_OF_DATE: of_date, **sums}
 
 
-def _write(table: DataFrame, destination: Destination, folder: str, partition_by: tuple[str, ...]) -> None:
-    writer = table.write.format(destination.format).options(**NO_SUCCESS_FILE)
-    writer = writer.options(**WRITE_OPTIONS[destination.format])
-    writer.partitionBy(*partition_by).save(folder)
+def _write(table: DataFrame, destination: Destination, staged: str) -> None:
+    writer = _writer(table.drop(*destination.partition_by[:1]), destination)
+    if destination.partition_by:
+        staged = join(staged, partition_folder(destination))
+    writer.partitionBy(*destination.partition_by[1:]).save(staged)
+
+
+def _writer(table: DataFrame, destination: Destination) -> DataFrameWriter:
+    options = {**NO_SUCCESS_FILE, **WRITE_OPTIONS[destination.format]}
+    return table.write.format(destination.format).options(**options)
 
 
 def _write_empty_partition(table: DataFrame, destination: Destination, staged: str) -> None:
@@ -153,7 +164,16 @@ def _write_empty_partition(table: DataFrame, destination: Destination, staged: s
     """
     deeper = [f"{name}={NULL_PARTITION}" for name in destination.partition_by[1:]]
     empty = table.drop(*destination.partition_by).limit(0).coalesce(1)
-    _write(empty, destination, join(staged, partition_folder(destination), *deeper), ())
+    _writer(empty, destination).save(join(staged, partition_folder(destination), *deeper))
+
+
+def _check_run_date(observed: Mapping[str, Any], destination: Destination) -> None:
+    n_rows, other = observed[N_ROWS], observed[N_ROWS] - observed[ROWS_OF_DATE]
+    if other:
+        raise OutputNotVerified(
+            f"'{destination.path}': {other:,} of {n_rows:,} rows have another run_date than "
+            f"{destination.run_date}.\n  The old output is kept."
+        )
 
 
 def _check_schema(table: DataFrame, found: DataFrame, destination: Destination) -> None:
@@ -174,17 +194,15 @@ def _types(schema: StructType, destination: Destination) -> list[tuple[str, str]
 
 
 def _check_totals(found: Mapping[str, Any], observed: Mapping[str, Any], destination: Destination) -> None:
-    n_rows = observed[N_ROWS]
-    if found[N_ROWS] != n_rows:
-        problem = f"{n_rows:,} rows were written and {found[N_ROWS]:,} read back"
-    elif found["of_this_date"] != n_rows:
-        other = n_rows - found["of_this_date"]
-        problem = f"{other:,} of {n_rows:,} rows have another run_date than {destination.run_date}"
+    _check_run_date(found, destination)
+    different = [name for name in observed if not _same_sum(found[name], observed[name])]
+    if found[N_ROWS] != observed[N_ROWS]:
+        problem = f"{observed[N_ROWS]:,} rows were written and {found[N_ROWS]:,} read back"
+    elif different:
+        names = ", ".join(name.removeprefix(SUM_OF) for name in different)
+        problem = f"other sums are read back: {names}"
     else:
-        different = [name for name in observed if not _same_sum(found[name], observed[name])]
-        if not different:
-            return
-        problem = f"other sums are read back: {', '.join(different).replace(SUM_PREFIX, '')}"
+        return
     raise OutputNotVerified(f"'{destination.path}': {problem}.\n  The old output is kept.")
 
 

@@ -44,29 +44,29 @@ def loaded(request: pytest.FixtureRequest) -> Loaded:
     return Loaded(certified, frame, values, design_matrix(certified, frame), bernoulli(certified, frame))
 
 
-def test_every_set_has_a_file_and_every_file_a_set():
+def test_every_set_has_a_file_and_every_file_a_set() -> None:
     assert {path.stem for path in VALUES.glob("*.json")} == set(SETS)
 
 
-def test_a_newton_step_from_the_certified_estimates_goes_nowhere(loaded: Loaded):
+def test_a_newton_step_from_the_certified_estimates_goes_nowhere(loaded: Loaded) -> None:
     eta = loaded.X @ loaded.column("estimate") + loaded.trials.offset
     step, std_error = _newton_step(loaded.X, eta, loaded.trials)
     np.testing.assert_allclose(step / std_error, 0, atol=STEP_IN_STD_ERRORS)
 
 
-def test_the_standard_errors_are_those_of_the_information_at_the_estimates(loaded: Loaded):
+def test_the_standard_errors_are_those_of_the_information_at_the_estimates(loaded: Loaded) -> None:
     eta = loaded.X @ loaded.column("estimate") + loaded.trials.offset
     _, std_error = _newton_step(loaded.X, eta, loaded.trials)
     np.testing.assert_allclose(std_error, loaded.column("std_error"), rtol=STD_ERROR)
 
 
-def test_the_log_likelihood_and_the_deviance_are_those_of_the_estimates(loaded: Loaded):
+def test_the_log_likelihood_and_the_deviance_are_those_of_the_estimates(loaded: Loaded) -> None:
     log_likelihood = loaded.log_likelihood(loaded.X @ loaded.column("estimate") + loaded.trials.offset)
     np.testing.assert_allclose(log_likelihood, float(loaded.values["log_likelihood"]), rtol=LOG_LIKELIHOOD)
     np.testing.assert_allclose(-2 * log_likelihood, float(loaded.values["deviance"]), rtol=LOG_LIKELIHOOD)
 
 
-def test_the_null_log_likelihood_is_that_of_the_best_intercept_alone(loaded: Loaded):
+def test_the_null_log_likelihood_is_that_of_the_best_intercept_alone(loaded: Loaded) -> None:
     intercept, ones = 0.0, np.ones((len(loaded.frame), 1))
     for _ in range(30):
         step, _ = _newton_step(ones, intercept + loaded.trials.offset, loaded.trials)
@@ -77,7 +77,7 @@ def test_the_null_log_likelihood_is_that_of_the_best_intercept_alone(loaded: Loa
     )
 
 
-def test_the_offset_log_likelihood_is_that_of_no_term_at_all(loaded: Loaded):
+def test_the_offset_log_likelihood_is_that_of_no_term_at_all(loaded: Loaded) -> None:
     np.testing.assert_allclose(
         loaded.log_likelihood(loaded.trials.offset),
         float(loaded.values["offset_log_likelihood"]),
@@ -85,7 +85,7 @@ def test_the_offset_log_likelihood_is_that_of_no_term_at_all(loaded: Loaded):
     )
 
 
-def test_the_counts_are_those_of_the_table(loaded: Loaded):
+def test_the_counts_are_those_of_the_table(loaded: Loaded) -> None:
     trials, values = loaded.trials, loaded.values
     assert values["n_rows"] == len(loaded.frame)
     assert values["n_obs"] == (trials.frequency * trials.trials).sum()
@@ -93,12 +93,12 @@ def test_the_counts_are_those_of_the_table(loaded: Loaded):
     assert float(values["weight_sum"]) == (_weight(trials) * trials.trials).sum()
 
 
-def test_the_terms_are_those_of_the_table(loaded: Loaded):
+def test_the_terms_are_those_of_the_table(loaded: Loaded) -> None:
     terms = [coefficient["term"] for coefficient in loaded.values["coefficients"]]
     assert terms == loaded.certified.terms(loaded.frame)
 
 
-def test_every_certified_number_has_fifty_digits(loaded: Loaded):
+def test_every_certified_number_has_fifty_digits(loaded: Loaded) -> None:
     keys = ("log_likelihood", "null_log_likelihood", "offset_log_likelihood", "deviance", "weight_sum")
     numbers = [loaded.values[key] for key in keys]
     numbers += [c[key] for c in loaded.values["coefficients"] for key in ("estimate", "std_error")]
@@ -106,7 +106,7 @@ def test_every_certified_number_has_fifty_digits(loaded: Loaded):
     assert {len(mantissa) for mantissa in mantissas} == {50}
 
 
-def test_the_columns_have_types_that_spark_keeps(loaded: Loaded):
+def test_the_columns_have_types_that_spark_keeps(loaded: Loaded) -> None:
     kinds = {name: pd.api.types.infer_dtype(column, skipna=False) for name, column in loaded.frame.items()}
     assert set(kinds.values()) <= {"string", "integer", "floating", "boolean"}
     assert {str(dtype) for dtype in loaded.frame.dtypes} <= {"object", "int64", "float64", "bool"}

@@ -1,0 +1,59 @@
+"""Sums of plain arrays, for tests that need no table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from logreg_dist.fitting.sums import in_term_order
+from logreg_dist.inference.separation import ZERO_SHARE, count_along, largest_along
+from logreg_dist.kernel.block import Block, BlockShape
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, Sums, newton
+
+
+def block_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Block:
+    return Block(dense=np.ascontiguousarray(X.T), codes=(), y=y.astype(float), weight=weight)
+
+
+def sums_of(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None
+) -> Callable[[np.ndarray], Sums]:
+    shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
+    order = np.arange(shape.p)
+    return lambda beta: in_term_order(evaluate(beta, [block], shape), shape, order)
+
+
+def fit_arrays(
+    X: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray | None = None,
+    *,
+    start: np.ndarray | None = None,
+    **options: object,
+) -> NewtonResult:
+    """Fit with the proof of separation that a fit on a table uses."""
+    shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
+
+    def rises_for_ever(direction: np.ndarray) -> bool:
+        along = direction / np.abs(direction).max()
+        zero = ZERO_SHARE * largest_along(along, [block], shape)
+        return count_along(along, [block], shape, zero=zero).proves_separation
+
+    start = np.zeros(shape.p) if start is None else start
+    return newton(sums_of(X, y, weight), start, NewtonOptions(**options), rises_for_ever=rises_for_ever)
+
+
+def with_ones(*columns: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(columns[0])), *columns])
+
+
+def overlapping(n_rows: int = 500, p: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    X = with_ones(*rng.normal(size=(p - 1, n_rows)))
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(-X @ np.linspace(-0.5, 1.0, p)))).astype(float)
+    return X, y
+
+
+__all__ = ["Ending", "block_of", "fit_arrays", "overlapping", "sums_of", "with_ones"]

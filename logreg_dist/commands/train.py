@@ -14,6 +14,7 @@ from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
+from logreg_dist.report.forest import draw_effects
 from logreg_dist.report.summary import summarise
 
 MAX_PRINTED_TERMS = 100
@@ -84,8 +85,11 @@ def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRe
     outputs = {
         "model": ("model.json", model_to_json(model)),
         "summary": ("summary.txt", summarise(model) + "\n"),
+        "chart": ("effects.svg", draw_effects(model)),
     }
     for name, (file, text) in outputs.items():
+        if not text:
+            continue
         files.write_atomic(join(folder, file), text.encode())
         recorder.outputs[name] = join(folder, file)
     recorder.outputs["run"] = join(folder, "run.json")

@@ -2,11 +2,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test lint format clean check-tools
+.PHONY: install demo package cluster-demo test lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 install: $(VENV)/.installed ## .venv with everything needed to run, test and benchmark
 
@@ -33,6 +33,12 @@ demo: install ## churn of 7,043 telecom customers: train, score, evaluate
 	@$(BIN)/python jobs/train.py --config conf/train.yaml --set output.overwrite=true
 	@$(BIN)/python jobs/score.py --config conf/score.yaml --set output.run_date=2026-11-21
 	@$(BIN)/python jobs/evaluate.py --config conf/evaluate.yaml
+
+package: install ## dist/logreg_dist.zip, for spark-submit --py-files
+	@$(BIN)/python examples/cluster/package.py
+
+cluster-demo: install ## the demo on a Spark master and two workers on this machine
+	@examples/cluster/run.sh
 
 test: install ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest tests logreg_dist

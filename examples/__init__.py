@@ -1,0 +1,1 @@
+"""Applications, each with its data and configurations."""

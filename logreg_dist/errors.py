@@ -36,6 +36,10 @@ class InputRejected(LogregError):
     kind = "input rejected"
 
 
+class EmptyTable(InputRejected):
+    """The table has no rows; the train job tells how many there were before its filter."""
+
+
 class FitNotUsable(LogregError):
     """The fit ended without estimates that can be trusted."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.inference.covariance import covariance, uncentre_matrix
-from logreg_dist.inference.separation import ZERO_SHARE, DirectionCounts, count_along, largest_along
+from logreg_dist.inference.proof import RowPasses, prove_separation
+from logreg_dist.inference.separation import DirectionCounts, count_along, largest_along, neutral_rows
 from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.solver.newton import NewtonOptions, NewtonResult, newton, scaled_ridge
+from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, newton, scaled_ridge
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan
 from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar, record_layout, stage_split
@@ -79,7 +81,7 @@ def stage(table: pa.Table, folder: Path, *, n_splits: int = 1, plan: StagePlan |
         stage_split(
             table.slice(start, stop - start).to_batches(max_chunksize=37), plan, folder / f"{k}.rows", k
         )
-        for k, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for k, (start, stop) in enumerate(pairwise(edges))
     ]
     parts = [profile_from_dict(read_sidecar(split.path)["profile"]) for split in splits]
     return Staged(splits, plan, merge_profiles(parts, len(plan.numeric), len(plan.categorical)))
@@ -132,20 +134,33 @@ def fit_rows(
         states = [evaluate(kernel_beta, blocks(split), shape) for split in staged.splits]
         return in_term_order(sum_states(states, shape), shape, positions)
 
+    def largest(direction: np.ndarray) -> float:
+        along = in_kernel_order(direction, positions)
+        return max(largest_along(along, blocks(split), shape) for split in staged.splits)
+
+    def count(direction: np.ndarray, zero: float) -> DirectionCounts:
+        along = in_kernel_order(direction, positions)
+        parts = (count_along(along, blocks(split), shape, zero=zero) for split in staged.splits)
+        return sum(parts, DirectionCounts())
+
+    def neutral_information(direction: np.ndarray, zero: float) -> np.ndarray:
+        along, cold = in_kernel_order(direction, positions), np.zeros(shape.p)
+        rows = (neutral_rows(along, blocks(split), shape, zero=zero) for split in staged.splits)
+        state = sum_states([evaluate(cold, part, shape) for part in rows], shape)
+        return in_term_order(state, shape, positions).information
+
     counts: list[DirectionCounts] = []
 
     def rises_for_ever(direction: np.ndarray) -> bool:
-        along = in_kernel_order(direction / np.abs(direction).max(), positions)
-        largest = max(largest_along(along, blocks(split), shape) for split in staged.splits)
-        parts = (count_along(along, blocks(s), shape, zero=ZERO_SHARE * largest) for s in staged.splits)
-        counts.append(sum(parts, DirectionCounts()))
+        passes = RowPasses(largest, count, neutral_information)
+        counts.append(prove_separation(direction / np.abs(direction).max(), passes))
         return counts[-1].proves_separation
 
     is_penalised = np.array([term.column is not None for term in spec.terms()])
     ridge = scaled_ridge(l2, staged.profile.rows.weight_sum, is_penalised) if l2 else None
-    options = replace(options or NewtonOptions(), ridge=ridge)
+    options = replace(options or NewtonOptions(), ridge=ridge, alias=ridge is None)
     result = newton(sums, np.zeros(shape.p), options, rises_for_ever=rises_for_ever)
-    return _in_column_units(result, spec, staged, counts)
+    return _in_column_units(result, spec, staged, counts, penalised=l2 > 0)
 
 
 def learned_spec(
@@ -172,7 +187,7 @@ def _uncentred(column: NumericColumn | CategoricalColumn) -> NumericColumn | Cat
 
 
 def _in_column_units(
-    result: NewtonResult, spec: DesignSpec, staged: Staged, counts: list[DirectionCounts]
+    result: NewtonResult, spec: DesignSpec, staged: Staged, counts: list[DirectionCounts], *, penalised: bool
 ) -> Fitted:
     """Undo the centring here rather than with the library's `assemble`, which needs pyspark."""
     terms = [term.name for term in spec.terms()]
@@ -183,7 +198,7 @@ def _in_column_units(
     if spec.intercept:
         undo = uncentre_matrix(np.array([centres.get(name, 0.0) for name in terms]), 0)
     spread = np.full_like(undo, np.nan)
-    if np.isfinite(result.point.sums.information).all() and result.direction is None:
+    if result.ending is Ending.CONVERGED and not penalised:
         block = np.ix_(estimable, estimable)
         found = covariance(result.point.sums.information, estimable)[block]
         spread[block] = undo[block] @ found @ undo[block].T

@@ -1,0 +1,1 @@
+"""Churn of telecom customers: the data of the demo."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from logreg_dist.config import EvaluateConfig
 from logreg_dist.config.policies import level_text
-from logreg_dist.design.problems import Problem, quoted, reject
+from logreg_dist.design.problems import Problem, counted, listed, quoted, reject
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.names import LeafColumn
-from logreg_dist.scoring.contributions import level_of
+from logreg_dist.scoring.contributions import as_number, is_missing, level_of
 from logreg_dist.scoring.counts import count_columns, read_counts, refuse_forbidden
 from logreg_dist.scoring.score import ScorePlan, plan_scores
 
@@ -65,7 +67,7 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
         When the model did not converge.
     """
     roles = _roles(model, config)
-    plan = plan_scores(table, model, others=roles.names())
+    plan = plan_scores(table, model, keys=(), others=roles.names())
     y = _outcome(plan.leaves, roles.label)
     frequency = _number(plan.leaves, roles.frequency) * _number(plan.leaves, roles.label.trials)
     weight = frequency * _number(plan.leaves, roles.weight)
@@ -109,50 +111,61 @@ def _outcome(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
 
 
 def _number(leaves: Mapping[str, LeafColumn], name: str | None) -> Column:
-    return F.lit(1.0) if name is None else leaves[name].expression().cast("double")
+    return F.lit(1.0) if name is None else as_number(leaves[name].expression(), leaves[name].type)
 
 
 def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column) -> dict[str, int]:
-    label = roles.label
-    present = F.lit(True)
-    if label.column is not None:
-        present = plan.leaves[label.column].expression().isNotNull()
-    usable_weight = weight.isNotNull() & ~F.isnan(weight) & (weight >= 0) & (weight < float("inf"))
+    usable_weight = F.coalesce(~F.isnan(weight) & (weight >= 0) & (weight < float("inf")), F.lit(False))
+    counts_at_all = ~F.coalesce(weight == 0, F.lit(False))  # a row of weight 0 is as good as absent
+    no_label = _no_label(plan.leaves, roles.label)
     found = plan.table.agg(
         F.count("*").alias("n_rows"),
-        F.count_if(~present).alias("no_label"),
-        F.count_if(present & y.isNull()).alias("unknown_label"),
-        F.count_if(~F.coalesce(usable_weight, F.lit(False))).alias("bad_weight"),
+        F.count_if(counts_at_all & no_label).alias("no_label"),
+        F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
+        F.count_if(~usable_weight).alias("bad_weight"),
         F.count_if((y < 0) | (y > 1)).alias("bad_share"),
-        *count_columns(plan),
+        *count_columns(plan, counts_at_all),
     ).first()
     assert found is not None
     counts: dict[str, int] = found.asDict()
-    n_rows = counts["n_rows"]
-    what = quoted(label.column or f"{label.events} of {label.trials}")
+    reject(_problems(counts, roles))
+    refuse_forbidden(read_counts(counts, plan), plan, counts["n_rows"])
+    return counts
+
+
+def _no_label(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
+    names = [name for name in (label.column, label.events, label.trials) if name is not None]
+    missing = [is_missing(leaves[name].expression(), leaves[name].type) for name in names]
+    return reduce(or_, missing)
+
+
+def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
+    label, n_rows = roles.label, counted(counts["n_rows"], "row")
+    what = f"label column {quoted(str(label.column))}"
+    known = f"other than {quoted(label.positive or '1')} and {quoted(label.negative or '0')}"
+    if label.column is None:
+        what = f"label {quoted(str(label.events))} of {quoted(str(label.trials))}"
+        known = "that are not numbers"
     sentences = {
-        "no_label": "has {n} missing values in {n_rows} rows",
-        "unknown_label": "has {n} rows of another class than {known} in {n_rows} rows",
-        "bad_share": "has {n} rows with more events than trials in {n_rows} rows",
+        "no_label": ("missing value", ""),
+        "unknown_label": ("value", f" {known}"),
+        "bad_share": ("row", " with more events than trials"),
     }
-    known = f"{quoted(label.positive or '1')} and {quoted(label.negative or '0')}"
     problems = [
         Problem(
-            f"label {what} {sentence.format(n=f'{counts[key]:,}', n_rows=f'{n_rows:,}', known=known)}",
+            f"{what} has {counted(counts[key], noun)}{which} in {n_rows}",
             "Leave such rows out with input.filter.",
         )
-        for key, sentence in sentences.items()
+        for key, (noun, which) in sentences.items()
         if counts[key]
     ]
     if counts["bad_weight"]:
-        columns = ", ".join(quoted(name) for name in (roles.weight, roles.frequency, label.trials) if name)
+        columns = listed([quoted(name) for name in (roles.weight, roles.frequency, label.trials) if name])
         problems.append(
             Problem(
-                f"weight column {columns} has {counts['bad_weight']:,} missing, negative or infinite values "
-                f"in {n_rows:,} rows",
+                f"weight {columns} has {counted(counts['bad_weight'], 'value')} missing, negative, infinite or no "
+                f"number in {n_rows}",
                 "Mend the column or leave such rows out with input.filter.",
             )
         )
-    reject(problems)
-    refuse_forbidden(read_counts(counts, plan), plan, n_rows)
-    return counts
+    return problems

@@ -34,7 +34,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     model = read_model(spark, config.model)
     table = open_table(spark, config.input)
     carried = [*config.keys, *config.keep]
-    plan = plan_scores(table, model, others=carried)
+    plan = plan_scores(table, model, keys=config.keys, others=config.keep)
     observation = Observation()
     observed_plan = replace(plan, table=plan.table.observe(observation, *count_columns(plan)))
     scored = select_scores(

@@ -6,8 +6,8 @@ from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import Request, with_outputs
 from logreg_dist.config import TrainConfig, load_train_config
-from logreg_dist.design.problems import quoted
-from logreg_dist.errors import ConfigError, FitNotUsable, InputRejected
+from logreg_dist.design.problems import counted, quoted
+from logreg_dist.errors import ConfigError, EmptyTable, FitNotUsable
 from logreg_dist.fitting.fit import fit
 from logreg_dist.model.file import model_to_json
 from logreg_dist.model.model import LogisticModel
@@ -57,12 +57,12 @@ def _fit(spark: SparkSession, config: TrainConfig) -> LogisticModel:
     table = open_table(spark, config.input)
     try:
         return fit(table, config)
-    except InputRejected as error:
-        if config.input.filter is None or "no rows" not in str(error):
+    except EmptyTable:
+        if config.input.filter is None:
             raise
         before = open_table(spark, config.input.model_copy(update={"filter": None})).count()
-        raise InputRejected(
-            f"no rows are left after input.filter: {before:,} rows before, 0 after.\n  Check the filter."
+        raise EmptyTable(
+            f"no rows are left by input.filter: {counted(before, 'row')} before it, 0 after.\n  Check the filter."
         ) from None
 
 

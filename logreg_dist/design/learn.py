@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from logreg_dist.config import ColumnPolicy
 from logreg_dist.config.policies import level_text
 from logreg_dist.design.asked import AskedColumn
-from logreg_dist.design.problems import Problem, level_counts, nearest, quoted
+from logreg_dist.design.problems import Problem, counted, level_counts, nearest, quoted
 from logreg_dist.design.spec import MISSING, OTHER, CategoricalColumn, DesignSpec, NumericColumn
+from logreg_dist.design.term_names import equal_names
 from logreg_dist.staging.plan import Kind
 from logreg_dist.staging.profile import CategoricalProfile, TableProfile
+
+_TEXT_TYPES = ("string", "char", "varchar", "boolean", "date")
+_WHOLE = re.compile("-?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ def learn_design(
         columns.append(learned.column)
         problems += learned.problems
         notes += learned.notes
-    return LearnedDesign(DesignSpec(tuple(columns), intercept), tuple(problems), tuple(notes))
+    spec = DesignSpec(tuple(columns), intercept)
+    return LearnedDesign(spec, (*problems, *equal_names(spec)), tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,8 @@ def _categorical(
     if rare:
         levels.append(OTHER)
         notes.append(
-            f"{quoted(column.name)}: {len(rare):,} levels with fewer than {policy.min_level_count} rows "
-            f"({sum(rare.values()):,.0f} rows in all) were merged into {OTHER}"
+            f"{quoted(column.name)}: {counted(len(rare), 'level')} with fewer than {policy.min_level_count} rows "
+            f"({counted(sum(rare.values()), 'row')} in all) {'was' if len(rare) == 1 else 'were'} merged into {OTHER}"
         )
     if MISSING in frequent:
         levels.append(MISSING)
@@ -195,7 +201,7 @@ def _unknown_reference(
 ) -> Problem:
     if reference in rare:
         what = (
-            f"the reference level of column {quoted(column.name)} has {rare[reference]:,.0f} rows, fewer "
+            f"the reference level of column {quoted(column.name)} has {counted(rare[reference], 'row')}, fewer "
             f"than min_level_count ({column.policy.min_level_count})"
         )
     else:
@@ -204,8 +210,8 @@ def _unknown_reference(
     return Problem(what, f"Its levels: {shown}.{nearest(reference, levels)}")
 
 
-def _sort_key(column: AskedColumn):  # type: ignore[no-untyped-def]
-    """Sort whole numbers by value, everything else by its text."""
-    if column.source_type in ("string", "boolean", "date"):
-        return lambda level: level
-    return lambda level: (0, int(level), "") if level.lstrip("-").isdigit() else (1, 0, level)
+def _sort_key(column: AskedColumn) -> Callable[[str], tuple[int, int, str]]:
+    """Sort the levels of a numeric type by value, texts that fill it behind them; others by letter."""
+    if column.source_type.startswith(_TEXT_TYPES):
+        return lambda level: (0, 0, level)
+    return lambda level: (0, int(level), level) if _WHOLE.fullmatch(level) else (1, 0, level)

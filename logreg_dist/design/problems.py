@@ -49,7 +49,8 @@ def reject(problems: Sequence[Problem]) -> None:
         lines += paragraph if not shown else [f"Also: {paragraph[0]}", *paragraph[1:]]
         shown += 1
     if shown < len(problems):
-        lines.append(f"And {len(problems) - shown} more kinds of problem, told once these are mended.")
+        more = "1 more problem" if len(problems) - shown == 1 else f"{len(problems) - shown} more problems"
+        lines.append(f"And {more}, told once the above is mended.")
     raise InputRejected("\n".join(lines))
 
 
@@ -77,6 +78,28 @@ def config_key(name: str) -> str:
     return name if plain else '"' + name.replace('"', '\\"') + '"'
 
 
+def counted(n: float, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one.
+
+    Examples
+    --------
+    >>> counted(1, "missing value"), counted(1204, "row")
+    ('1 missing value', '1,204 rows')
+    """
+    return f"{n:,.0f} {noun}" if n == 1 else f"{n:,.0f} {noun}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def counted_columns(counts: Mapping[str, int], *, limit: int = 6) -> str:
     """Return ``'a' 3, 'b' 1``: columns with their counts, the worst first.
 
@@ -87,7 +110,7 @@ def counted_columns(counts: Mapping[str, int], *, limit: int = 6) -> str:
     """
     worst = sorted(counts.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{quoted(name)} {count:,}" for name, count in worst[:limit])
-    return shown if len(worst) <= limit else f"{shown} and {len(worst) - limit} more columns"
+    return shown if len(worst) <= limit else f"{shown} and {counted(len(worst) - limit, 'more column')}"
 
 
 def level_counts(levels: Mapping[str, float | None], *, min_count: int = 0, limit: int = 8) -> str:
@@ -100,7 +123,7 @@ def level_counts(levels: Mapping[str, float | None], *, min_count: int = 0, limi
     """
     frequent = {level: n for level, n in levels.items() if n is None or n >= min_count}
     shown = [
-        quoted(level) if n is None else f"{quoted(level)} ({n:,.0f} rows)"
+        quoted(level) if n is None else f"{quoted(level)} ({counted(n, 'row')})"
         for level, n in list(frequent.items())[:limit]
     ]
     if len(frequent) > limit:
@@ -109,7 +132,7 @@ def level_counts(levels: Mapping[str, float | None], *, min_count: int = 0, limi
     n_rare = len(levels) - len(frequent)
     if not n_rare:
         return text
-    rare = f"{n_rare:,} level{'s' * (n_rare > 1)} with fewer than {min_count} rows"
+    rare = f"{counted(n_rare, 'level')} with fewer than {min_count} rows"
     return f"{text} and {rare}" if text else rare
 
 
@@ -121,6 +144,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("tenuer", ["age", "tenure"]), nearest("zzz", ["age"])
     (" Did you mean 'tenure'?", '')
     """
+    found = nearest_name(name, known)
+    return "" if found is None else f" Did you mean {quoted(found)}?"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like `name`, whatever the case; None when nothing is near."""
     by_lower_case = {candidate.lower().strip(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower().strip(), by_lower_case, n=1)
-    return f" Did you mean {quoted(by_lower_case[close[0]])}?" if close else ""
+    return by_lower_case[close[0]] if close else None

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.spec import DesignSpec, NumericColumn
-from logreg_dist.fitting.outcome import Verdict, describe_aliases, few_events_note
+from logreg_dist.fitting.aliases import describe_aliases
+from logreg_dist.fitting.outcome import Verdict, few_events_note
 from logreg_dist.inference.covariance import covariance, uncentre_matrix
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table

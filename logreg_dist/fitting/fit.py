@@ -12,15 +12,16 @@ from pyspark.sql import DataFrame
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign, learn_design
-from logreg_dist.design.problems import quoted, reject
+from logreg_dist.design.problems import reject
 from logreg_dist.design.spec import DesignSpec
-from logreg_dist.errors import FitNotUsable
-from logreg_dist.fitting.assemble import assemble_model, term_scales
-from logreg_dist.fitting.label import label_record
+from logreg_dist.errors import EmptyTable
+from logreg_dist.fitting.aliases import describe_aliases
+from logreg_dist.fitting.assemble import assemble_model, term_centres, term_scales
+from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
-from logreg_dist.fitting.splits import choose_splits
+from logreg_dist.fitting.splits import in_splits, most_splits
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
@@ -35,6 +36,8 @@ from logreg_dist.staging.stage_split import record_layout
 log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
+
+MAX_WARNINGS = 20
 
 
 def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
@@ -65,36 +68,29 @@ def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
     ConfigError
         When a policy does not go with the type of a column.
     """
-    splits = choose_splits(table, config.input.splits if config.input else None)
-    resolved = resolve(splits.table, config, n_splits=splits.expected)
-    with StagedTable(resolved.table, resolved.plan, uuid.uuid4().hex[:12]) as staged:
+    pinned = config.input.splits if config.input else None
+    resolved = resolve(table, config, n_splits=most_splits(table, pinned))
+    in_order = in_splits(resolved.table, pinned)
+    with StagedTable(in_order, resolved.plan, uuid.uuid4().hex[:12], pinned=pinned) as staged:
         profile = _profile(staged, resolved)
         reject(check_profile(profile, resolved.asked, config))
-        _refuse_one_class(profile, config)
+        refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
         passes = FitPasses(
             table.sparkSession.sparkContext, staged, learned.spec, record_layout(resolved.plan)
         )
-        return _solve(passes, learned, profile, config)
+        model = _solve(passes, learned, profile, config)
+    _warn(model, n_known=len(learned.notes))
+    return model
 
 
 def _profile(staged: StagedTable, resolved: ResolvedTable) -> TableProfile:
     parts = [profile_from_dict(sidecar["profile"]) for sidecar in staged.run_pass(read_profile_task)]
     profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
+    if profile.rows.n_read == 0:
+        raise EmptyTable("the table has no rows.\n  Check where it is read from, and its filter.")
     log.info("pass 1: read %s rows into %d splits", f"{profile.rows.n_read:,}", len(staged.splits))
     return profile
-
-
-def _refuse_one_class(profile: TableProfile, config: TrainConfig) -> None:
-    rows = profile.rows
-    if 0 < rows.label_sum < rows.weight_sum:
-        return
-    which = config.label.column or f"{config.label.events} of {config.label.trials}"
-    only = "1" if rows.label_sum > 0 else "0"
-    raise FitNotUsable(
-        f"label {quoted(which)} has one class only: all {rows.n_rows:,} rows mean {only}.\n"
-        "  A model needs rows of both. Check label.positive and input.filter."
-    )
 
 
 def _learn(
@@ -116,7 +112,7 @@ def _solve(
     found: list[DirectionCounts] = []
 
     def rises_for_ever(direction: FloatArray) -> bool:
-        found.append(passes.count_along(direction))
+        found.append(passes.prove_separation(direction))
         return found[-1].proves_separation
 
     options = NewtonOptions(config.solver.tolerance, config.solver.max_iterations, ridge, alias=ridge is None)
@@ -128,6 +124,7 @@ def _solve(
         _separation(passes, found[-1], profile, label, config) if result.direction is not None else None,
         spec=spec,
         scale=term_scales(spec),
+        aliased=describe_aliases(result.dependences, spec, term_centres(spec)),
         collinear_is_error=config.solver.on_collinear == "error",
     )
     return identified(
@@ -183,3 +180,13 @@ def _null_deviance(passes: FitPasses, profile: TableProfile) -> float:
     if result.ending is not Ending.CONVERGED:
         log.warning("the null model with the offset did not converge: %s", result.ending)
     return result.point.sums.deviance
+
+
+def _warn(model: LogisticModel, *, n_known: int) -> None:
+    """Log what nobody should find out by reading the model file; `n_known` notes were logged before."""
+    for term in model.aliased[:MAX_WARNINGS]:
+        log.warning("no estimate for %s: it %s", term.term, term.reason)
+    if len(model.aliased) > MAX_WARNINGS:
+        log.warning("no estimate for %d more terms: see model.json", len(model.aliased) - MAX_WARNINGS)
+    for note in model.notes[n_known:]:
+        log.warning("%s", note)

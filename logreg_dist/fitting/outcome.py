@@ -12,7 +12,6 @@ from logreg_dist.design.problems import quoted
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.model import AliasedTerm, LabelRecord, Status
-from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.newton import Ending, NewtonResult
 from logreg_dist.staging.profile import TableProfile
 
@@ -52,6 +51,7 @@ def judge(
     *,
     spec: DesignSpec,
     scale: NDArray[np.float64],
+    aliased: Sequence[AliasedTerm],
     collinear_is_error: bool,
 ) -> Verdict:
     """Turn the ending of the iterations into a status with its sentence.
@@ -64,11 +64,18 @@ def judge(
     spec : DesignSpec
     scale : ndarray (p,)
         Typical size of each term's column, to compare the entries of a direction.
+    aliased : sequence of AliasedTerm
+        Terms without an estimate.
     collinear_is_error : bool
         Whether aliased terms make the fit unusable.
     """
     if separation is not None and result.direction is not None:
         return _separated(separation, _named_direction(result.direction, spec, scale))
+    if not result.history:
+        return Verdict(
+            Status.NOT_CONVERGED,
+            f"not converged: {result.ending} at the start. Look for near-collinear columns, or raise penalty.l2.",
+        )
     if result.ending is not Ending.CONVERGED:
         last = result.history[-1]
         return Verdict(
@@ -77,12 +84,8 @@ def judge(
             f"{last.change:.3g} standard errors from the optimum. Raise solver.max_iterations, or look for "
             "near-collinear columns.",
         )
-    if result.dependences and collinear_is_error:
-        return Verdict(
-            Status.RANK_DEFICIENT,
-            f"{len(result.dependences)} terms are linear combinations of earlier ones, and "
-            "solver.on_collinear is error. Exclude them, or set solver.on_collinear to alias.",
-        )
+    if aliased and collinear_is_error:
+        return Verdict(Status.RANK_DEFICIENT, _collinear(aliased))
     steps, change = result.n_steps, result.history[-1].change
     return Verdict(
         Status.CONVERGED,
@@ -108,42 +111,6 @@ def empty_cells(
     return sentences
 
 
-def describe_aliases(
-    dependences: Sequence[Dependence], spec: DesignSpec, centres: NDArray[np.float64]
-) -> list[AliasedTerm]:
-    """Spell out why terms have no estimate, in units of the columns.
-
-    Parameters
-    ----------
-    dependences : sequence of Dependence
-        On the centred columns, in term order.
-    spec : DesignSpec
-    centres : ndarray (p,)
-        What was subtracted from each term's column.
-    """
-    names = [term.name for term in spec.terms()]
-    first = 1 if spec.intercept else 0
-    aliased = []
-    for dependence in dependences:
-        weights = {k: w for k, w in dependence.weights.items() if k >= first and abs(w) > 1e-9}
-        if not weights:
-            aliased.append(AliasedTerm(names[dependence.position], _constant_reason(spec)))
-            continue
-        parts = [f"{_number(weight)}*{names[k]}" for k, weight in list(weights.items())[:12]]
-        if len(weights) > 12:
-            parts.append(f"... ({len(weights) - 12} more terms)")
-        constant = centres[dependence.position] - sum(w * centres[k] for k, w in weights.items())
-        constant += dependence.weights.get(0, 0.0) if first else 0.0
-        largest = max(
-            abs(centres[dependence.position]), *(abs(w * centres[k]) for k, w in weights.items()), 1.0
-        )
-        if abs(constant) > 1e-9 * largest:
-            parts.append(_number(float(constant)))
-        text = " + ".join(parts).replace("+ -", "- ")
-        aliased.append(AliasedTerm(names[dependence.position], f"equals {text}"))
-    return aliased
-
-
 def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
     """Return a warning when there are fewer than ten events (or non-events) for each parameter.
 
@@ -163,6 +130,19 @@ def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
         f"{rarer / n_terms:.1f} events per parameter ({rarer:,.0f} of the rarer label, {n_terms} parameters): "
         f"below {MIN_EVENTS_PER_PARAMETER} estimates and intervals are unreliable"
     ]
+
+
+def _collinear(aliased: Sequence[AliasedTerm]) -> str:
+    depend, them = ("terms depend", "them") if len(aliased) > 1 else ("term depends", "it")
+    named = [f"{term.term} {term.reason}" for term in aliased[:3]]
+    named += [f"and {len(aliased) - 3:,} more"] if len(aliased) > 3 else []
+    return "\n  ".join(
+        [
+            f"{len(aliased):,} {depend} on earlier ones, and solver.on_collinear is error:",
+            f"{'; '.join(named)}.",
+            f"Exclude {them}, or set solver.on_collinear to alias.",
+        ]
+    )
 
 
 def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
@@ -190,11 +170,3 @@ def _named_direction(
     size, terms = np.abs(direction) * scale, spec.terms()
     order = [int(k) for k in np.argsort(-size) if size[k] > 0.01 * size.max() and terms[k].column is not None]
     return [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order]
-
-
-def _constant_reason(spec: DesignSpec) -> str:
-    return "is constant" if spec.intercept else "is zero in every row"
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"

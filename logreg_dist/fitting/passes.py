@@ -21,9 +21,11 @@ from logreg_dist.fitting.tasks import (
     evaluate_null_task,
     evaluate_task,
     largest_along_task,
+    neutral_information_task,
     sample_task,
 )
-from logreg_dist.inference.separation import ZERO_SHARE, DirectionCounts
+from logreg_dist.inference.proof import RowPasses, prove_separation
+from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.newton import Sums
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.split_file import RecordLayout
@@ -71,13 +73,11 @@ class FitPasses:
         self._log(f"null deviance {state.deviance:.10g}", clock)
         return in_term_order(state, NULL_SHAPE, np.array([0]))
 
-    def count_along(self, direction: FloatArray) -> DirectionCounts:
-        """Count the rows on either side of a direction (p,); two passes."""
+    def prove_separation(self, direction: FloatArray) -> DirectionCounts:
+        """Count the rows on either side of a direction (p,); two passes, five before a proof."""
         clock = time.perf_counter()
-        along = in_kernel_order(direction / np.abs(direction).max(), self.positions)
-        largest = max(self.staged.run_pass(largest_along_task(self.design, self.layout, along)))
-        task = count_along_task(self.design, self.layout, along, ZERO_SHARE * largest)
-        counts = sum(self.staged.run_pass(task), DirectionCounts())
+        passes = RowPasses(self._largest_along, self._count_along, self._neutral_information)
+        counts = prove_separation(direction / np.abs(direction).max(), passes)
         self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
         return counts
 
@@ -93,6 +93,21 @@ class FitPasses:
             for name, position in zip(names, self.positions.tolist(), strict=True)
             if position in signs
         }
+
+    def _largest_along(self, direction: FloatArray) -> float:
+        along = in_kernel_order(direction, self.positions)
+        return max(self.staged.run_pass(largest_along_task(self.design, self.layout, along)))
+
+    def _count_along(self, direction: FloatArray, zero: float) -> DirectionCounts:
+        along = in_kernel_order(direction, self.positions)
+        task = count_along_task(self.design, self.layout, along, zero)
+        return sum(self.staged.run_pass(task), DirectionCounts())
+
+    def _neutral_information(self, direction: FloatArray, zero: float) -> FloatArray:
+        along = in_kernel_order(direction, self.positions)
+        task = neutral_information_task(self.design, self.layout, along, zero)
+        state = sum_states(self.staged.run_pass(task), self.shape)
+        return in_term_order(state, self.shape, self.positions).information
 
     def _log(self, what: str, clock: float) -> None:
         log.info("pass %d: %s (%.2f s)", self.staged.n_passes, what, time.perf_counter() - clock)

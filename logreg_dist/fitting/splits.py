@@ -1,52 +1,59 @@
-"""How many splits a table is staged in."""
+"""How many splits a table is staged in, and which rows go together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from logreg_dist.staging.file_partitions import cut_for
 
 SPLITS_PER_CORE = 2
 
 
-@dataclass(frozen=True)
-class SplitChoice:
-    """A table in the partitions that become splits.
+def most_splits(table: DataFrame, pinned: int | None) -> int:
+    """Return the splits to expect: exact when pinned, the most there can be otherwise.
 
-    Attributes
+    Parameters
     ----------
     table : DataFrame
-    expected : int
-        The splits to expect: exact when pinned, the most there can be otherwise.
+    pinned : int or None
+        The number to use whatever the cluster.
     """
-
-    table: DataFrame
-    expected: int
+    return pinned or SPLITS_PER_CORE * table.sparkSession.sparkContext.defaultParallelism
 
 
-def choose_splits(table: DataFrame, pinned: int | None) -> SplitChoice:
+def in_splits(table: DataFrame, pinned: int | None) -> DataFrame:
     """Bring a table into few partitions: each one costs a task in every pass, about 25 ms.
 
     Parameters
     ----------
     table : DataFrame
+        Narrowed to the columns of the fit; no job.
     pinned : int or None
         The number to use whatever the cluster; None takes what the source has, up to
         `SPLITS_PER_CORE` for each core.
 
     Notes
     -----
-    Partitions are merged where they lie (``coalesce``), without a shuffle. More partitions than
-    the source has cost one. Where executors come and go, the cores of the moment say nothing
-    about the cores of the fit, and the source's own partitions are kept.
+    Partitions are merged where they lie (``coalesce``), without a shuffle. Where executors come and
+    go, the cores of the moment say nothing about the cores of the fit, and the source's own
+    partitions are kept.
+
+    More splits than the source has partitions cost a shuffle. A row's split is then a hash of its
+    values, and a split is sorted by another: a plain ``repartition`` deals rows out by where they
+    came from, and hands them over as they arrive from the network.
     """
     spark = table.sparkSession
-    cores = spark.sparkContext.defaultParallelism
-    if pinned is not None:
-        merged = table.coalesce(pinned)
-        enough = merged.rdd.getNumPartitions() == pinned
-        return SplitChoice(merged if enough else table.repartition(pinned), pinned)
-    most = SPLITS_PER_CORE * cores
-    if spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
-        return SplitChoice(table, most)
-    return SplitChoice(table.coalesce(most), most)
+    if pinned is None:
+        is_elastic = spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
+        return table if is_elastic else table.coalesce(most_splits(table, None))
+    merged = table.coalesce(pinned)
+    with cut_for(spark, pinned):
+        has_enough = merged.rdd.getNumPartitions() == pinned
+    return merged if has_enough else _dealt_by_content(table, pinned)
+
+
+def _dealt_by_content(table: DataFrame, n_splits: int) -> DataFrame:
+    columns = [F.col(name) for name in table.columns]
+    by_hash = table.withColumn("content", F.xxhash64(*columns))
+    return by_hash.repartition(n_splits, *columns).sortWithinPartitions("content").drop("content")

@@ -17,6 +17,7 @@ from logreg_dist.inference.separation import (
     column_ranges,
     count_along,
     largest_along,
+    neutral_rows,
 )
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
@@ -75,6 +76,20 @@ def largest_along_task(
 
     def task(split: StagedSplit) -> float:
         return largest_along(direction, split_blocks(split, design.value, layout), design.value.shape())
+
+    return task
+
+
+def neutral_information_task(
+    design: SharedDesign, layout: RecordLayout, direction: FloatArray, zero: float
+) -> Callable[[StagedSplit], LogisticState]:
+    """Return the task whose information is ``X'X`` of a split's rows with ``|x'd|`` up to `zero`."""
+
+    def task(split: StagedSplit) -> LogisticState:
+        spec = design.value
+        shape = spec.shape()
+        rows = neutral_rows(direction, split_blocks(split, spec, layout), shape, zero=zero)
+        return evaluate(np.zeros(shape.p), rows, shape)
 
     return task
 

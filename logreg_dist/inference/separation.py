@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
-
-# A Newton step late in a separated fit is a direction of separation to about this accuracy.
-ZERO_SHARE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -150,6 +147,27 @@ def column_ranges(blocks: Iterable[Block], shape: BlockShape) -> ColumnRanges:
             others.max(axis=1, initial=-np.inf),
         )
     return total
+
+
+def neutral_rows(
+    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, zero: float
+) -> Iterator[Block]:
+    """Yield the blocks with weight 4 for rows with ``|x'd|`` up to `zero`, and 0 for the others.
+
+    At ``beta = 0`` the working weight is a quarter of the weight: the information of these blocks
+    is ``X'X`` of the neutral rows.
+
+    Examples
+    --------
+    >>> block = Block(dense=np.array([[-1.0, 0, 2]]), codes=(), y=np.array([0.0, 1, 1]))
+    >>> [found] = neutral_rows(np.ones(1), [block], BlockShape(1), zero=1e-9)
+    >>> found.weight.tolist()
+    [0.0, 4.0, 0.0]
+    """
+    for block in blocks:
+        along = linear_predictor(direction, without_offset(block), shape)
+        weight = np.where(np.abs(along) <= zero, 4.0, 0.0)
+        yield Block(dense=block.dense, codes=block.codes, y=block.y, weight=weight)
 
 
 def without_offset(block: Block) -> Block:

@@ -9,10 +9,10 @@ import os
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
@@ -24,6 +24,7 @@ from logreg_dist.model.model import (
     LogisticModel,
     Status,
 )
+from logreg_dist.model.schema import CategoricalRecord, ModelFile, NumericRecord, contradiction
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -33,124 +34,6 @@ MAX_COVARIANCE_TERMS = 2_000
 _IDENTITY = ("family", "coefficients", "label", "design", "n_rows", "weight_sum")
 
 _Json = dict[str, Any]
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class _Numeric(BaseModel):
-    model_config = _STRICT
-    kind: Literal["numeric"]
-    name: str
-    source_type: str
-    missing: str
-    unseen: str
-    fill: float | None
-    indicator: bool
-    centre: float
-    scale: float
-
-
-class _Categorical(BaseModel):
-    model_config = _STRICT
-    kind: Literal["categorical"]
-    name: str
-    source_type: str
-    missing: str
-    unseen: str
-    levels: list[str]
-    reference: str | None
-    missing_level: str | None
-
-
-class _Design(BaseModel):
-    model_config = _STRICT
-    intercept: bool
-    columns: list[Annotated[_Numeric | _Categorical, Field(discriminator="kind")]]
-
-
-class _Coefficient(BaseModel):
-    model_config = _STRICT
-    term: str
-    column: str | None
-    level: str | None
-    estimate: float | None
-    std_error: float | None
-    z: float | None
-    p_value: float | None
-    conf_low: float | None
-    conf_high: float | None
-    odds_ratio: float | None
-    odds_ratio_low: float | None
-    odds_ratio_high: float | None
-
-
-class _Aliased(BaseModel):
-    model_config = _STRICT
-    term: str
-    reason: str
-
-
-class _History(BaseModel):
-    model_config = _STRICT
-    iteration: int
-    deviance: float
-    change: float
-    halvings: int
-    seconds: float
-
-
-class _Label(BaseModel):
-    model_config = _STRICT
-    column: str | None
-    positive: str | None
-    negative: str | None
-    events: str | None
-    trials: str | None
-
-
-class _Covariance(BaseModel):
-    model_config = _STRICT
-    terms: list[str]
-    values: list[list[float]]
-
-
-class _ModelFile(BaseModel):
-    """The schema of the file; a key more or less is an error."""
-
-    model_config = _STRICT
-    schema_version: Literal[1]
-    model_id: str
-    content_hash: str
-    family: Literal["binary"]
-    status: Literal["converged", "not_converged", "separated_complete", "separated_quasi", "rank_deficient"]
-    status_text: str
-    converged: bool
-    n_rows: int
-    n_obs: float
-    n_dropped: int
-    n_zero_weight: int
-    weight_sum: float
-    n_events: float
-    log_likelihood: float
-    null_log_likelihood: float
-    deviance: float
-    null_deviance: float
-    aic: float
-    bic: float
-    mcfadden_r2: float | None
-    lr_statistic: float
-    lr_df: int
-    lr_p_value: float | None
-    n_iterations: int
-    n_passes: int
-    coefficients: list[_Coefficient]
-    covariance: _Covariance | None
-    aliased: list[_Aliased]
-    label: _Label
-    design: _Design
-    history: list[_History]
-    notes: list[str]
-    fingerprint: _Json
-    config: _Json
 
 
 def model_to_dict(model: LogisticModel) -> _Json:
@@ -161,7 +44,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
         covariance = {"terms": estimated, "values": model.covariance.tolist()}
     data = {
         name: getattr(model, name)
-        for name in _ModelFile.model_fields
+        for name in ModelFile.model_fields
         if name in LogisticModel.__dataclass_fields__ or name == "converged"
     }
     data |= {
@@ -180,7 +63,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
         "fingerprint": dict(model.fingerprint),
         "config": dict(model.config),
     }
-    data = {name: data[name] for name in _ModelFile.model_fields if name in data}
+    data = {name: data[name] for name in ModelFile.model_fields if name in data}
     data["model_id"] = _hash({name: data[name] for name in _IDENTITY})[:16]
     data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
     return data
@@ -213,9 +96,13 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     if len(text) > MAX_BYTES:
         raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        data = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
-        raise ArtefactInvalid(f"{where} is not JSON of finite numbers.\n  Train again.") from error
+        raise ArtefactInvalid(
+            f"{where} is not JSON of finite numbers and unique keys.\n  Train again."
+        ) from error
     if not isinstance(data, dict) or "schema_version" not in data:
         raise ArtefactInvalid(
             f"{where} is not a model of logreg_dist.\n  Point the key `model` at a model.json."
@@ -226,7 +113,7 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
             "  Train again with this version, or score with the version that trained it."
         )
     try:
-        file = _ModelFile.model_validate_json(text)
+        file = ModelFile.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -238,6 +125,9 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
         raise ArtefactInvalid(
             f"{where} was changed after it was written: its content does not match its hash.\n  Train again."
         )
+    disagreement = contradiction(file)
+    if disagreement is not None:
+        raise ArtefactInvalid(f"{where} contradicts itself: {disagreement}.\n  Train again.")
     return _from_file(file, where)
 
 
@@ -276,7 +166,7 @@ def load_model(path: str | Path) -> LogisticModel:
         ) from error
 
 
-def _from_file(file: _ModelFile, where: str) -> LogisticModel:
+def _from_file(file: ModelFile, where: str) -> LogisticModel:
     columns = tuple(_column_from_file(column) for column in file.design.columns)
     design = DesignSpec(columns, file.design.intercept)
     terms = [term.name for term in design.terms()]
@@ -285,7 +175,7 @@ def _from_file(file: _ModelFile, where: str) -> LogisticModel:
     scalars = {
         name: getattr(file, name)
         for name in LogisticModel.__dataclass_fields__
-        if name in _ModelFile.model_fields
+        if name in ModelFile.model_fields
     }
     scalars |= {
         "status": Status(file.status),
@@ -306,9 +196,9 @@ def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
     return {"kind": "categorical", **asdict(column), "levels": list(column.levels)}
 
 
-def _column_from_file(column: _Numeric | _Categorical) -> NumericColumn | CategoricalColumn:
+def _column_from_file(column: NumericRecord | CategoricalRecord) -> NumericColumn | CategoricalColumn:
     values = column.model_dump(exclude={"kind"})
-    if isinstance(column, _Numeric):
+    if isinstance(column, NumericRecord):
         return NumericColumn(**values)
     return CategoricalColumn(**{**values, "levels": tuple(column.levels)})
 
@@ -316,6 +206,13 @@ def _column_from_file(column: _Numeric | _Categorical) -> NumericColumn | Catego
 def _hash(data: _Json) -> str:
     text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> _Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def _refuse_constant(text: str) -> float:

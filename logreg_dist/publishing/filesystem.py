@@ -148,10 +148,16 @@ def _create_new(path: str, content: bytes) -> bool:
     target = _local(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(target, "xb") as file:
-            file.write(content)
+        file = open(target, "xb")  # noqa: SIM115 - closed below; only the opening may find it taken
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        # Empty, on a full disk, it would keep everybody else from creating it.
+        target.unlink(missing_ok=True)
+        raise
     return True
 
 

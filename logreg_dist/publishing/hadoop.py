@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
     middle of a call would leave the connection of the caller's thread with an unread answer, which
     the next call would take for its own: wrong answers, just when an output is being restored.
     """
+    from py4j.protocol import Py4JJavaError
+
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hadoop-files")
     jvm: Any = spark._jvm
     configuration: Any = spark._jsc.hadoopConfiguration()
@@ -65,15 +68,20 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
         stream = owner(path).create(to_path(path), False)
         try:
             stream.write(content)
-        finally:
             stream.close()
+        except BaseException:
+            # Empty, on a full disk, it would keep everybody else from creating it.
+            with suppress(Exception):
+                stream.close()
+            owner(path).delete(to_path(path), False)
+            raise
 
     def write_atomic(path: str, content: bytes) -> None:
         folder, _, name = path.rpartition("/")
         beside = f".{name}.{uuid.uuid4().hex}.tmp"
         temporary = f"{folder}/{beside}" if folder else beside
+        write(temporary, content)
         try:
-            write(temporary, content)
             replace(temporary, path)
         finally:
             owner(temporary).delete(to_path(temporary), False)
@@ -88,10 +96,12 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
         context.rename(owner(source).makeQualified(to_path(source)), qualified, options)
 
     def create_new(path: str, content: bytes) -> bool:
+        if exists(path):
+            return False
         try:
             write(path, content)
-        except Exception:
-            if exists(path):
+        except Py4JJavaError as error:
+            if isinstance(_os_error(error.java_exception), FileExistsError):
                 return False
             raise
         return True
@@ -125,10 +135,10 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
 
 
 def _raising_os_errors(operation: Callable[..., Any], worker: ThreadPoolExecutor) -> Callable[..., Any]:
+    from py4j.protocol import Py4JError, Py4JJavaError
+
     @wraps(operation)
     def guarded(*arguments: Any) -> Any:
-        from py4j.protocol import Py4JError, Py4JJavaError
-
         try:
             return worker.submit(operation, *arguments).result()
         except Py4JJavaError as error:

@@ -80,9 +80,12 @@ def _take_over(files: Filesystem, lock: str, content: bytes) -> None:
         if files.create_new(lock, content):
             return
         holder = _holder(files, lock)
-    raise TemporaryFailure(
+    known = (
         f"run '{holder.get('run_id')}' is writing the same output (host {holder.get('host')}, process "
-        f"{holder.get('pid')}, since {holder.get('since')}).\n"
+        f"{holder.get('pid')}, since {holder.get('since')})"
+    )
+    raise TemporaryFailure(
+        f"{known if holder else 'another run is writing the same output'}.\n"
         f"  Try again when it has ended. If it is dead, delete '{lock}'."
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column
@@ -52,9 +51,10 @@ def leaf_columns(schema: StructType) -> dict[str, LeafColumn]:
     Raises
     ------
     InputRejected
-        When names differ only in case: Spark cannot tell these columns apart.
+        When names are equal, or differ only in case, within the table or within one nested column,
+        or are empty: Spark cannot tell these columns apart.
     """
-    refuse_case_collisions(schema.fieldNames())
+    _refuse_collisions(schema, ())
     leaves: dict[str, LeafColumn] = {}
     for field in schema.fields:
         for leaf in _leaves((field.name,), field.dataType):
@@ -64,24 +64,29 @@ def leaf_columns(schema: StructType) -> dict[str, LeafColumn]:
     return leaves
 
 
-def refuse_case_collisions(names: Sequence[str]) -> None:
-    """Raise when two names are equal but for their case.
-
-    Raises
-    ------
-    InputRejected
-        Naming the columns.
-    """
+def _refuse_collisions(schema: StructType, path: tuple[str, ...]) -> None:
+    names = [".".join((*path, name)) for name in schema.fieldNames()]
+    if "" in schema.fieldNames():
+        where = f"a field of column {quoted('.'.join(path))}" if path else "a column"
+        raise InputRejected(f"{where} has an empty name.\n  Give it one, or read the table through a view.")
     by_lower_case: dict[str, list[str]] = {}
     for name in names:
         by_lower_case.setdefault(name.lower(), []).append(name)
-    colliding = [group for group in by_lower_case.values() if len(group) > 1]
-    if colliding:
-        pairs = "; ".join(" and ".join(quoted(name) for name in group) for group in colliding[:5])
+    groups = [group for group in by_lower_case.values() if len(group) > 1]
+    equal = [f"{quoted(group[0])} ({len(group)} times)" for group in groups if len(set(group)) == 1]
+    in_case = [" and ".join(map(quoted, group)) for group in groups if len(set(group)) > 1]
+    problems = [
+        *([f"columns have the same name: {', '.join(equal[:5])}"] if equal else []),
+        *([f"columns differ only in case: {'; '.join(in_case[:5])}"] if in_case else []),
+    ]
+    if problems:
         raise InputRejected(
-            f"columns differ only in case: {pairs}.\n"
+            f"{'; '.join(problems)}.\n"
             "  Spark cannot tell them apart. Rename one, or read the table through a view."
         )
+    for field in schema.fields:
+        if isinstance(field.dataType, StructType):
+            _refuse_collisions(field.dataType, (*path, field.name))
 
 
 def _leaves(path: tuple[str, ...], kind: DataType) -> list[LeafColumn]:

@@ -11,18 +11,22 @@ from pyspark.sql import types as T
 from logreg_dist.config import MissingPolicy, TrainConfig
 from logreg_dist.config.policies import ColumnPolicy, level_text
 from logreg_dist.design.asked import AskedColumn
-from logreg_dist.design.problems import Problem, config_key, nearest, quoted, reject
+from logreg_dist.design.problems import config_key, reject
 from logreg_dist.errors import ConfigError
 from logreg_dist.reading.names import LeafColumn, leaf_columns
+from logreg_dist.reading.refusals import (
+    NUMBERS,
+    TEXTS,
+    TIMES,
+    unknown_columns,
+    unusable_roles,
+    unusable_types,
+)
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_per_chunk
 
 MAX_SAMPLE_ROWS = 50_000
 MAX_SAMPLE_BYTES = 64_000_000
 MAX_LEVELS = 1_000_000
-
-_NUMBERS = (T.NumericType, T.BooleanType)
-_TEXTS = (T.StringType, T.CharType, T.VarcharType)
-_TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def resolve(table: DataFrame, config: TrainConfig, *, n_splits: int) -> Resolved
     """
     leaves = leaf_columns(table.schema)
     roles = config.role_columns
-    reject(_unknown_columns(leaves, config))
+    reject(unknown_columns(leaves, config))
+    reject(unusable_roles(leaves, config))
     features = [leaves[name] for name in _feature_names(leaves, config)]
     asked = _ask(features, config)
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
@@ -101,33 +106,6 @@ def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> lis
     ]
 
 
-def _unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
-    structs = {leaf.path[0] for leaf in leaves.values()}
-    include = config.features.include
-    asked_for = [
-        *config.role_columns.items(),
-        *(("features.include", name) for name in (include if include != "all" else ())),
-        *(("features.exclude", name) for name in config.features.exclude if name not in structs),
-        *((f"features.columns.{config_key(name)}", name) for name in config.features.columns),
-    ]
-    unknown = [(key, name) for key, name in asked_for if name not in leaves]
-    if not unknown:
-        return []
-    if len(unknown) == 1:
-        key, name = unknown[0]
-        what = f"the table has no column {quoted(name)}, which {key} names"
-        return [Problem(what, f"It has {len(leaves):,} columns.{nearest(name, leaves)}")]
-    shown = ", ".join(f"{quoted(name)} ({key})" for key, name in unknown[:6])
-    more = f" and {len(unknown) - 6} more" if len(unknown) > 6 else ""
-    close = " ".join(sorted({nearest(name, leaves).strip() for _, name in unknown[:6]} - {""}))
-    return [
-        Problem(
-            f"the table does not have {len(unknown)} columns that the configuration names: {shown}{more}",
-            f"It has {len(leaves):,} columns. {close}".rstrip(),
-        )
-    ]
-
-
 def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColumn]:
     asked, problems, clashes = [], [], []
     for leaf in features:
@@ -150,36 +128,20 @@ def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColum
         raise ConfigError(
             f"{shown}.\n  mean, median and indicator are for numeric columns, level for categorical ones."
         )
-    reject(_unusable_types(problems, config))
+    reject(unusable_types(problems, config))
     return asked
 
 
 def _kind(found: T.DataType, asked: str | None) -> Kind | None:
     """Return how a column enters the design, or None when its type allows it not."""
     if asked is None:
-        if isinstance(found, _NUMBERS):
+        if isinstance(found, NUMBERS):
             return Kind.NUMERIC
-        return Kind.CATEGORICAL if isinstance(found, _TEXTS) else None
+        return Kind.CATEGORICAL if isinstance(found, TEXTS) else None
     if asked == "numeric":
-        return Kind.NUMERIC if isinstance(found, (*_NUMBERS, *_TEXTS, *_TIMES)) else None
-    usable = isinstance(found, (*_NUMBERS, *_TEXTS, T.DateType))
+        return Kind.NUMERIC if isinstance(found, (*NUMBERS, *TEXTS, *TIMES)) else None
+    usable = isinstance(found, (*NUMBERS, *TEXTS, T.DateType))
     return Kind.CATEGORICAL if usable else None
-
-
-def _unusable_types(columns: Sequence[LeafColumn], config: TrainConfig) -> list[Problem]:
-    if not columns:
-        return []
-    shown = ", ".join(f"{quoted(leaf.name)} ({leaf.type.simpleString()[:40]})" for leaf in columns[:6])
-    more = f" and {len(columns) - 6} more" if len(columns) > 6 else ""
-    first = config_key(columns[0].name)
-    return [
-        Problem(
-            f"{len(columns)} column{'s' * (len(columns) > 1)} cannot be used as "
-            f"{'features' if len(columns) > 1 else 'a feature'} as configured: {shown}{more}",
-            f"List them in features.exclude, or say what a date is to be: features.columns.{first}.type:\n"
-            "numeric (days since 1970-01-01; dates and timestamps) or categorical (dates).",
-        )
-    ]
 
 
 def _applies(missing: MissingPolicy, kind: Kind) -> bool:

@@ -67,7 +67,9 @@ def draw_effects(model: LogisticModel) -> str:
 
 def effects(model: LogisticModel) -> list[Effect]:
     """Return what can be drawn, the largest ``|z|`` first."""
-    scales = {column.name: column.scale for column in model.design.columns if isinstance(column, NumericColumn)}
+    scales = {
+        column.name: column.scale for column in model.design.columns if isinstance(column, NumericColumn)
+    }
     found = []
     for row in model.coefficient_rows:
         numbers = (row.estimate, row.conf_low, row.conf_high, row.z)

@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from logreg_dist.design.spec import OTHER, CategoricalColumn, NumericColumn
+from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
 # As in staging: a decimal number and nothing else.
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_MICROSECONDS_PER_DAY = 86_400_000_000.0
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,12 @@ class Contribution:
     value : Column
         Log-odds; null where the row cannot be scored.
     missing, unseen, unusable : Column
-        Booleans, never null: no value; a level that the model does not list; an infinite number or
-        a text that is no number.
+        Booleans, never null: no value; a level that the model does not list; an infinite number,
+        one that the fit would not have taken either, or a text that is no number.
     missing_is_error, unseen_is_error : bool
         Whether such rows must not be scored. Unusable ones never are.
+    unseen_policy : str
+        The policy for unseen levels, in words where it cannot be followed.
     """
 
     value: Column
@@ -36,15 +40,15 @@ class Contribution:
     unusable: Column
     missing_is_error: bool
     unseen_is_error: bool
+    unseen_policy: str = "error"
 
 
 def numeric_contribution(
     column: NumericColumn, source: Column, kind: T.DataType, estimates: Mapping[str, float]
 ) -> Contribution:
     """Return ``estimate * value``, with the policy for missing values."""
-    number = _as_number(source, kind)
-    missing = _is_missing(source, kind)
-    unusable = ~missing & (number.isNull() | number.isin(float("inf"), float("-inf")))
+    number, missing = as_number(source, kind), is_missing(source, kind)
+    unusable = _is_unusable(number, missing)
     slope = estimates[column.name]
     value = F.when(~missing & ~unusable, F.lit(slope) * number)
     if column.fill is not None:
@@ -58,6 +62,20 @@ def numeric_contribution(
         unseen=F.lit(False),
         unusable=unusable,
         missing_is_error=column.missing == "error",
+        unseen_is_error=False,
+    )
+
+
+def offset_contribution(source: Column, kind: T.DataType) -> Contribution:
+    """Return a known log-odds term as it is; a row without one cannot be scored."""
+    number, missing = as_number(source, kind), is_missing(source, kind)
+    unusable = _is_unusable(number, missing)
+    return Contribution(
+        value=F.when(~missing & ~unusable, number),
+        missing=missing,
+        unseen=F.lit(False),
+        unusable=unusable,
+        missing_is_error=True,
         unseen_is_error=False,
     )
 
@@ -99,10 +117,12 @@ def categorical_contribution(
         the result of a join, whichever the caller chose.
     """
     by_level = level_estimates(column, estimates)
-    missing = _is_missing(source, kind)
+    missing = is_missing(source, kind)
     text = level_of(source, kind)
     unusable = ~missing & text.isNull()
     unseen = ~missing & ~unusable & listed.isNull()
+    if column.missing not in ("error", "drop") and column.missing_level is None:
+        unseen = unseen | missing  # a level of its own for missing values, but none was met in training
     value = F.when(~missing, listed)
     unseen_is_error = True
     if column.has_other and column.unseen in ("error", "other"):
@@ -112,6 +132,7 @@ def categorical_contribution(
         value, unseen_is_error = F.when(unseen, F.lit(0.0)).otherwise(value), False
     elif column.unseen == "null":
         unseen_is_error = False
+    has_no_other = column.unseen == "other" and not column.has_other
     if column.missing_level is not None:
         value = F.when(missing, F.lit(by_level[column.missing_level])).otherwise(value)
     return Contribution(
@@ -121,6 +142,7 @@ def categorical_contribution(
         unusable=unusable,
         missing_is_error=column.missing == "error",
         unseen_is_error=unseen_is_error,
+        unseen_policy=f"other, but training made no level {OTHER}" if has_no_other else column.unseen,
     )
 
 
@@ -142,21 +164,37 @@ def level_of(source: Column, kind: T.DataType) -> Column:
     return source.cast("string")
 
 
-def _as_number(source: Column, kind: T.DataType) -> Column:
+def as_number(source: Column, kind: T.DataType) -> Column:
+    """Return a column as double, the same number as in staging; null where a text is no number."""
     if isinstance(kind, (T.StringType, T.CharType, T.VarcharType)):
+        # A cast that may fail would write the text to Spark's log.
         return F.when(source.rlike(_NUMBER), F.trim(source).try_cast("double"))
     if isinstance(kind, T.DateType):
         return F.unix_date(source).cast("double")
     if isinstance(kind, T.TimestampType):
-        return F.unix_micros(source).cast("double") / F.lit(86_400_000_000.0)
+        return F.unix_micros(source).cast("double") / F.lit(_MICROSECONDS_PER_DAY)
     if isinstance(kind, T.TimestampNTZType):
-        return F.unix_micros(
-            F.convert_timezone(F.lit("UTC"), F.current_timezone(), source).cast("timestamp")
-        ).cast("double") / F.lit(86_400_000_000.0)
+        return _wall_clock_micros(source).cast("double") / F.lit(_MICROSECONDS_PER_DAY)
     return source.cast("double")
 
 
-def _is_missing(source: Column, kind: T.DataType) -> Column:
+def is_missing(source: Column, kind: T.DataType) -> Column:
+    """Return whether there is no value: null, or NaN in a floating column; never null itself."""
     if isinstance(kind, (T.FloatType, T.DoubleType)):
         return source.isNull() | F.isnan(source)
     return source.isNull()
+
+
+def _is_unusable(number: Column, missing: Column) -> Column:
+    return ~missing & (number.isNull() | (F.abs(number) > F.lit(MAX_MAGNITUDE)))
+
+
+def _wall_clock_micros(source: Column) -> Column:
+    """Return microseconds since 1970 of a time without zone, as a whole number.
+
+    Not through a timestamp of the session's zone: an hour that its clocks show twice, or skip, is
+    no unique moment there.
+    """
+    seconds = F.unix_date(source.cast("date")).cast("bigint") * 86_400
+    seconds = seconds + F.hour(source) * 3_600 + F.minute(source) * 60
+    return seconds * 1_000_000 + (F.extract(F.lit("SECOND"), source) * 1_000_000).cast("bigint")

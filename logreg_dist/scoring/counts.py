@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from logreg_dist.design.problems import config_key, quoted
+from logreg_dist.design.problems import counted, quoted
 from logreg_dist.errors import InputRejected
 from logreg_dist.scoring.score import ScorePlan
 
 
-def count_columns(plan: ScorePlan) -> list[Column]:
+def count_columns(plan: ScorePlan, among: Column | None = None) -> list[Column]:
     """Return aggregates that count missing, unseen and unusable values and rows without a score.
 
-    Their names are ``missing_<i>``, ``unseen_<i>``, ``unusable_<i>`` with the column's number, and
-    ``unscored``.
+    Their names are ``missing_<i>``, ``unseen_<i>``, ``unusable_<i>`` with the column's number,
+    ``missing_key_<i>`` with the key's, and ``unscored``.
+
+    Parameters
+    ----------
+    plan : ScorePlan
+    among : Column or None
+        Which rows to look at; None looks at all.
     """
-    counts = [F.count_if(plan.linear_predictor.isNull()).alias("unscored")]
+
+    def count(condition: Column, name: str) -> Column:
+        return F.count_if(condition if among is None else among & condition).alias(name)
+
+    counts = [count(plan.linear_predictor.isNull(), "unscored")]
     for i, contribution in enumerate(plan.contributions.values()):
         counts += [
-            F.count_if(contribution.missing).alias(f"missing_{i}"),
-            F.count_if(contribution.unseen).alias(f"unseen_{i}"),
-            F.count_if(contribution.unusable).alias(f"unusable_{i}"),
+            count(contribution.missing, f"missing_{i}"),
+            count(contribution.unseen, f"unseen_{i}"),
+            count(contribution.unusable, f"unusable_{i}"),
         ]
-    return counts
+    return counts + [
+        count(missing, f"missing_key_{i}") for i, missing in enumerate(plan.missing_keys.values())
+    ]
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class ScoreCounts:
 
     Attributes
     ----------
-    missing, unseen, unusable : mapping of str to int
+    missing, unseen, unusable, missing_keys : mapping of str to int
     unscored : int
         Rows whose score is null.
     """
@@ -43,17 +55,24 @@ class ScoreCounts:
     missing: Mapping[str, int]
     unseen: Mapping[str, int]
     unusable: Mapping[str, int]
+    missing_keys: Mapping[str, int]
     unscored: int
 
 
 def read_counts(observed: Mapping[str, int], plan: ScorePlan) -> ScoreCounts:
     """Return the observed aggregates of `count_columns` by column."""
 
-    def of(kind: str) -> dict[str, int]:
-        pairs = ((name, int(observed[f"{kind}_{i}"])) for i, name in enumerate(plan.contributions))
+    def of(kind: str, names: Iterable[str]) -> dict[str, int]:
+        pairs = ((name, int(observed[f"{kind}_{i}"])) for i, name in enumerate(names))
         return {name: n for name, n in pairs if n}
 
-    return ScoreCounts(of("missing"), of("unseen"), of("unusable"), int(observed["unscored"]))
+    return ScoreCounts(
+        missing=of("missing", plan.contributions),
+        unseen=of("unseen", plan.contributions),
+        unusable=of("unusable", plan.contributions),
+        missing_keys=of("missing_key", plan.missing_keys),
+        unscored=int(observed["unscored"]),
+    )
 
 
 def refuse_forbidden(counts: ScoreCounts, plan: ScorePlan, n_rows: int) -> None:
@@ -62,35 +81,33 @@ def refuse_forbidden(counts: ScoreCounts, plan: ScorePlan, n_rows: int) -> None:
     Raises
     ------
     InputRejected
-        With every such column, its count and the policy to set.
+        With every such column, its count and the policy that forbids it.
     """
-    problems = []
+    problems = [
+        f"key column {quoted(name)} has {counted(n, 'missing value')}"
+        for name, n in counts.missing_keys.items()
+    ]
     for name, contribution in plan.contributions.items():
-        key = f"features.columns.{config_key(name)}"
+        column = f"{'offset ' * (name == plan.offset)}column {quoted(name)} has"
         if contribution.missing_is_error and counts.missing.get(name):
-            problems.append(
-                f"column {quoted(name)} has {counts.missing[name]:,} missing values; its policy is error"
-                f" ({key}.missing)"
-            )
+            why = "" if name == plan.offset else " (policy missing: error)"
+            problems.append(f"{column} {counted(counts.missing[name], 'missing value')}{why}")
         if contribution.unseen_is_error and counts.unseen.get(name):
-            problems.append(
-                f"column {quoted(name)} has {counts.unseen[name]:,} values that the model has not seen"
-                f" ({key}.unseen)"
-            )
+            n = counts.unseen[name]
+            policy = f"(policy unseen: {contribution.unseen_policy})"
+            problems.append(f"{column} {counted(n, 'value')} that the model has not seen {policy}")
         if counts.unusable.get(name):
-            problems.append(
-                f"column {quoted(name)} has {counts.unusable[name]:,} values that are no finite number"
-            )
+            n = counts.unusable[name]
+            words = "that is no finite number" if n == 1 else "that are no finite numbers"
+            problems.append(f"{column} {counted(n, 'value')} {words}")
     if problems:
-        shown = [f"  {problem}" for problem in problems[:3]]
-        more = [f"  and {len(problems) - 3} more columns"] if len(problems) > 3 else []
-        raise InputRejected(
-            "\n".join(
-                [
-                    f"{len(problems)} column{'s' * (len(problems) > 1)} cannot be scored in {n_rows:,} rows.",
-                    *shown,
-                    *more,
-                    "  Mend the rows, leave them out with input.filter, or train with another policy.",
-                ]
-            )
-        )
+        raise InputRejected(_message(problems, counted(n_rows, "row")))
+
+
+def _message(problems: list[str], n_rows: str) -> str:
+    way_out = "  Mend the rows, leave them out with input.filter, or train with another policy."
+    if len(problems) == 1:
+        return f"{problems[0]} in {n_rows}.\n{way_out}"
+    shown = [f"  {problem}" for problem in problems[:3]]
+    more = [f"  and {len(problems) - 3:,} more"] if len(problems) > 3 else []
+    return "\n".join([f"{len(problems):,} problems in {n_rows}:", *shown, *more, way_out])

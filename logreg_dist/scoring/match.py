@@ -46,21 +46,28 @@ def match_columns(
         Naming every column that is missing or of another kind, with what was expected.
     """
     expected = {column.name: _source_class(column.source_type) for column in model.design.columns}
-    problems = []
-    for name in (*expected, *(name for name in others if name not in expected)):
+    missing, retyped = [], []
+    for name in dict.fromkeys((*expected, *others)):
+        kind = expected.get(name)
         if name not in leaves:
-            kind = f", {expected[name]}" if name in expected else ""
-            problems.append(f"no column {quoted(name)}{kind}.{nearest(name, leaves)}")
-        elif name in expected and not isinstance(leaves[name].type, _CLASSES[expected[name]]):
+            missing.append(
+                f"there is no column {quoted(name)}{f' ({kind})' if kind else ''}.{nearest(name, leaves)}"
+            )
+        elif kind is not None and not isinstance(leaves[name].type, _CLASSES[kind]):
             found = leaves[name].type.simpleString()[:40]
-            problems.append(f"column {quoted(name)} is {found}; the model needs {expected[name]}")
-    if problems:
-        shown = [f"  {problem}" for problem in problems[:4]]
-        more = [f"  and {len(problems) - 4} more"] if len(problems) > 4 else []
-        raise InputRejected("\n".join(["the table does not fit the model.", *shown, *more]))
+            retyped.append(f"column {quoted(name)} is {found}; expected {kind}.")
+    if missing or retyped:
+        raise InputRejected(_message([*missing, *retyped]))
     return {name: leaves[name] for name in (*expected, *others)}
 
 
+def _message(problems: Sequence[str]) -> str:
+    shown = [f"  {problem}" for problem in problems[:3]]
+    more = [f"  And {len(problems) - 3:,} more."] if len(problems) > 3 else []
+    way_out = "  Rename or cast in a view, or train on a table with these columns."
+    return "\n".join(["the table does not fit the model:", *shown, *more, way_out])
+
+
 def _source_class(source_type: str) -> str:
-    base = source_type.split("(")[0]
+    base = source_type.split("(")[0].split(" ")[0]  # "string collate UTF8_LCASE" is text too
     return _CLASS_OF_SOURCE.get(base, "text" if base in ("char", "varchar") else "a number")

@@ -18,9 +18,11 @@ from logreg_dist.scoring.contributions import (
     Contribution,
     case_of_levels,
     categorical_contribution,
+    is_missing,
     level_estimates,
     level_of,
     numeric_contribution,
+    offset_contribution,
 )
 from logreg_dist.scoring.match import match_columns
 
@@ -42,12 +44,18 @@ class ScorePlan:
         By column.
     linear_predictor : Column
         Log-odds, the offset included; null where a row cannot be scored.
+    offset : str or None
+        The one contribution that is no feature.
+    missing_keys : mapping of str to Column
+        By key column, whether a row has none: such a row could not be told from others.
     """
 
     table: DataFrame
     leaves: Mapping[str, LeafColumn]
     contributions: Mapping[str, Contribution]
     linear_predictor: Column
+    offset: str | None
+    missing_keys: Mapping[str, Column]
 
 
 def score_table(
@@ -81,21 +89,35 @@ def score_table(
     ------
     InputRejected
         When a column is missing or of another type. A row that its policies do not allow to be
-        scored (missing or unseen under ``error``, infinite) fails the query when it runs.
+        scored (missing or unseen under ``error``, infinite) or has no key fails the query when it
+        runs.
     ArtefactInvalid
         When the model did not converge.
     """
-    plan = plan_scores(table, model, others=[*keys, *keep])
+    plan = plan_scores(table, model, keys=keys, others=keep)
     guarded = plan.linear_predictor
     for name, contribution in plan.contributions.items():
-        guarded = F.when(_forbidden(contribution), _raise(name, model)).otherwise(guarded)
+        guarded = F.when(_forbidden(contribution), _raise(_cannot_score(name, model))).otherwise(guarded)
+    for name, missing in plan.missing_keys.items():
+        guarded = F.when(missing, _raise(f"key column {quoted(name)} has a missing value")).otherwise(guarded)
     return select_scores(
         plan, model, guarded, carried=[*keys, *keep], columns=columns, run_id=run_id or new_run_id()
     )
 
 
-def plan_scores(table: DataFrame, model: LogisticModel, *, others: Sequence[str]) -> ScorePlan:
+def plan_scores(
+    table: DataFrame, model: LogisticModel, *, keys: Sequence[str], others: Sequence[str]
+) -> ScorePlan:
     """Match a table with a model and work out every column's contribution; no job.
+
+    Parameters
+    ----------
+    table : DataFrame
+    model : LogisticModel
+    keys : sequence of str
+        Columns that identify a row.
+    others : sequence of str
+        Further columns that the table must have.
 
     Raises
     ------
@@ -107,7 +129,7 @@ def plan_scores(table: DataFrame, model: LogisticModel, *, others: Sequence[str]
             f"the model's status is {model.status}: its estimates must not be used.\n  {model.status_text}"
         )
     offset = model.config.get("offset")
-    carried = [*others, *([offset] if offset else [])]
+    carried = [*keys, *others, *([offset] if offset else [])]
     leaves = match_columns(leaf_columns(table.schema), model, carried)
     estimates = model.estimates
     contributions: dict[str, Contribution] = {}
@@ -119,12 +141,13 @@ def plan_scores(table: DataFrame, model: LogisticModel, *, others: Sequence[str]
             table, listed = _look_up_levels(table, column, leaf, estimates, alias=f"__estimate_{i}")
             found = categorical_contribution(column, leaf.expression(), leaf.type, estimates, listed)
         contributions[column.name] = found
-    values = [contribution.value for contribution in contributions.values()]
     if offset:
-        values.append(leaves[offset].expression().cast("double"))
+        contributions[offset] = offset_contribution(leaves[offset].expression(), leaves[offset].type)
+    values = [contribution.value for contribution in contributions.values()]
     if model.design.intercept:
         values.insert(0, F.lit(estimates["intercept"]))
-    return ScorePlan(table, leaves, contributions, _balanced_sum(values))
+    missing_keys = {name: is_missing(leaves[name].expression(), leaves[name].type) for name in keys}
+    return ScorePlan(table, leaves, contributions, _balanced_sum(values), offset, missing_keys)
 
 
 def select_scores(
@@ -192,13 +215,15 @@ def _forbidden(contribution: Contribution) -> Column:
     return forbidden
 
 
-def _raise(name: str, model: LogisticModel) -> Column:
-    return F.raise_error(
-        F.lit(
-            f"input rejected: a value of column {quoted(name)} is missing, unseen or not finite, and model "
-            f"{model.model_id} has the policy error for it."
-        )
-    ).cast("double")
+def _cannot_score(name: str, model: LogisticModel) -> str:
+    return (
+        f"model {model.model_id} cannot score a value of column {quoted(name)}: it is missing or unseen and the "
+        "policy for it is error, or it is no finite number"
+    )
+
+
+def _raise(what: str) -> Column:
+    return F.raise_error(F.lit(f"input rejected: {what}.")).cast("double")
 
 
 def _balanced_sum(values: Sequence[Column]) -> Column:

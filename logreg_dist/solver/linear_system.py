@@ -12,8 +12,10 @@ from scipy import linalg
 FloatArray = NDArray[np.float64]
 
 # A term whose part not explained by earlier terms is below this share of its own size (squared)
-# is dependent. In sums of squares the rounding floor is p * 1e-16.
+# is dependent.
 DEPENDENCE_TOLERANCE = 1e-12
+# Pivots above it have at least half of their digits: nothing is near to dependent.
+SAFE_PIVOT = 1e-6
 
 
 class SingularInformation(ArithmeticError):
@@ -30,10 +32,13 @@ class Dependence:
         The dependent term.
     weights : mapping of int to float
         Earlier terms with their coefficient, in units of the design; empty for a column of zeros.
+    remaining : float
+        The share of the column's size (squared) that they do not explain, up to rounding.
     """
 
     position: int
     weights: Mapping[int, float]
+    remaining: float = 0.0
 
 
 def find_dependences(information: FloatArray) -> list[Dependence]:
@@ -63,7 +68,7 @@ def find_dependences(information: FloatArray) -> list[Dependence]:
     correlation = information / np.outer(scale, scale)
     if not zero.any() and _is_well_conditioned(correlation):
         return []
-    tolerance = max(DEPENDENCE_TOLERANCE, 10 * p * np.finfo(float).eps)
+    rounding = 10 * p * np.finfo(float).eps
     factor = np.zeros((p, p))  # rows of the lower triangle; dependent rows stay zero
     kept: list[int] = []
     dependences: list[Dependence] = []
@@ -74,13 +79,16 @@ def find_dependences(information: FloatArray) -> list[Dependence]:
         lower = factor[np.ix_(kept, range(len(kept)))]
         row = linalg.solve_triangular(lower, correlation[kept, j], lower=True) if kept else np.zeros(0)
         remaining = correlation[j, j] - row @ row
-        if remaining > tolerance:
+        weights = linalg.solve_triangular(lower, row, lower=True, trans="T") if kept else np.zeros(0)
+        # Rounding in the sums reaches what remains through the weights: beside nearly dependent
+        # terms they are large, and an exact dependence leaves more than the tolerance.
+        if remaining > max(DEPENDENCE_TOLERANCE, rounding * (1.0 + weights @ weights)):
             factor[j, : len(kept)], factor[j, len(kept)] = row, np.sqrt(remaining)
             kept.append(j)
             continue
-        weights = linalg.solve_triangular(lower, row, lower=True, trans="T")
         weights *= scale[j] / scale[kept]
-        dependences.append(Dependence(j, dict(zip(kept, weights.tolist(), strict=True))))
+        named = dict(zip(kept, weights.tolist(), strict=True))
+        dependences.append(Dependence(j, named, float(remaining)))
     return dependences
 
 
@@ -131,4 +139,4 @@ def _is_well_conditioned(correlation: FloatArray) -> bool:
         lower = linalg.cholesky(correlation, lower=True, check_finite=False)
     except linalg.LinAlgError:
         return False
-    return bool((np.diag(lower) ** 2).min(initial=1.0) > 1e-8)
+    return bool((np.diag(lower) ** 2).min(initial=1.0) > SAFE_PIVOT)

@@ -64,7 +64,8 @@ class NewtonOptions:
     ----------
     tolerance : float
         On Newton's decrement ``sqrt(score' information^-1 score)``: the distance to the optimum
-        in standard errors.
+        in standard errors. Where weights are below 1 on average, in those of weights of 1:
+        multiplying all weights by a constant changes no estimate.
     max_iterations : int
     ridge : ndarray (p,) or None
         Added to the deviance as ``sum(ridge * beta**2)``.
@@ -123,6 +124,7 @@ class NewtonResult:
     dependences : list of Dependence
         Terms left out as linear combinations of earlier ones.
     history : tuple of Iteration
+        Empty when there is no step even at the start.
     direction : ndarray (p,) or None
         With `Ending.SEPARATED` the direction of the endless rise.
     """
@@ -136,7 +138,7 @@ class NewtonResult:
     @property
     def n_steps(self) -> int:
         """Newton steps taken; the last one of a converged fit cost no pass of its own."""
-        return self.history[-1].iteration + (self.ending is Ending.CONVERGED)
+        return max(len(self.history) - 1, 0) + (self.ending is Ending.CONVERGED)
 
 
 def newton(
@@ -157,8 +159,9 @@ def newton(
         Finite; entries of dependent terms are ignored.
     options : NewtonOptions
     rises_for_ever : callable
-        Asked, when the iterations creep, whether the likelihood rises for ever along a direction
-        (p,): the proof of separation, one more pass.
+        Asked, when the iterations creep or end slowly, whether the likelihood rises for ever along
+        a direction (p,), the proof of separation: more passes. Never asked with a ridge, under
+        which an optimum exists in any case.
     report : callable
         Told of each iteration.
 
@@ -174,26 +177,27 @@ def newton(
     """
     clock = time.perf_counter()
     point = Point(start, evaluate(start))
-    dependences = find_dependences(point.sums.information) if options.alias else []
+    dependences: list[Dependence] = []
+    if options.alias:
+        point, dependences = _without_dependences(evaluate, point)
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
-    if not active.all() and (start[~active] != 0).any():
-        start = np.where(active, start, 0.0)
-        point = Point(start, evaluate(start))
 
     history: list[Iteration] = []
     halvings = asked_at = 0
     direction = np.zeros_like(start)
 
-    def end_without_optimum(ending: Ending) -> NewtonResult:
-        if direction.any() and rises_for_ever(direction):
-            return NewtonResult(point, Ending.SEPARATED, dependences, tuple(history), direction)
-        return NewtonResult(point, ending, dependences, tuple(history))
+    def is_separated() -> bool:
+        return options.ridge is None and bool(direction.any()) and rises_for_ever(direction)
+
+    def end(ending: Ending) -> NewtonResult:
+        along = direction if ending is Ending.SEPARATED else None
+        return NewtonResult(point, ending, dependences, tuple(history), along)
 
     while True:
         step = _newton_step(point, active, options.ridge)
         if step is None:
-            return end_without_optimum(Ending.SINGULAR)
+            return end(Ending.SEPARATED if is_separated() else Ending.SINGULAR)
         direction = step
         decrement = _decrement(point, step, options.ridge)
         now = time.perf_counter()
@@ -201,20 +205,44 @@ def newton(
         report(history[-1])
         clock = now
 
-        if decrement <= options.tolerance or _at_rounding_floor(history):
+        unit = _unit(point.sums)
+        if decrement <= options.tolerance * min(unit, 1.0) or _at_rounding_floor(history, unit):
+            if _is_slow(history[-2:]) and is_separated():
+                return end(Ending.SEPARATED)
             polished = Point(point.beta + step, point.sums)
             return NewtonResult(polished, Ending.CONVERGED, dependences, tuple(history))
         if _is_creeping(history) and len(history) >= asked_at + 4:
             asked_at = len(history)
-            if rises_for_ever(direction):
-                return NewtonResult(point, Ending.SEPARATED, dependences, tuple(history), direction)
+            if is_separated():
+                return end(Ending.SEPARATED)
         if len(history) > options.max_iterations:
-            return end_without_optimum(Ending.ITERATIONS)
+            return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
         trial, halvings = _line_search(evaluate, point, step, options.ridge)
         if trial is None:
-            return end_without_optimum(Ending.STUCK)
+            return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
+
+
+def _without_dependences(
+    evaluate: Callable[[FloatArray], Sums], start: Point
+) -> tuple[Point, list[Dependence]]:
+    """Find the dependent terms and start with 0 for them; costs two passes when there are any.
+
+    Only at 0 do all rows count alike. Far from it terms can seem dependent because the rows that
+    tell them apart have lost their working weight: such a start is given up.
+    """
+    dependences = find_dependences(start.sums.information)
+    if not dependences or not start.beta.any():
+        return start, dependences
+    zeros = np.zeros_like(start.beta)
+    cold = Point(zeros, evaluate(zeros))
+    found = find_dependences(cold.sums.information)
+    if len(found) < len(dependences):
+        return cold, found
+    beta = start.beta.copy()
+    beta[[dependence.position for dependence in found]] = 0.0
+    return start if (beta == start.beta).all() else Point(beta, evaluate(beta)), found
 
 
 def _newton_step(point: Point, active: NDArray[np.bool_], ridge: FloatArray | None) -> FloatArray | None:
@@ -262,17 +290,24 @@ def _penalised_deviance(point: Point, ridge: FloatArray | None) -> float:
 def _is_creeping(history: list[Iteration]) -> bool:
     if len(history) < 8:
         return False
-    last = [iteration.change for iteration in history[-4:]]
-    return all(later > SLOW * earlier for earlier, later in pairwise(last))
+    return _is_slow(history[-4:])
 
 
-def _at_rounding_floor(history: list[Iteration]) -> bool:
+def _is_slow(last: list[Iteration]) -> bool:
+    """Whether the decrement fell, in each of these iterations, less than it does near an optimum."""
+    return len(last) > 1 and all(now.change > SLOW * before.change for before, now in pairwise(last))
+
+
+def _at_rounding_floor(history: list[Iteration], unit: float) -> bool:
     """Whether the decrement has stopped falling where only rounding can stop it."""
-    if len(history) < 2:
-        return False
-    before, now = history[-2], history[-1]
+    now = history[-1]
     negligible = now.change**2 <= 1e-15 * max(abs(now.deviance), 1e-300)
-    return negligible and now.change < 1e-5 and now.change > SLOW * before.change
+    return negligible and now.change < 1e-5 * max(unit, 1.0) and _is_slow(history[-2:])
+
+
+def _unit(sums: Sums) -> float:
+    """Return the size of a decrement compared with what it is when all weights are 1."""
+    return math.sqrt(sums.weight_sum / max(sums.n_rows, 1))
 
 
 def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> FloatArray:

@@ -42,6 +42,7 @@ def numbers(column: pa.Array) -> tuple[NDArray[np.float64], int]:
     if pa.types.is_dictionary(kind):
         return numbers(column.dictionary_decode())
     if _is_text(kind):
+        column = column.cast(pa.string())  # string views match no pattern
         is_number = pc.match_substring_regex(column, _NUMBER)
         bad = pc.sum(pc.invert(is_number)).as_py() or 0
         trimmed = pc.utf8_trim_whitespace(pc.if_else(is_number, column, None))
@@ -49,7 +50,8 @@ def numbers(column: pa.Array) -> tuple[NDArray[np.float64], int]:
     if pa.types.is_date(kind):
         return _to_numpy(column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())), bad
     if pa.types.is_timestamp(kind):
-        micros = column.cast(pa.timestamp("us", tz=kind.tz)).cast(pa.int64())
+        # Unsafe, because it may cut off nanoseconds.
+        micros = column.cast(pa.timestamp("us", tz=kind.tz), safe=False).cast(pa.int64())
         return _to_numpy(micros.cast(pa.float64(), safe=False)) / MICROSECONDS_PER_DAY, bad
     if not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
         raise TypeError(f"no numbers in a column of type {kind}")

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
-from pyspark import RDD, StorageLevel, TaskContext
+from pyspark import RDD, StorageLevel
 from pyspark.sql import DataFrame
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
+from logreg_dist.publishing.spark_jobs import cancelled_on_error
+from logreg_dist.staging.file_partitions import cut_for
 from logreg_dist.staging.plan import StagePlan
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar, stage_split
+from logreg_dist.staging.scratch import REMOVING, removal_task
+from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.stage_task import STAGED_SCHEMA, stage_task, to_split
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# The wire schema of staging: one row for each split.
-STAGED_SCHEMA = "split int, path string, n_rows bigint, label_sum double, weight_sum double"
-_ARROW_SCHEMA = pa.schema(
-    [
-        ("split", pa.int32()),
-        ("path", pa.string()),
-        ("n_rows", pa.int64()),
-        ("label_sum", pa.float64()),
-        ("weight_sum", pa.float64()),
-    ]
-)
-
 MAX_RESTAGES = 3
+REMOVAL_SECONDS = 20.0
 
 
 class _Lost:
@@ -49,6 +39,16 @@ class StagedTable:
     it. When an executor dies Spark computes its rows again, which writes the files again: lineage
     is the recovery. Use it in a ``with`` statement, or call `release`.
 
+    Parameters
+    ----------
+    table : DataFrame
+        Its columns at the positions that `plan` names; a partition becomes a split.
+    plan : StagePlan
+    run_id : str
+        Unique: it names the folders on the executors' disks.
+    pinned : int or None
+        Number of splits that was asked for, whatever the cluster.
+
     Attributes
     ----------
     splits : list of StagedSplit
@@ -57,11 +57,12 @@ class StagedTable:
         Passes made so far, the staging included.
     """
 
-    def __init__(self, table: DataFrame, plan: StagePlan, run_id: str) -> None:
-        self._table, self._plan, self._run_id = table, plan, run_id
+    def __init__(self, table: DataFrame, plan: StagePlan, run_id: str, *, pinned: int | None = None) -> None:
+        self._table, self._plan, self._run_id, self._pinned = table, plan, run_id, pinned
         self._rdd = self._stage()
         self.splits: list[StagedSplit] = []
         self.n_passes = 0
+        self._folders: set[Path] = set()
 
     def run_pass(self, task: Callable[[StagedSplit], Result]) -> list[Result]:
         """Apply `task` to every split where it lies and return the results in the splits' order.
@@ -76,13 +77,14 @@ class StagedTable:
         TemporaryFailure
             When files were lost `MAX_RESTAGES` times.
         """
-        for _ in range(MAX_RESTAGES + 1):
-            found = self._rdd.mapPartitions(_task_over_rows(task)).collect()
-            found.sort(key=lambda pair: pair[0].split)
-            if not any(isinstance(result, _Lost) for _, result in found):
-                self._check([split for split, _ in found])
+        for attempt in range(MAX_RESTAGES + 1):
+            found = self._collect(task)
+            self._folders.update(Path(split.path).parent for split, _ in found)
+            results = [result for _, result in found if not isinstance(result, _Lost)]
+            if len(results) == len(found):
+                self._check([split for split, _ in found], restaged=attempt > 0)
                 self.n_passes += 1
-                return [result for _, result in found]
+                return results
             log.warning("staged files were lost; staging the table again")
             self._rdd.unpersist()
             self._rdd = self._stage()
@@ -92,12 +94,14 @@ class StagedTable:
         )
 
     def release(self) -> None:
-        """Remove the staged files and forget the splits; never raises."""
-        try:
-            self._rdd.foreach(_remove_files)
-        except Exception:
-            log.warning("staged files could not be removed; they vanish with their executors")
-        self._rdd.unpersist()
+        """Remove the staged files and forget the splits; stages nothing and never raises."""
+        # On a thread of its own, because a signal may have left this thread's connection to the JVM in
+        # the middle of an answer; and not for ever, because a cluster without executors waits for some.
+        remover = threading.Thread(target=self._remove, daemon=True)
+        remover.start()
+        remover.join(REMOVAL_SECONDS)
+        if remover.is_alive():
+            log.warning("no executor was free to remove the staged files; they vanish with the executors")
 
     def __enter__(self) -> StagedTable:
         return self
@@ -105,55 +109,57 @@ class StagedTable:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _stage(self) -> RDD[Any]:
-        rows = self._table.mapInArrow(_stage_function(self._plan, self._run_id), STAGED_SCHEMA)
-        # Deserialised at once and kept on the executor: losing a row means staging a split again.
-        return rows.rdd.map(_to_split).persist(StorageLevel.MEMORY_AND_DISK)
+    def _remove(self) -> None:
+        context = self._table.sparkSession.sparkContext
+        remove = removal_task(self._run_id, frozenset(self._folders))
+        try:
+            if self.splits:  # cached, so that each task runs where its split lies
+                context.setLocalProperty(REMOVING, "true")
+                self._rdd.foreachPartition(remove)
+            else:  # nothing tells where the first pass left off: a task for every core there is
+                n_tasks = 2 * context.defaultParallelism
+                context.parallelize(range(n_tasks), n_tasks).foreachPartition(remove)
+        except Exception as error:
+            reason = type(error).__name__
+            log.warning("staged files could not be removed (%s); they vanish with the executors", reason)
+        with suppress(Exception):  # the JVM may be what died
+            self._rdd.unpersist()
 
-    def _check(self, found: list[StagedSplit]) -> None:
-        if not self.splits:
-            self.splits = found
-            return
-        for before, now in zip(self.splits, found, strict=True):
-            if before.path == now.path:
-                continue
-            log.warning("split %d was staged again: its executor was lost", before.split)
-            if astuple(before)[2:] != astuple(now)[2:]:
-                raise InputRejected(
-                    f"the table changes while it is read: split {before.split} had {before.n_rows:,} rows and "
-                    f"now has {now.n_rows:,} (or other labels or weights).\n"
-                    "  Write the table to files first, or take rand() and the like out of input.filter."
+    def _stage(self) -> RDD[Any]:
+        rows = self._table.mapInArrow(stage_task(self._plan, self._run_id), STAGED_SCHEMA)
+        with cut_for(self._table.sparkSession, self._pinned):
+            planned = rows.rdd
+        # Deserialised at once and kept on the executor: losing a row means staging a split again.
+        return planned.map(to_split).persist(StorageLevel.MEMORY_AND_DISK)
+
+    def _collect(self, task: Callable[[StagedSplit], Result]) -> list[tuple[StagedSplit, Result | _Lost]]:
+        with cancelled_on_error(self._table.sparkSession, f"logreg_dist-{self._run_id}"):
+            found = self._rdd.mapPartitions(_task_over_rows(task)).collect()
+        return sorted(found, key=lambda pair: pair[0].split)
+
+    def _check(self, found: list[StagedSplit], *, restaged: bool) -> None:
+        """Compare the splits with the first reading of the table, and say which were read again."""
+        for before, now in zip(self.splits, found, strict=False):
+            if before.path != now.path and not restaged:
+                log.warning("split %d was staged again: its executor was lost", before.split)
+            if (before.n_rows, before.content) != (now.n_rows, now.content):
+                what = (
+                    f"{before.n_rows:,} rows and then {now.n_rows:,}"
+                    if before.n_rows != now.n_rows
+                    else f"{before.n_rows:,} rows and then as many with other values"
                 )
+                raise _changing_table(f"split {before.split} had {what}")
+        if self.splits and len(self.splits) != len(found):
+            raise _changing_table(f"it came in {len(self.splits)} splits and then in {len(found)}")
         self.splits = found
 
 
-def scratch_folder(run_id: str) -> Path:
-    """Return this executor's folder for staged files, on the disk Spark gives it for scratch."""
-    root = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or tempfile.gettempdir()
-    return Path(root) / f"logreg_dist-{run_id}"
-
-
-def _stage_function(
-    plan: StagePlan, run_id: str
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def stage(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        assert context is not None
-        split, attempt = context.partitionId(), context.taskAttemptId()
-        folder = scratch_folder(run_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        # Named by the attempt: a second one must never write into the first one's file.
-        staged = stage_split(batches, plan, folder / f"split-{split:05d}-{attempt}.rows", split)
-        columns = [[value] for value in astuple(staged)]
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(c, t) for c, t in zip(columns, _ARROW_SCHEMA.types, strict=True)], schema=_ARROW_SCHEMA
-        )
-
-    return stage
-
-
-def _to_split(row: Any) -> StagedSplit:
-    return StagedSplit(*row)
+def _changing_table(what: str) -> InputRejected:
+    return InputRejected(
+        f"the table changes while it is read: {what}.\n"
+        "  Write the table to files first, or take out of input.filter or the view what gives other rows\n"
+        "  or values each time."
+    )
 
 
 def _task_over_rows(
@@ -167,14 +173,6 @@ def _task_over_rows(
                 yield split, _Lost()
 
     return over_rows
-
-
-def _remove_files(split: StagedSplit) -> None:
-    for suffix in (".rows", ".json", ".sample"):
-        Path(split.path).with_suffix(suffix).unlink(missing_ok=True)
-    # The last one out takes the folder; others find it not empty, or gone.
-    with suppress(OSError):
-        Path(split.path).parent.rmdir()
 
 
 def read_profile_task(split: StagedSplit) -> dict[str, Any]:

@@ -79,16 +79,19 @@ class NumericProfile:
 
     def __add__(self, other: NumericProfile) -> NumericProfile:
         """Merge two profiles (Chan, Golub and LeVeque 1979, eq. 2.1)."""
-        weight = self.weight + other.weight
-        share = np.divide(other.weight, weight, out=np.zeros_like(weight), where=weight > 0)
-        gap = other.mean - self.mean
+        with np.errstate(over="ignore", invalid="ignore"):  # values too large to be used are told later
+            weight = self.weight + other.weight
+            share = np.divide(other.weight, weight, out=np.zeros_like(weight), where=weight > 0)
+            gap = other.mean - self.mean
+            m2 = self.m2 + other.m2 + gap * gap * self.weight * share
+            mean = self.mean + gap * share
         return NumericProfile(
             n_missing=self.n_missing + other.n_missing,
             n_infinite=self.n_infinite + other.n_infinite,
             n_not_number=self.n_not_number + other.n_not_number,
             weight=weight,
-            mean=self.mean + gap * share,
-            m2=self.m2 + other.m2 + gap * gap * self.weight * share,
+            mean=mean,
+            m2=m2,
             minimum=np.minimum(self.minimum, other.minimum),
             maximum=np.maximum(self.maximum, other.maximum),
         )
@@ -146,7 +149,7 @@ class TableProfile:
     problems : mapping of str to int
         Rows with an unusable role value, by ``role.problem``: ``weight.negative``.
     label_levels : CategoricalProfile
-        The label's levels, counted over all rows read.
+        The label's levels, counted over the rows with a weight above 0.
     numeric : NumericProfile
     categorical : tuple of CategoricalProfile
     """

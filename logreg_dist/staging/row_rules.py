@@ -16,16 +16,21 @@ from logreg_dist.staging.survey import LevelCounts
 
 FloatArray = NDArray[np.float64]
 
+# Beyond this the sums of squares and their products could overflow.
+MAX_MAGNITUDE = 1e100
+
 # Labels that need no `positive` to be understood.
 _SELF_EVIDENT = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
 
 
 @dataclass(frozen=True)
 class RowRoles:
-    """The roles of m rows, with unusable values counted in `problems` and made harmless.
+    """The roles of the m rows that count, with unusable values counted in `problems` and made harmless.
 
     Attributes
     ----------
+    counts : ndarray (n,) of bool
+        Which of the batch's rows have a weight above 0: the m rows of the other arrays.
     y : ndarray (m,)
         Label or share of events; NaN where unknown.
     weight : ndarray (m,)
@@ -37,6 +42,7 @@ class RowRoles:
         Rows by ``role.problem``.
     """
 
+    counts: NDArray[np.bool_]
     y: FloatArray
     weight: FloatArray
     frequency: FloatArray
@@ -51,44 +57,59 @@ def read_roles(
 
     Importance weights may be 0 or more, frequencies and trials whole numbers from 0, events
     whole numbers up to the trials. What breaks these rules is counted, not raised: the driver
-    reports all of it at once.
+    reports all of it at once. Of a row of weight 0 nothing but the weight is looked at: its label
+    may be unknown.
     """
     problems: Counter[str] = Counter()
     m = len(columns[0])
     frequency = _count(columns, plan.frequency, "frequency", problems, m)
     weight = frequency * _weight(columns, plan.weight, problems, m)
+    shares: FloatArray | None = None
     if plan.label.trials is not None:
-        y, trials = _grouped(columns, plan.label, problems, m)
+        shares, trials = _grouped(columns, plan.label, problems, m)
         weight, frequency = weight * trials, frequency * trials
+    counts = weight > 0
+    kept = pa.array(counts)
+    if shares is not None:
+        y = shares[counts]
     else:
-        y = _label(columns, plan.label, problems, labels, label_counts)
+        assert plan.label.column is not None
+        label = columns[plan.label.column].filter(kept)
+        y = _label(label, plan.label.positive, problems, labels, label_counts)
     offset = None
     if plan.offset is not None:
-        offset, bad = numbers(columns[plan.offset])
-        offset = _usable(offset, np.isfinite(offset), "offset.not_finite", problems)
-        problems["offset.not_number"] += bad
-    return RowRoles(y, weight, frequency, offset, problems)
+        offset = _offset(columns[plan.offset].filter(kept), problems)
+    return RowRoles(counts, y, weight[counts], frequency[counts], offset, problems)
 
 
 def _label(
-    columns: Sequence[pa.Array],
-    label: LabelPlan,
+    column: pa.Array,
+    positive: str | None,
     problems: Counter[str],
     levels: LevelDictionary,
     counts: LevelCounts,
 ) -> FloatArray:
-    assert label.column is not None
-    text, not_whole = texts(columns[label.column])
+    text, not_whole = texts(column)
     codes = levels.encode(text)
     ones = np.ones(len(codes))
     counts.add(codes, ones, ones)
-    problems["label.missing"] += int((codes < 0).sum()) - not_whole
+    # Not the codes below 0: levels beyond what the dictionary takes have those too.
+    problems["label.missing"] += text.null_count - not_whole
     problems["label.not_whole"] += not_whole
-    if label.positive is None:
+    if positive is None:
         values = [_SELF_EVIDENT.get(level, np.nan) for level in levels.numbers]
     else:
-        values = [float(level == label.positive) for level in levels.numbers]
+        values = [float(level == positive) for level in levels.numbers]
     return np.array([*values, np.nan]).take(codes)  # the last one is for code -1
+
+
+def _offset(column: pa.Array, problems: Counter[str]) -> FloatArray:
+    offset, bad = numbers(column)
+    problems["offset.not_number"] += bad
+    problems["offset.missing"] += int(np.isnan(offset).sum()) - bad
+    problems["offset.infinite"] += int(np.isinf(offset).sum())
+    problems["offset.too_large"] += int((np.isfinite(offset) & (np.abs(offset) > MAX_MAGNITUDE)).sum())
+    return np.where(np.abs(offset) <= MAX_MAGNITUDE, offset, 0.0)
 
 
 def _grouped(
@@ -109,7 +130,9 @@ def _weight(columns: Sequence[pa.Array], position: int | None, problems: Counter
     problems["weight.negative"] += int((weight < 0).sum())
     problems["weight.infinite"] += int(np.isposinf(weight).sum())
     problems["weight.missing"] += int(np.isnan(weight).sum()) - bad
-    return np.where((weight >= 0) & np.isfinite(weight), weight, 0.0)
+    problems["weight.too_large"] += int((np.isfinite(weight) & (weight > MAX_MAGNITUDE)).sum())
+    # A row whose weight is unusable still counts here, so that its other problems are told as well.
+    return np.where((weight >= 0) & (weight <= MAX_MAGNITUDE), weight, 1.0)
 
 
 def _count(
@@ -121,13 +144,8 @@ def _count(
     problems[f"{role}.not_number"] += bad
     problems[f"{role}.missing"] += int(np.isnan(values).sum()) - bad
     problems[f"{role}.negative"] += int((values < 0).sum())
+    problems[f"{role}.infinite"] += int(np.isposinf(values).sum())
     whole = np.isfinite(values) & (values == np.floor(values))
-    problems[f"{role}.not_whole"] += int((~whole & ~np.isnan(values) & ~(values < 0)).sum())
-    return np.where(whole & (values >= 0), values, 0.0)
-
-
-def _usable(
-    values: FloatArray, usable: NDArray[np.bool_], problem: str, problems: Counter[str]
-) -> FloatArray:
-    problems[problem] += int((~usable).sum())
-    return np.where(usable, values, 0.0)
+    problems[f"{role}.not_whole"] += int((~whole & np.isfinite(values) & (values > 0)).sum())
+    problems[f"{role}.too_large"] += int((whole & (values > MAX_MAGNITUDE)).sum())
+    return np.where(whole & (values >= 0) & (values <= MAX_MAGNITUDE), values, 1.0)

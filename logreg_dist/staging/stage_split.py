@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logreg_dist.staging.checksum import ContentChecksum
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.profile import (
@@ -45,7 +46,9 @@ class StagedSplit:
     n_rows : int
         Rows in the file.
     label_sum, weight_sum : float
-        Checksums: what a second reading of the same rows must give again.
+        For the record of the fit.
+    content : int
+        What a second reading of the same rows must give again, see `ContentChecksum`.
     """
 
     split: int
@@ -53,6 +56,7 @@ class StagedSplit:
     n_rows: int
     label_sum: float
     weight_sum: float
+    content: int
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,9 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     }
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows
-    return StagedSplit(split, str(path), counts.n_rows, counts.label_sum, counts.weight_sum)
+    return StagedSplit(
+        split, str(path), counts.n_rows, counts.label_sum, counts.weight_sum, survey.content.value
+    )
 
 
 def read_sidecar(path: str) -> dict[str, Any]:
@@ -152,16 +158,18 @@ class _SplitSurvey:
         self.not_number = np.zeros(len(plan.numeric), dtype=np.int64)
         self.dictionaries = [LevelDictionary(plan.max_levels) for _ in plan.categorical]
         self.level_counts = [LevelCounts() for _ in plan.categorical]
+        self.content = ContentChecksum(self.dictionaries)
         self.not_whole = [0] * len(plan.categorical)
         self.labels, self.label_counts = LevelDictionary(MAX_LABEL_LEVELS), LevelCounts()
 
     def read(self, batch: pa.RecordBatch) -> Rows:
         """Decode a batch and leave out the rows that do not count."""
-        columns, plan = batch.columns, self.plan
-        roles = read_roles(columns, plan, self.labels, self.label_counts)
+        plan = self.plan
+        roles = read_roles(batch.columns, plan, self.labels, self.label_counts)
         self.problems.update(roles.problems)
+        # A row of weight 0 is as good as absent, whatever it holds.
+        columns = (batch if roles.counts.all() else batch.filter(pa.array(roles.counts))).columns
         m = len(roles.y)
-        counts = roles.weight > 0
         numeric = np.empty((len(plan.numeric), m))
         codes = np.empty((len(plan.categorical), m), dtype=np.int32)
         dropped = np.zeros(m, dtype=bool)
@@ -177,15 +185,14 @@ class _SplitSurvey:
             if column.drop_if_missing:
                 dropped |= codes[row] < 0
         offset = np.zeros(m) if roles.offset is None else roles.offset
-        kept = counts & ~dropped
         self.rows = replace(
             self.rows,
-            n_read=self.rows.n_read + m,
-            n_zero_weight=self.rows.n_zero_weight + int(m - counts.sum()),
-            n_dropped=self.rows.n_dropped + int((counts & dropped).sum()),
+            n_read=self.rows.n_read + batch.num_rows,
+            n_zero_weight=self.rows.n_zero_weight + batch.num_rows - m,
+            n_dropped=self.rows.n_dropped + int(dropped.sum()),
         )
         rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes)
-        return rows if kept.all() else rows.take(kept)
+        return rows.take(~dropped) if dropped.any() else rows
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""
@@ -200,6 +207,7 @@ class _SplitSurvey:
         self.numeric = self.numeric + survey_numbers(rows.numeric, rows.weight)
         for counts, codes in zip(self.level_counts, rows.codes, strict=True):
             counts.add(codes, rows.y, frequency)
+        self.content.add([rows.y, rows.weight, rows.offset, *rows.numeric], rows.codes)
 
     def profile(self) -> TableProfile:
         """Return the profile of everything read so far."""

@@ -34,9 +34,9 @@ def survey_numbers(values: FloatArray, weight: FloatArray) -> NumericProfile:
         return _survey_finite(values, weight)
     finite = np.isfinite(values)
     missing = np.isnan(values)
-    column_weight = finite @ weight
     safe = np.where(finite, values, 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
+        column_weight = finite @ weight
         total = safe @ weight
         mean = np.divide(total, column_weight, out=np.zeros_like(total), where=column_weight > 0)
         deviation = np.where(finite, values - mean[:, None], 0.0)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyspark
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from logreg_dist import TrainConfig, fit
 from logreg_dist.errors import LogregError
@@ -24,20 +27,18 @@ from logreg_dist.model.file import model_to_json
 from logreg_dist.staging.passes import StagedTable
 
 KILL_IN_PASS = 3
+N_SPLITS = 4
 
 
 class Messages(logging.Handler):
-    """Keeps what the library logs."""
+    """Keeps the warnings of the library."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.WARNING)
         self.warnings: list[str] = []
-        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-        if record.levelno >= logging.WARNING:
-            self.warnings.append(record.getMessage())
+        self.warnings.append(record.getMessage())
 
 
 def python_worker() -> int:
@@ -66,15 +67,47 @@ def killing(task: Callable[[Any], Any], victim: Callable[[], int], mark: Path) -
     return run
 
 
-def fit_under_fire(spark: SparkSession, table: str, victim: Callable[[], int] | None, mark: Path) -> dict[str, Any]:
-    """Fit with one kill in pass 3 and return the model and all there is to know about the losses."""
+def stable_rows(spark: SparkSession, table: str) -> DataFrame:
+    return spark.read.parquet(table)
+
+
+def drawn_rows(spark: SparkSession, table: str) -> DataFrame:
+    """Return a table that gives other rows each time it is read, as a view with a random draw does."""
+
+    def draw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        chance = random.SystemRandom()
+        for batch in batches:
+            yield batch.filter(pa.array(chance.random() < 0.9 for _ in range(batch.num_rows)))
+
+    rows = spark.read.parquet(table)
+    return rows.mapInArrow(draw, rows.schema)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Who is killed in pass 3, if anyone, and what is read."""
+
+    victim: Callable[[], int] | None
+    read: Callable[[SparkSession, str], DataFrame] = stable_rows
+
+
+SCENARIOS = {
+    "undisturbed": Scenario(None),
+    "python_worker": Scenario(python_worker),
+    "executor": Scenario(executor_jvm),
+    "executor_and_input": Scenario(executor_jvm, drawn_rows),
+}
+
+
+def fit_under_fire(spark: SparkSession, table: str, scenario: Scenario, mark: Path) -> dict[str, Any]:
+    """Fit with at most one kill and return the model and what there is to know about the losses."""
     undisturbed = StagedTable.run_pass
     placed: list[tuple[int, str]] = []
 
     def run_pass(self: StagedTable, task: Callable[[Any], Any]) -> list[Any]:
-        if victim is not None and self.n_passes == KILL_IN_PASS - 1:
+        if scenario.victim is not None and self.n_passes == KILL_IN_PASS - 1:
             placed[:] = [(split.split, split.path) for split in self.splits]
-            task = killing(task, victim, mark)
+            task = killing(task, scenario.victim, mark)
         return undisturbed(self, task)
 
     messages = Messages()
@@ -82,11 +115,14 @@ def fit_under_fire(spark: SparkSession, table: str, victim: Callable[[], int] | 
     logger.addHandler(messages)
     StagedTable.run_pass = run_pass  # type: ignore[method-assign]
     config = TrainConfig(
-        input={"path": table, "splits": 4}, label={"column": "y"}, solver={"start": "zero"}
+        input={"path": table, "splits": N_SPLITS},
+        label={"column": "y"},
+        weight="weight",
+        solver={"start": "zero"},
     )
     found: dict[str, Any] = {}
     try:
-        found["model"] = json.loads(model_to_json(fit(spark.read.parquet(table), config)))
+        found["model"] = json.loads(model_to_json(fit(scenario.read(spark, table), config)))
     except LogregError as error:
         found["error"] = str(error)
     finally:
@@ -96,26 +132,13 @@ def fit_under_fire(spark: SparkSession, table: str, victim: Callable[[], int] | 
     return found | {
         "lost": [split for split, path in placed if lost is not None and path.startswith(lost)],
         "warnings": messages.warnings,
-        "lines": messages.lines,
     }
-
-
-def scratch_left(folder: Path) -> list[str]:
-    return [str(path) for path in folder.rglob("logreg_dist-*")]
-
-
-SCENARIOS: dict[str, Callable[[], int] | None] = {
-    "undisturbed": None,
-    "python_worker": python_worker,
-    "executor": executor_jvm,
-}
 
 
 def main(table: str, folder: Path, scenarios: list[str]) -> None:
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_WORKER_DIR"] = str(folder / "work")
-    logging.getLogger("logreg_dist").setLevel(logging.INFO)
     spark = (
         SparkSession.builder.master("local-cluster[2,1,1500]")
         .config("spark.executor.memory", "1g")
@@ -127,10 +150,10 @@ def main(table: str, folder: Path, scenarios: list[str]) -> None:
         .config("spark.locality.wait", "30s")
         .getOrCreate()
     )
-    for scenario in scenarios:
-        found = fit_under_fire(spark, table, SCENARIOS[scenario], folder / f"{scenario}.killed")
-        found["scratch_left"] = scratch_left(folder)
-        (folder / f"{scenario}.json").write_text(json.dumps(found))
+    for name in scenarios:
+        found = fit_under_fire(spark, table, SCENARIOS[name], folder / f"{name}.killed")
+        found["scratch_left"] = [str(path) for path in folder.rglob("logreg_dist-*")]
+        (folder / f"{name}.json").write_text(json.dumps(found))
     spark.stop()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ WHOLE = numbers_in(evaluate(BETA, [BLOCK], SHAPE))
 def test_any_split_of_the_rows_in_any_order_gives_the_same_sums(order, cuts, random):
     edges = [0, *sorted(cuts), 90]
     order = np.array(order)
-    parts = [rows_of(BLOCK, order[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [rows_of(BLOCK, order[a:b]) for a, b in pairwise(edges)]
     states = [evaluate(BETA, [part], SHAPE) for part in parts]
     random.shuffle(states)
     found = numbers_in(sum_states(states, SHAPE))
@@ -100,6 +101,4 @@ def test_kernel_order_and_term_order_undo_each_other():
     np.testing.assert_array_equal(kernel[positions], by_term)
     np.testing.assert_array_equal(sums.score, state.score[positions])
     full = state.information.matrix(SHAPE)
-    assert all(
-        sums.information[j, k] == full[positions[j], positions[k]] for j in range(7) for k in range(7)
-    )
+    assert all(sums.information[j, k] == full[positions[j], positions[k]] for j in range(7) for k in range(7))

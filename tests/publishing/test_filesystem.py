@@ -60,6 +60,13 @@ def test_only_the_first_of_two_creators_gets_the_file(files: Filesystem, folder:
     assert files.read_bytes(join(folder, "_lock")) == b"one"
 
 
+def test_a_creation_that_fails_does_not_keep_others_from_creating(files: Filesystem, folder: str) -> None:
+    with pytest.raises((TypeError, AttributeError), match=r"bytes-like|_get_object_id"):
+        files.create_new(join(folder, "_lock"), object())  # type: ignore[arg-type]
+    assert files.list_dir(folder) == []
+    assert files.create_new(join(folder, "_lock"), b"two")
+
+
 def test_a_rename_moves_a_folder_with_what_is_in_it(files: Filesystem, folder: str) -> None:
     files.write_atomic(join(folder, "a", "x"), b"1")
     files.rename(join(folder, "a"), join(folder, "b"))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,18 +18,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 import logreg_dist.publishing.publish as publish_module
-from logreg_dist.errors import ConfigError, InputRejected, OutputNotVerified, TemporaryFailure
+from logreg_dist.errors import ConfigError, InputRejected, LogregError, OutputNotVerified, TemporaryFailure
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, hadoop_filesystem, local_filesystem
 from logreg_dist.publishing.publish import publish
+from logreg_dist.publishing.write_errors import explain_write_error
 
 pytestmark = pytest.mark.spark
 
 RUN_DATE = "2026-11-20"
 # An interrupted run must be gone after 30 seconds; starting Spark takes up to 60 on a busy machine.
 STOP_SECONDS, START_SECONDS = 30.0, 120.0
-# From the committer's folder to tasks that run; too short only makes the test easier.
-TASK_START_SECONDS = 2.0
 
 
 def scored(spark: SparkSession, n_rows: int, *, first_id: int = 0) -> DataFrame:
@@ -264,6 +264,61 @@ def test_a_column_type_that_csv_cannot_hold_is_named_a_config_error(
         put(table, replace(destination, format="csv"), "r1")
 
 
+def kill_the_worker(batches: Any) -> Any:
+    for batch in batches:
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield batch
+
+
+def raise_a_cell_value(batches: Any) -> Any:
+    for batch in batches:
+        raise ValueError(f"{batch.num_rows} ann@example.org")
+    yield from ()
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "words"),
+    [
+        (kill_the_worker, TemporaryFailure, "a Python worker was killed"),
+        (raise_a_cell_value, OutputNotVerified, "PYTHON_EXCEPTION"),
+    ],
+)
+def test_a_python_worker_that_dies_or_raises_keeps_the_old_rows_and_tells_no_values(
+    spark: SparkSession,
+    path: Path,
+    destination: Destination,
+    function: Callable[[Any], Any],
+    error: type[Exception],
+    words: str,
+) -> None:
+    put(scored(spark, 5), destination, "r1")
+    table = scored(spark, 6)
+    # By value: the workers cannot import this file.
+    by_value = types.FunctionType(function.__code__, {"os": os, "signal": signal}, function.__name__)
+    with pytest.raises(error, match=words) as caught:
+        put(table.mapInArrow(by_value, table.schema), destination, "r2")
+    assert "ann@" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 6
+    assert ids_now(path) == [0, 1, 2, 3, 4]
+    assert leftovers(path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "sentence"),
+    [
+        ("java.io.IOException: No space left on device", OutputNotVerified, "a disk is full"),
+        ("AccessControlException: user=ann", OutputNotVerified, "permission denied"),
+        ("ExecutorLostFailure (executor 3 exited)", TemporaryFailure, "executors were lost"),
+        ("something new", OutputNotVerified, r"failed to write or read it \(RuntimeError\)"),
+    ],
+)
+def test_the_cause_of_a_write_error_is_told_in_words(
+    words: str, kind: type[LogregError], sentence: str
+) -> None:
+    with pytest.raises(kind, match=rf"'out'.*{sentence}(.|\n)*old output is kept"):
+        raise explain_write_error(RuntimeError(words), "out")
+
+
 INTERRUPTED_RUN = """
 import signal, sys
 from pyspark.sql import SparkSession, functions as sf
@@ -302,15 +357,13 @@ def test_an_interrupted_run_leaves_the_old_rows_and_nothing_else(
     spark: SparkSession, path: Path, destination: Destination, number: int, code: int, branch: str
 ) -> None:
     put(scored(spark, 5), destination, "r1")
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
     command = [sys.executable, "-c", INTERRUPTED_RUN, str(path), branch]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ}, text=True) as run:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as run:
         deadline = time.monotonic() + START_SECONDS
-        # The rows are sorted by partition before the first file: the committer's folder comes first.
-        started = path / "_staging" / "slow" / "_temporary"
-        while not started.exists() and time.monotonic() < deadline and run.poll() is None:
+        while not staged_files(path) and time.monotonic() < deadline and run.poll() is None:
             time.sleep(0.1)
-        assert started.exists(), "the run never began to write"
-        time.sleep(TASK_START_SECONDS)
+        assert staged_files(path), "the run never began to write"
         assert ids_now(path) == [0, 1, 2, 3, 4]
         start = time.monotonic()
         run.send_signal(number)

@@ -85,7 +85,10 @@ def test_the_mean_score_of_the_training_table_is_its_share_of_events(spark, cust
 @pytest.mark.spark
 def test_the_output_has_keys_kept_columns_scores_and_ids_in_this_order(spark, customers, model):
     scored = model.score(
-        spark.createDataFrame(customers), keys=["key"], keep=["plan"], columns=["predicted_class", "probability"]
+        spark.createDataFrame(customers),
+        keys=["key"],
+        keep=["plan"],
+        columns=["predicted_class", "probability"],
     )
     assert_schema_equality(
         scored.schema,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from logreg_dist.fitting.sums import in_term_order
-from logreg_dist.inference.separation import ZERO_SHARE, count_along, largest_along
+from logreg_dist.inference.proof import RowPasses, prove_separation
+from logreg_dist.inference.separation import count_along, largest_along, neutral_rows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, Sums, newton
@@ -17,9 +18,7 @@ def block_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> 
     return Block(dense=np.ascontiguousarray(X.T), codes=(), y=y.astype(float), weight=weight)
 
 
-def sums_of(
-    X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None
-) -> Callable[[np.ndarray], Sums]:
+def sums_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Callable[[np.ndarray], Sums]:
     shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
     order = np.arange(shape.p)
     return lambda beta: in_term_order(evaluate(beta, [block], shape), shape, order)
@@ -36,10 +35,18 @@ def fit_arrays(
     """Fit with the proof of separation that a fit on a table uses."""
     shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
 
+    def neutral_information(direction: np.ndarray, zero: float) -> np.ndarray:
+        rows = neutral_rows(direction, [block], shape, zero=zero)
+        return evaluate(np.zeros(shape.p), rows, shape).information.matrix(shape)
+
+    passes = RowPasses(
+        largest=lambda direction: largest_along(direction, [block], shape),
+        count=lambda direction, zero: count_along(direction, [block], shape, zero=zero),
+        neutral_information=neutral_information,
+    )
+
     def rises_for_ever(direction: np.ndarray) -> bool:
-        along = direction / np.abs(direction).max()
-        zero = ZERO_SHARE * largest_along(along, [block], shape)
-        return count_along(along, [block], shape, zero=zero).proves_separation
+        return prove_separation(direction / np.abs(direction).max(), passes).proves_separation
 
     start = np.zeros(shape.p) if start is None else start
     return newton(sums_of(X, y, weight), start, NewtonOptions(**options), rises_for_ever=rises_for_ever)

@@ -1,0 +1,43 @@
+"""Term names that are not unique: a column may be called like a level of another."""
+
+from __future__ import annotations
+
+from logreg_dist.design.problems import Problem, listed, quoted
+from logreg_dist.design.spec import DesignSpec, NumericColumn, Term
+
+
+def equal_names(spec: DesignSpec) -> list[Problem]:
+    """Report terms of one name: nobody could tell their estimates apart.
+
+    Examples
+    --------
+    >>> column = NumericColumn("intercept", "int", "error", "error", None, False, 0.0, 1.0)
+    >>> [problem] = equal_names(DesignSpec((column,), intercept=True))
+    >>> problem.what
+    "a term name would stand for two things: 'intercept' for the intercept and column 'intercept'"
+    """
+    owners: dict[str, list[str]] = {}
+    for term in spec.terms():
+        owners.setdefault(term.name, []).append(_meaning(term, spec))
+    doubled = {name: meanings for name, meanings in owners.items() if len(meanings) > 1}
+    if not doubled:
+        return []
+    shown = "; ".join(f"{quoted(name)} for {listed(who)}" for name, who in list(doubled.items())[:3])
+    more = f"; and {len(doubled) - 3:,} more" if len(doubled) > 3 else ""
+    return [
+        Problem(
+            f"{'a term name' if len(doubled) == 1 else 'term names'} would stand for two things: {shown}{more}",
+            "Terms are named after columns and levels. Rename one of these columns through a view,\n"
+            "or exclude it with features.exclude.",
+        )
+    ]
+
+
+def _meaning(term: Term, spec: DesignSpec) -> str:
+    if term.column is None:
+        return "the intercept"
+    if term.level is None:
+        return f"column {quoted(term.column)}"
+    if any(isinstance(column, NumericColumn) and column.name == term.column for column in spec.columns):
+        return f"the missing values of column {quoted(term.column)}"
+    return f"level {quoted(term.level)} of column {quoted(term.column)}"

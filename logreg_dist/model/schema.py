@@ -1,0 +1,151 @@
+"""The schema of ``model.json``: every key with its type, and what must agree with what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class NumericRecord(BaseModel):
+    """A `NumericColumn`."""
+
+    model_config = _STRICT
+    kind: Literal["numeric"]
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    fill: float | None
+    indicator: bool
+    centre: float
+    scale: float
+
+
+class CategoricalRecord(BaseModel):
+    """A `CategoricalColumn`."""
+
+    model_config = _STRICT
+    kind: Literal["categorical"]
+    name: str
+    source_type: str
+    missing: str
+    unseen: str
+    levels: list[str]
+    reference: str | None
+    missing_level: str | None
+
+
+class _Design(BaseModel):
+    model_config = _STRICT
+    intercept: bool
+    columns: list[Annotated[NumericRecord | CategoricalRecord, Field(discriminator="kind")]]
+
+
+class _Coefficient(BaseModel):
+    model_config = _STRICT
+    term: str
+    column: str | None
+    level: str | None
+    estimate: float | None
+    std_error: float | None
+    z: float | None
+    p_value: float | None
+    conf_low: float | None
+    conf_high: float | None
+    odds_ratio: float | None
+    odds_ratio_low: float | None
+    odds_ratio_high: float | None
+
+
+class _Aliased(BaseModel):
+    model_config = _STRICT
+    term: str
+    reason: str
+
+
+class _History(BaseModel):
+    model_config = _STRICT
+    iteration: int
+    deviance: float
+    change: float
+    halvings: int
+    seconds: float
+
+
+class _Label(BaseModel):
+    model_config = _STRICT
+    column: str | None
+    positive: str | None
+    negative: str | None
+    events: str | None
+    trials: str | None
+
+
+class _Covariance(BaseModel):
+    model_config = _STRICT
+    terms: list[str]
+    values: list[list[float]]
+
+
+class ModelFile(BaseModel):
+    """The whole file; a key more or less is an error."""
+
+    model_config = _STRICT
+    schema_version: Literal[1]
+    model_id: str
+    content_hash: str
+    family: Literal["binary"]
+    status: Literal["converged", "not_converged", "separated_complete", "separated_quasi", "rank_deficient"]
+    status_text: str
+    converged: bool
+    n_rows: int
+    n_obs: float
+    n_dropped: int
+    n_zero_weight: int
+    weight_sum: float
+    n_events: float
+    log_likelihood: float
+    null_log_likelihood: float
+    deviance: float
+    null_deviance: float
+    aic: float
+    bic: float
+    mcfadden_r2: float | None
+    lr_statistic: float
+    lr_df: int
+    lr_p_value: float | None
+    n_iterations: int
+    n_passes: int
+    coefficients: list[_Coefficient]
+    covariance: _Covariance | None
+    aliased: list[_Aliased]
+    label: _Label
+    design: _Design
+    history: list[_History]
+    notes: list[str]
+    fingerprint: dict[str, Any]
+    config: dict[str, Any]
+
+
+def contradiction(file: ModelFile) -> str | None:
+    """Return what in a file of the right types does not agree with the rest; None when all does."""
+    for column in file.design.columns:
+        if isinstance(column, CategoricalRecord):
+            known = {None, *column.levels}
+            if len(known) != len(column.levels) + 1:
+                return "a column has a level twice"
+            if column.reference not in known or column.missing_level not in known:
+                return "a column's reference or missing level is none of its levels"
+    if file.converged != (file.status == "converged"):
+        return "converged and status disagree"
+    if file.covariance is None:
+        return None
+    terms, values = file.covariance.terms, file.covariance.values
+    if terms != [row.term for row in file.coefficients if row.estimate is not None]:
+        return "the covariance is not of the estimated terms"
+    if any(len(row) != len(terms) for row in values) or len(values) != len(terms):
+        return "the covariance is not square"
+    return None

@@ -1,0 +1,58 @@
+"""The task that stages a partition: Arrow batches in, one row out that says where the split lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+
+from logreg_dist.staging.plan import StagePlan
+from logreg_dist.staging.scratch import REMOVING, scratch_folder
+from logreg_dist.staging.stage_split import StagedSplit, stage_split
+
+# The wire schema of staging: one row for each split.
+STAGED_SCHEMA = "split int, path string, n_rows bigint, label_sum double, weight_sum double, content bigint"
+_ARROW_SCHEMA = pa.schema(
+    [
+        ("split", pa.int32()),
+        ("path", pa.string()),
+        ("n_rows", pa.int64()),
+        ("label_sum", pa.float64()),
+        ("weight_sum", pa.float64()),
+        ("content", pa.int64()),
+    ]
+)
+
+
+def stage_task(
+    plan: StagePlan, run_id: str
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function for `mapInArrow` that stages the partition it is given and yields one row.
+
+    In a job that removes (see `REMOVING`) it yields nothing.
+    """
+
+    def stage(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        assert context is not None
+        if context.getLocalProperty(REMOVING):
+            return
+        split, attempt = context.partitionId(), context.taskAttemptId()
+        folder = scratch_folder(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Named by the attempt: a second one must never write into the first one's file.
+        staged = stage_split(batches, plan, folder / f"split-{split:05d}-{attempt}.rows", split)
+        columns = [[value] for value in astuple(staged)]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(c, t) for c, t in zip(columns, _ARROW_SCHEMA.types, strict=True)], schema=_ARROW_SCHEMA
+        )
+
+    return stage
+
+
+def to_split(row: Any) -> StagedSplit:
+    """Return the split that a row of `STAGED_SCHEMA` describes."""
+    return StagedSplit(*row)

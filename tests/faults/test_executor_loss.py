@@ -1,0 +1,78 @@
+"""Fits on two real executor JVMs whose processes are killed: the same bits, or a named error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rows import frame, write_files
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+SCENARIOS = ("undisturbed", "python_worker", "executor", "executor_and_input")
+N_ROWS = 20_000  # 5,000 in each of 4 splits: enough for every sum to round
+TIMEOUT = 180  # seconds; about 40 when nothing else runs
+ENOUGH_PASSES = 8  # so that pass 3, where the kill happens, lies well within
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory) -> dict[str, dict]:
+    """Run all scenarios in one process, because a cluster takes seconds to start."""
+    folder = tmp_path_factory.mktemp("fire")
+    table = write_files(frame(N_ROWS), folder / "table", n_files=4)
+    script = Path(__file__).with_name("fits_under_fire.py")
+    with (folder / "log").open("w") as log:
+        done = subprocess.run(
+            [sys.executable, script, table, folder, *SCENARIOS], stdout=log, stderr=log, timeout=TIMEOUT
+        )
+    assert done.returncode == 0, (folder / "log").read_text()[-3000:]
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in SCENARIOS}
+
+
+def without_timings(model: dict) -> dict:
+    history = [{key: value for key, value in step.items() if key != "seconds"} for step in model["history"]]
+    return {key: value for key, value in model.items() if key != "content_hash"} | {"history": history}
+
+
+def test_an_undisturbed_fit_takes_enough_passes_to_be_disturbed(fits):
+    model = fits["undisturbed"]["model"]
+
+    assert model["converged"]
+    assert model["n_passes"] >= ENOUGH_PASSES
+    assert fits["undisturbed"]["warnings"] == []
+
+
+@pytest.mark.parametrize("victim", ["python_worker", "executor"])
+def test_a_kill_in_pass_three_changes_no_bit_of_the_model(fits, victim):
+    # JSON writes the shortest decimal that reads back as the same double, so equal text is equal bits.
+    assert without_timings(fits[victim]["model"]) == without_timings(fits["undisturbed"]["model"])
+
+
+def test_a_killed_python_worker_costs_a_retry_and_no_staging(fits):
+    assert fits["python_worker"]["lost"] != []  # the kill did happen
+    assert fits["python_worker"]["warnings"] == []
+
+
+def test_a_killed_executor_gives_one_warning_for_each_split_it_held(fits):
+    lost = fits["executor"]["lost"]
+
+    assert lost != []
+    assert fits["executor"]["warnings"] == [
+        f"split {split} was staged again: its executor was lost" for split in lost
+    ]
+
+
+def test_a_split_that_comes_back_with_other_rows_ends_the_fit(fits):
+    disturbed = fits["executor_and_input"]
+
+    assert "model" not in disturbed
+    assert disturbed["error"].startswith("input rejected: the table changes while it is read: split ")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_staged_file_is_left_whatever_was_killed(fits, scenario):
+    assert fits[scenario]["scratch_left"] == []

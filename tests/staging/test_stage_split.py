@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logreg_dist.staging.split_file import read_chunks
+from logreg_dist.staging.stage_split import read_sidecar, record_layout, stage_split
+from tests.in_process import plan_of
+
+NAN = float("nan")
+SUFFIXES = (".rows", ".json", ".sample")
+
+
+def mixed_table(n_rows: int = 203, seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n_rows)
+    x[rng.random(n_rows) < 0.1] = NAN
+    plan = np.array(["a", "b", None, "long name"], dtype=object)[rng.integers(0, 4, n_rows)]
+    return pa.table(
+        {
+            "x1": x,
+            "plan": pa.array(plan, pa.string()),
+            "x2": pa.array([None if k % 9 == 0 else k for k in range(n_rows)], pa.int32()),
+            "label": rng.integers(0, 2, n_rows).astype(float),
+            "weight": rng.choice([0.0, 0.5, 2.0], n_rows),
+            "frequency": rng.integers(1, 4, n_rows),
+            "offset": rng.normal(size=n_rows),
+        }
+    )
+
+
+TABLE = mixed_table()
+
+
+def staged_bytes(batches, folder: Path, plan, name: str) -> list[bytes]:
+    path = folder / f"{name}.rows"
+    stage_split(batches, plan, path, 0)
+    return [path.with_suffix(suffix).read_bytes() for suffix in SUFFIXES]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, TABLE.num_rows), max_size=12))
+def test_batches_of_any_sizes_give_the_same_bytes(tmp_path_factory, cuts):
+    folder, plan = tmp_path_factory.mktemp("cuts"), plan_of(TABLE, sample_rows=20)
+    edges = [0, *sorted(cuts), TABLE.num_rows]
+    batches = [batch for a, b in pairwise(edges) for batch in TABLE.slice(a, b - a).to_batches()]
+    assert staged_bytes(batches, folder, plan, "cut") == staged_bytes(
+        TABLE.to_batches(), folder, plan, "whole"
+    )
+
+
+def test_one_row_batches_and_empty_batches_give_the_same_bytes(tmp_path):
+    plan = plan_of(TABLE, sample_rows=20)
+    empty = pa.RecordBatch.from_arrays(
+        [pa.array([], field.type) for field in TABLE.schema], schema=TABLE.schema
+    )
+    singly = [empty]
+    for batch in TABLE.to_batches(max_chunksize=1):
+        singly += [batch, empty]
+    expected = staged_bytes(TABLE.to_batches(), tmp_path, plan, "whole")
+    assert staged_bytes(singly, tmp_path, plan, "singly") == expected
+
+
+def test_no_batches_and_empty_batches_stage_the_same_nothing(tmp_path):
+    plan = plan_of(TABLE)
+    none = staged_bytes([], tmp_path, plan, "none")
+    empty = TABLE.slice(0, 0).combine_chunks()
+    batch = pa.RecordBatch.from_arrays(
+        [column.combine_chunks() for column in empty.columns], empty.column_names
+    )
+    assert staged_bytes([batch], tmp_path, plan, "empty") == none
+    assert none[0] == none[2] == b""
+    split = stage_split([], plan, tmp_path / "again.rows", 7)
+    assert (split.split, split.n_rows, split.label_sum, split.weight_sum) == (7, 0, 0.0, 0.0)
+    assert list(read_chunks(tmp_path / "again.rows", 0, record_layout(plan))) == []
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 64, 1000])
+def test_the_rows_come_back_as_they_were(tmp_path, chunk_rows):
+    plan = plan_of(TABLE, chunk_rows=chunk_rows)
+    split = stage_split(TABLE.to_batches(max_chunksize=50), plan, tmp_path / "s.rows", 0)
+    chunks = list(read_chunks(Path(split.path), split.n_rows, record_layout(plan)))
+    kept = TABLE.filter(pa.array(TABLE["weight"].to_numpy() > 0))
+    assert split.n_rows == kept.num_rows == sum(len(chunk.y) for chunk in chunks)
+    assert all(len(chunk.y) == chunk_rows for chunk in chunks[:-1])
+    np.testing.assert_array_equal(np.concatenate([chunk.y for chunk in chunks]), kept["label"].to_numpy())
+    weight = kept["weight"].to_numpy() * kept["frequency"].to_numpy()
+    np.testing.assert_array_equal(np.concatenate([chunk.weight for chunk in chunks]), weight)
+    np.testing.assert_array_equal(
+        np.concatenate([chunk.offset for chunk in chunks]), kept["offset"].to_numpy()
+    )
+    numeric = np.concatenate([chunk.numeric for chunk in chunks], axis=1)
+    np.testing.assert_array_equal(numeric[0], kept["x1"].to_numpy())
+    np.testing.assert_array_equal(numeric[1], kept["x2"].to_pandas().to_numpy(dtype=float))
+    levels = [*read_sidecar(split.path)["levels"][0], None]
+    codes = np.concatenate([chunk.codes[0] for chunk in chunks])
+    assert [levels[code] for code in codes] == kept["plan"].to_pylist()
+    assert split.weight_sum == pytest.approx(weight.sum())
+    assert split.label_sum == pytest.approx(weight @ kept["label"].to_numpy())
+
+
+def test_rows_without_weights_and_offsets_store_neither(tmp_path):
+    table = TABLE.drop_columns(["weight", "frequency", "offset"])
+    plan = plan_of(table)
+    split = stage_split(table.to_batches(), plan, tmp_path / "s.rows", 0)
+    chunk = next(read_chunks(Path(split.path), split.n_rows, record_layout(plan)))
+    assert (chunk.weight, chunk.offset) == (None, None)
+    assert split.weight_sum == table.num_rows
+
+
+def test_a_file_of_another_length_is_refused(tmp_path):
+    plan = plan_of(TABLE)
+    split = stage_split(TABLE.to_batches(), plan, tmp_path / "s.rows", 0)
+    with pytest.raises(ValueError, match=r"staged file has \d+ bytes, expected \d+"):
+        next(read_chunks(Path(split.path), split.n_rows + 20, record_layout(plan)))
+    with pytest.raises(FileNotFoundError, match="gone"):
+        next(read_chunks(tmp_path / "gone.rows", 1, record_layout(plan)))
+
+
+def test_views_of_a_staged_file_cannot_be_written_to(tmp_path):
+    plan = plan_of(TABLE)
+    split = stage_split(TABLE.to_batches(), plan, tmp_path / "s.rows", 0)
+    chunk = next(read_chunks(Path(split.path), split.n_rows, record_layout(plan)))
+    with pytest.raises(ValueError, match="read-only"):
+        chunk.y[0] = 5.0
+
+
+def without_row_counts(sidecar: dict) -> dict:
+    n_read, n_zero_weight, n_dropped, *sums = sidecar["profile"]["rows"]
+    assert n_read == n_zero_weight + n_dropped + sums[0]
+    return {**sidecar, "profile": {**sidecar["profile"], "rows": sums}}
+
+
+def test_rows_of_weight_zero_leave_no_trace_whatever_they_hold(tmp_path):
+    plan = plan_of(TABLE, sample_rows=20)
+    odd = pa.Table.from_pylist(
+        [{"x1": float("inf"), "plan": "unheard of", "x2": None, "label": None, "weight": 0.0, "frequency": 3}]
+        * 4,
+        schema=TABLE.schema,
+    )
+    mixed = pa.concat_tables([odd, TABLE.slice(0, 70), odd, TABLE.slice(70)])
+    kept = TABLE.filter(pa.array(TABLE["weight"].to_numpy() > 0))
+    results = []
+    for name, table in (("mixed", mixed), ("kept", kept)):
+        rows, _, sample = staged_bytes(table.to_batches(max_chunksize=31), tmp_path, plan, name)
+        results.append((rows, sample, without_row_counts(read_sidecar(str(tmp_path / f"{name}.rows")))))
+    assert results[0] == results[1]
+
+
+def test_dropped_rows_leave_no_trace_in_rows_and_profile(tmp_path):
+    plan = plan_of(TABLE, drop=["x1", "plan"], sample_rows=20)
+    present = ~np.isnan(TABLE["x1"].to_numpy()) & TABLE["plan"].is_valid().to_numpy()
+    expected = TABLE.filter(pa.array(present & (TABLE["weight"].to_numpy() > 0)))
+    assert 0 < expected.num_rows < TABLE.num_rows
+    a = staged_bytes(TABLE.to_batches(), tmp_path, plan, "dropped")
+    b = staged_bytes(expected.to_batches(), tmp_path, plan, "absent")
+    assert (a[0], a[2]) == (b[0], b[2])
+    sidecars = [
+        without_row_counts(read_sidecar(str(tmp_path / f"{name}.rows"))) for name in ("dropped", "absent")
+    ]
+    # But their labels count: one that means nothing is to be told about, not dropped over.
+    for sidecar in sidecars:
+        del sidecar["profile"]["label_levels"]
+    assert sidecars[0]["profile"] == sidecars[1]["profile"]

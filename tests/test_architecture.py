@@ -1,0 +1,254 @@
+"""The architecture, held: who may import whom, and what the executors need.
+
+This test is the architecture document: `LAYERS` is the order of the packages, and everything that
+departs from it is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import logreg_dist
+
+ROOT = Path(logreg_dist.__file__).parent
+
+# A package may import those before it, nothing else of logreg_dist.
+LAYERS = (
+    "errors",  # what can go wrong, as users see it
+    "config",  # YAML to frozen values
+    "publishing",  # files, locks, published tables, run records: Spark, but no statistics
+    "kernel",  # blocks of rows to sums
+    "solver",  # sums to estimates
+    "inference",  # estimates to tests, and the proof of separation
+    "staging",  # a table to staged splits
+    "design",  # what columns mean
+    "model",  # the fitted model and its file
+    "reading",  # tables and their columns, on Spark
+    "fitting",  # the story of a fit
+    "scoring",
+    "assessment",
+    "report",
+    "commands",  # the jobs
+    "cli",
+)
+
+# What stands above an import at the time of the call; such an import must be inside a function.
+LATE_IMPORTS = {
+    ("model/model.py", "report"): "model.summary() is how people ask for a report",
+    ("model/model.py", "scoring"): "model.score() is how people ask for scores",
+}
+
+# Packages that hold arrays and no Spark.
+ARRAYS_ONLY = ("kernel", "solver", "inference", "staging", "design", "model", "config")
+SPARK_IN_ARRAYS = {
+    "staging/passes.py": "the one seam between the staged splits and Spark's RDD",
+    "staging/scratch.py": "the tasks that remove staged files",
+}
+
+# What runs on executors, where only these can be expected beside the standard library.
+ON_EXECUTORS = (
+    "logreg_dist.fitting.tasks",
+    "logreg_dist.staging.stage_split",
+    "logreg_dist.staging.median",
+    "logreg_dist.staging.passes",
+    "logreg_dist.kernel.evaluate",
+    "logreg_dist.inference.separation",
+    "logreg_dist.design.encode",
+    "logreg_dist.assessment.passes",
+    "logreg_dist.assessment.rows",
+    "logreg_dist.assessment.groups",
+    "logreg_dist.assessment.totals",
+    "logreg_dist.assessment.curves",
+    "logreg_dist.assessment.bins",
+    "logreg_dist.assessment.tables",
+    "logreg_dist.assessment.wire",
+    "logreg_dist.fitting.median",
+)
+NOT_ON_EXECUTORS = ("pydantic", "scipy", "pandas", "yaml", "tqdm", "threadpoolctl", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Import:
+    """An import statement.
+
+    Attributes
+    ----------
+    file : str
+        Relative to the package.
+    module : str
+        What is imported, in full.
+    late : bool
+        Inside a function.
+    """
+
+    file: str
+    module: str
+    late: bool
+
+    @property
+    def importer(self) -> str:
+        """The package it stands in, or the module where there is no package."""
+        return self.file.split("/")[0].removesuffix(".py")
+
+    @property
+    def imported(self) -> str | None:
+        """The package of logreg_dist that it needs."""
+        parts = self.module.split(".")
+        return parts[1] if parts[0] == "logreg_dist" and len(parts) > 1 else None
+
+
+def imports_of(file: Path) -> Iterator[Import]:
+    name = file.relative_to(ROOT).as_posix()
+
+    def visit(node: ast.AST, late: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue  # for readers and mypy: nothing is imported
+            if isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{name} imports relatively"
+                yield Import(name, child.module or "", late)
+            elif isinstance(child, ast.Import):
+                for alias in child.names:
+                    yield Import(name, alias.name, late)
+            else:
+                inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                yield from visit(child, late or inside)
+
+    yield from visit(ast.parse(file.read_text(encoding="utf-8")), False)
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+IMPORTS = [found for file in FILES for found in imports_of(file)]
+
+
+def test_every_package_has_its_place_in_the_layers():
+    found = {
+        path.name.removesuffix(".py") for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()
+    }
+    assert found - {"__init__", "__pycache__", "py.typed"} == set(LAYERS)
+
+
+def test_imports_point_one_way():
+    rank = {name: k for k, name in enumerate(LAYERS)}
+    breaches = [
+        f"{found.file} imports {found.module}"
+        for found in IMPORTS
+        if found.imported is not None
+        and found.importer in rank
+        and found.imported != found.importer
+        and rank[found.imported] >= rank[found.importer]
+        and not (found.late and (found.file, found.imported) in LATE_IMPORTS)
+    ]
+    assert breaches == []
+
+
+def test_every_exception_to_the_layers_is_still_needed():
+    late = {(found.file, found.imported) for found in IMPORTS if found.late}
+    assert set(LATE_IMPORTS) <= late
+    with_spark = {found.file for found in IMPORTS if found.module.split(".")[0] == "pyspark"}
+    assert set(SPARK_IN_ARRAYS) <= with_spark
+
+
+def test_modules_of_a_package_do_not_import_each_other_in_circles():
+    needs: dict[str, set[str]] = {}
+    for found in IMPORTS:
+        if not found.late and found.module.startswith("logreg_dist."):
+            module = "logreg_dist." + found.file.removesuffix(".py").removesuffix("/__init__").replace(
+                "/", "."
+            )
+            needs.setdefault(module, set()).add(found.module)
+    done: set[str] = set()
+
+    def circle(module: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
+        if module in path:
+            return (*path[path.index(module) :], module)
+        if module in done:
+            return None
+        found = next(filter(None, (circle(other, (*path, module)) for other in needs.get(module, ()))), None)
+        done.add(module)
+        return found
+
+    assert [found for module in list(needs) if (found := circle(module, ())) is not None] == []
+
+
+@pytest.mark.parametrize("package", ARRAYS_ONLY)
+def test_arrays_never_import_spark(package):
+    breaches = [
+        found.file
+        for found in IMPORTS
+        if found.importer == package
+        and found.module.split(".")[0] in ("pyspark", "py4j")
+        and found.file not in SPARK_IN_ARRAYS
+    ]
+    assert breaches == []
+
+
+def test_nothing_in_the_library_prints():
+    # The jobs write their closing summary to stdout themselves: that is what they are for.
+    calls = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert calls == []
+
+
+def test_modules_keep_no_state():
+    """Names of modules are bound once: no `global`, no mutable default that is written to."""
+    written = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Global)
+    ]
+    assert written == []
+
+
+def test_executors_need_only_the_standard_library_numpy_and_pyarrow():
+    script = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {NOT_ON_EXECUTORS!r}:
+            raise ImportError("not on executors: " + name)
+
+sys.meta_path.insert(0, Blocked())
+import importlib
+for module in {ON_EXECUTORS!r}:
+    importlib.import_module(module)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_the_kernel_needs_no_spark_at_all():
+    script = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("pyspark", "py4j", "scipy"):
+            raise ImportError("blocked: " + name)
+
+sys.meta_path.insert(0, Blocked())
+import logreg_dist.design.encode, logreg_dist.fitting.tasks, logreg_dist.kernel.evaluate
+import logreg_dist.staging.median, logreg_dist.staging.stage_split
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = ("pyspark", "scipy", "pandas", "pydantic", "numpy", "pyarrow")
+    script = f"import sys, logreg_dist; print([name for name in {heavy!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -6,7 +6,8 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -78,16 +79,36 @@ def run_job(request: Request, work: Work) -> int:
     if summary:
         sys.stdout.write(summary.rstrip() + "\n")
         sys.stdout.flush()
-    folder = _output_folder(request)
-    record = recorder.record(error, spark)
-    if folder is not None:
-        place = join(folder, "_runs", recorder.run_id) if request.job == "score" else folder
-        record = recorder.finish(join(place, "run.json"), error, spark)
+    record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
     if error is not None:
         sys.stderr.write(_words(error, record) + "\n")
-    if spark is not None:
-        spark.stop()
     return record.exit_code
+
+
+def _close(
+    request: Request, recorder: RunRecorder, error: BaseException | None, spark: SparkSession | None
+) -> RunRecord:
+    """Write run.json and stop the session."""
+    folder = _output_folder(request)
+    if folder is None:
+        record = recorder.record(error, spark)
+    else:
+        place = join(folder, "_runs", recorder.run_id) if request.job == "score" else folder
+        record = recorder.finish(join(place, "run.json"), error, spark)
+    if spark is not None:
+        with suppress(Exception):  # a JVM that is gone needs no stopping
+            spark.stop()
+    return record
+
+
+def _on_fresh_thread(work: Callable[[], RunRecord]) -> RunRecord:
+    """Run `work` on a thread of its own, with a connection to the JVM of its own.
+
+    A signal may have left the main thread's connection in the middle of an answer, and the next
+    call would read the rest of that.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(work).result()
 
 
 def _explained(failure: BaseException) -> BaseException:

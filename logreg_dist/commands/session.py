@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ def open_session(job: str) -> SparkSession:
         builder = builder.master("local[*,4]")
         for key, value in _local_settings().items():
             builder = builder.config(key, value)
+    # The one logger of PySpark that writes cell values, those of casts that fail.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     return builder.getOrCreate()
 
 

@@ -29,6 +29,8 @@ from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 # The information matrix then takes 0.8 GB, and a few copies of it.
 MAX_TERMS = 10_000
 
+_FILLED = ("mean", "median", "indicator")  # policies that need values to learn from
+
 
 def check_profile(profile: TableProfile, asked: Sequence[AskedColumn], config: TrainConfig) -> list[Problem]:
     """Return the problems of a table, the label's first; an empty list when it can be used."""
@@ -91,17 +93,13 @@ def _value_problems(profile: TableProfile, asked: Sequence[AskedColumn]) -> list
     numeric, found = _by_kind(asked, Kind.NUMERIC), profile.numeric
     names = [column.name for column in numeric]
     largest = np.maximum(np.abs(found.minimum), np.abs(found.maximum))
-    is_filled = np.array(
-        [column.policy.missing.kind in ("mean", "median", "indicator") for column in numeric], dtype=bool
-    )
+    is_filled = np.array([column.policy.missing.kind in _FILLED for column in numeric], dtype=bool)
+    is_empty = (found.weight == 0) & (found.n_infinite == 0) & (found.n_not_number == 0)
     return [
         *_not_numbers(_positive(names, found.n_not_number), profile.rows.n_read),
         *_infinite(_positive(names, found.n_infinite), profile.rows.n_rows),
         *_too_large(list(compress(names, (found.weight > 0) & (largest > MAX_MAGNITUDE)))),
-        *_empty(
-            list(compress(names, (found.weight == 0) & (found.n_infinite == 0) & is_filled)),
-            profile.rows.n_rows,
-        ),
+        *_empty(list(compress(names, is_filled & is_empty)), profile.rows.n_rows),
     ]
 
 

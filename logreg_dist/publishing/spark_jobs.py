@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def cancelled_on_error(spark: SparkSession, tag: str) -> Iterator[None]:
         canceller.start()
         canceller.join(WAIT_SECONDS + 1.0)
         if isinstance(error, Exception):
-            context.removeJobTag(tag)
+            # A dead JVM must not hide the error that it caused.
+            with suppress(Exception):
+                context.removeJobTag(tag)
         raise
     context.removeJobTag(tag)
 

@@ -1,13 +1,18 @@
-"""A small table with numbers and categories, in files of a known number."""
+"""A small table with numbers and categories, in files of a known number, and models as plain values."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from logreg_dist.model.file import model_to_json
+from logreg_dist.model.model import LogisticModel
 
 LEVELS = np.array(["north", "south", "east", "west", "far away"])
 
@@ -37,3 +42,13 @@ def write_files(table: pd.DataFrame, folder: Path, n_files: int) -> str:
         part = pa.Table.from_pandas(table.iloc[rows], preserve_index=False)
         pq.write_table(part, folder / f"part-{number}.parquet")
     return str(folder)
+
+
+def every_bit(model: LogisticModel | dict[str, Any]) -> dict[str, Any]:
+    """Return what model.json holds but for the seconds; equal values are equal bits.
+
+    JSON has the shortest decimal that reads back as the same double.
+    """
+    content = model if isinstance(model, dict) else json.loads(model_to_json(model))
+    history = [{key: value for key, value in step.items() if key != "seconds"} for step in content["history"]]
+    return {key: value for key, value in content.items() if key != "content_hash"} | {"history": history}

@@ -1,0 +1,190 @@
+"""Staged files that vanish under a fit, tables that change, and what is left on the disks."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from logreg_dist import TrainConfig, fit
+from logreg_dist.errors import InputRejected, TemporaryFailure
+from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.staging.passes import MAX_RESTAGES, StagedTable
+from tests.faults.rows import every_bit, frame, write_files
+
+pytestmark = pytest.mark.spark
+
+N_ROWS = 4_000
+N_SPLITS = 2
+STAGED_AGAIN = "staged files were lost; staging the table again"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> str:
+    return write_files(frame(N_ROWS), tmp_path_factory.mktemp("lost") / "table", N_SPLITS)
+
+
+def config(table: str, **changes) -> TrainConfig:
+    keys = {"input": {"path": table, "splits": N_SPLITS}, "label": {"column": "y"}, "weight": "weight"}
+    return TrainConfig(**keys | {"solver": {"start": "zero"}} | changes)
+
+
+@pytest.fixture
+def folders(monkeypatch) -> set[Path]:
+    """Collect the scratch folders that fits use."""
+    used: set[Path] = set()
+    run_pass = StagedTable.run_pass
+
+    def noting(self, task):
+        results = run_pass(self, task)
+        used.update(Path(split.path).parent for split in self.splits)
+        return results
+
+    monkeypatch.setattr(StagedTable, "run_pass", noting)
+    return used
+
+
+def before_pass(monkeypatch, numbers: set[int], act: Callable[[StagedTable], None]) -> None:
+    """Let `act` do its harm before the passes of these numbers; the passes themselves are the real ones."""
+    run_pass = StagedTable.run_pass
+
+    def disturbed(self, task):
+        if self.n_passes + 1 in numbers:
+            act(self)
+        return run_pass(self, task)
+
+    monkeypatch.setattr(StagedTable, "run_pass", disturbed)
+
+
+def delete_scratch(staged: StagedTable) -> None:
+    for split in staged.splits:
+        shutil.rmtree(Path(split.path).parent, ignore_errors=True)
+
+
+def test_lost_files_are_staged_again_and_no_bit_changes(spark, table, monkeypatch, folders, caplog):
+    undisturbed = every_bit(fit(spark.read.parquet(table), config(table)))
+    before_pass(monkeypatch, {3, 5}, delete_scratch)
+    disturbed = every_bit(fit(spark.read.parquet(table), config(table)))
+
+    assert disturbed == undisturbed
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        STAGED_AGAIN
+    ] * 2
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_files_that_vanish_as_fast_as_they_are_written_end_the_fit(spark, table, monkeypatch):
+    def vanishing(self, task):
+        results = run_pass(self, task)
+        if self.n_passes == 1:
+            # A task that runs before the pass itself, on the same machine, each time.
+            collect = self._collect
+            self._collect = lambda task: collect(lambda split: task(deleted(split)))
+        return results
+
+    def deleted(split):
+        shutil.rmtree(Path(split.path).parent, ignore_errors=True)
+        return split
+
+    run_pass = StagedTable.run_pass
+    monkeypatch.setattr(StagedTable, "run_pass", vanishing)
+
+    with pytest.raises(TemporaryFailure, match=f"staged splits were lost {MAX_RESTAGES + 1} times"):
+        fit(spark.read.parquet(table), config(table))
+
+
+def test_a_filter_with_rand_draws_the_same_rows_when_they_are_staged_again(spark, table, monkeypatch):
+    # Spark fixes the seed when it reads the expression: such a table does not change.
+    drawn = spark.read.parquet(table).filter("rand() < 0.8")
+    undisturbed = every_bit(fit(drawn, config(table)))
+    before_pass(monkeypatch, {3}, delete_scratch)
+
+    assert every_bit(fit(drawn, config(table))) == undisturbed
+
+
+def keep_some(batches):
+    chance = random.SystemRandom()
+    for batch in batches:
+        yield batch.filter(pa.array(chance.random() < 0.9 for _ in range(batch.num_rows)))
+
+
+def shuffle_one_column(batches):
+    chance = random.SystemRandom()
+    for batch in batches:
+        order = pa.array(chance.sample(range(batch.num_rows), batch.num_rows))
+        yield batch.set_column(0, batch.schema.names[0], batch.column(0).take(order))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(keep_some, r"rows and then [\d,]+\."), (shuffle_one_column, "as many with other values")],
+)
+def test_a_table_that_changes_between_two_readings_is_rejected(
+    spark, table, monkeypatch, folders, change, words
+):
+    rows = spark.read.parquet(table)
+    before_pass(monkeypatch, {3}, delete_scratch)
+
+    with pytest.raises(InputRejected, match=f"the table changes while it is read: split 0 had .*{words}"):
+        fit(rows.mapInArrow(change, rows.schema), config(table))
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+@pytest.mark.parametrize("start", ["zero", "sample"])
+def test_a_finished_fit_leaves_no_staged_file(spark, table, folders, start):
+    fit(spark.read.parquet(table), config(table, solver={"start": start}))
+
+    assert folders != set()
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_a_rejected_table_leaves_no_staged_file(spark, table, folders):
+    rows = spark.read.parquet(table).selectExpr("*", "if(x1 > 0, null, x1) as holes")
+
+    with pytest.raises(InputRejected, match="'holes'"):
+        fit(rows, config(table))
+    assert folders != set()
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_an_interrupted_fit_leaves_no_staged_file(spark, table, monkeypatch, folders):
+    def interrupt(self, beta):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FitPasses, "evaluate", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(spark.read.parquet(table), config(table))
+    assert folders != set()
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_a_first_pass_that_fails_leaves_no_staged_file_and_reads_nothing_twice(spark, table, tmp_path):
+    counted = str(tmp_path)
+
+    def failing(batches):
+        rows = 0
+        for batch in batches:
+            (Path(counted) / f"read-{random.SystemRandom().random()}").touch()
+            rows += batch.num_rows
+            yield batch
+        raise ValueError("the source breaks off")
+
+    rows = spark.read.parquet(table)
+    before = scratch_folders(spark)
+    with pytest.raises(Exception, match="the source breaks off"):
+        fit(rows.mapInArrow(failing, rows.schema), config(table))
+    n_reads = len(list(tmp_path.iterdir()))
+
+    assert scratch_folders(spark) == before
+    assert n_reads <= N_SPLITS * 4  # every split is tried four times, and releasing reads none
+
+
+def scratch_folders(spark) -> set[str]:
+    """Return all scratch folders on this machine that tasks of the session can have written to."""
+    roots = spark.sparkContext.parallelize([0], 1).map(lambda _: __import__("os").environ["SPARK_LOCAL_DIRS"])
+    return {str(path) for path in Path(roots.first().split(",")[0]).glob("logreg_dist-*")}

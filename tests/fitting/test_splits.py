@@ -1,0 +1,109 @@
+"""How a table is split changes a fit by rounding at most; the same splits give the same bits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from logreg_dist import TrainConfig, fit
+from tests.faults.rows import every_bit, frame, write_files
+
+pytestmark = pytest.mark.spark
+
+ROUNDING = 1e-12  # of the largest entry: sums of some thousand rows in another order
+N_ROWS = 6_000
+N_FILES = 3
+TIMEOUT = 180  # seconds
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> str:
+    return write_files(frame(N_ROWS), tmp_path_factory.mktemp("splits") / "table", N_FILES)
+
+
+def fit_in(spark, table, n_splits):
+    config = TrainConfig(input={"path": table, "splits": n_splits}, label={"column": "y"}, weight="weight")
+    return fit(spark.read.parquet(table), config)
+
+
+@pytest.fixture(scope="module")
+def whole(spark, table):
+    return fit_in(spark, table, 1)
+
+
+def assert_equal_up_to_rounding(model, other):
+    assert model.converged
+    assert other.converged
+    assert (model.n_rows, model.n_events) == (other.n_rows, other.n_events)
+    estimates, expected = (np.array([row.estimate for row in m.coefficient_rows]) for m in (model, other))
+    np.testing.assert_allclose(estimates, expected, rtol=0, atol=ROUNDING * np.abs(expected).max())
+    largest = np.abs(other.covariance).max()
+    np.testing.assert_allclose(model.covariance, other.covariance, rtol=0, atol=ROUNDING * largest)
+    np.testing.assert_allclose(model.deviance, other.deviance, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("n_splits", [2, 7])
+def test_another_number_of_splits_gives_the_same_model_up_to_rounding(spark, table, whole, n_splits):
+    model = fit_in(spark, table, n_splits)
+
+    assert len(model.fingerprint["rows_by_split"]) == n_splits
+    assert_equal_up_to_rounding(model, whole)
+
+
+def test_an_empty_split_changes_nothing(spark, table, whole, tmp_path):
+    folder = Path(write_files(frame(N_ROWS), tmp_path / "table", N_FILES))
+    empty = Path(write_files(frame(N_ROWS).iloc[:0], tmp_path / "empty", 1))
+    (empty / "part-0.parquet").rename(folder / "part-empty.parquet")
+    model = fit_in(spark, str(folder), N_FILES + 1)
+    without = fit_in(spark, table, N_FILES)
+
+    assert sorted(model.fingerprint["rows_by_split"]) == [0, *[N_ROWS // N_FILES] * N_FILES]
+    assert model.deviance == without.deviance  # adding nothing is exact
+    assert np.array_equal(model.covariance, without.covariance)
+    assert_equal_up_to_rounding(model, whole)
+
+
+@pytest.mark.parametrize("n_splits", [2, 7])
+def test_the_same_number_of_splits_gives_the_same_bits(spark, table, n_splits):
+    assert every_bit(fit_in(spark, table, n_splits)) == every_bit(fit_in(spark, table, n_splits))
+
+
+def test_the_size_of_arrows_batches_changes_no_bit(spark, table):
+    usual = fit_in(spark, table, 2)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    try:
+        small = fit_in(spark, table, 2)
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+
+    assert every_bit(small) == every_bit(usual)
+
+
+def test_a_fit_leaves_sparks_way_of_cutting_files_as_it_was(spark, table):
+    key = "spark.sql.files.minPartitionNum"
+    assert spark.conf.get(key, None) is None
+    fit_in(spark, table, 2)
+
+    assert spark.conf.get(key, None) is None
+
+
+@pytest.mark.slow
+def test_pinned_splits_give_the_same_bits_whatever_the_cores(spark, table, tmp_path):
+    # 2 merges the partitions of 3 files, which Spark packs by the cores it has; 7 needs a shuffle.
+    script = Path(__file__).with_name("fit_alone.py")
+    with (tmp_path / "log").open("w") as log:
+        done = subprocess.run(
+            [sys.executable, script, "local[1]", table, tmp_path, "2", "7"],
+            stdout=log,
+            stderr=log,
+            timeout=TIMEOUT,
+        )
+    assert done.returncode == 0, (tmp_path / "log").read_text()[-3000:]
+    for n_splits in (2, 7):
+        on_one_core = json.loads((tmp_path / f"{n_splits}.json").read_text())
+        assert every_bit(fit_in(spark, table, n_splits)) == every_bit(on_one_core)

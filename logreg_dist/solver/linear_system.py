@@ -66,8 +66,8 @@ def find_dependences(information: FloatArray) -> list[Dependence]:
     zero = ~(scale > 0)
     scale = np.where(zero, 1.0, scale)
     correlation = information / np.outer(scale, scale)
-    if not zero.any() and _is_well_conditioned(correlation):
-        return []
+    if _is_well_conditioned(correlation if not zero.any() else correlation[np.ix_(~zero, ~zero)]):
+        return [Dependence(int(j), {}) for j in np.flatnonzero(zero)]
     rounding = 10 * p * np.finfo(float).eps
     factor = np.zeros((p, p))  # rows of the lower triangle; dependent rows stay zero
     kept: list[int] = []

@@ -16,7 +16,7 @@ from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.publishing.spark_jobs import cancelled_on_error
 from logreg_dist.staging.file_partitions import cut_for
 from logreg_dist.staging.plan import StagePlan
-from logreg_dist.staging.scratch import REMOVING, removal_task
+from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
 from logreg_dist.staging.stage_task import STAGED_SCHEMA, stage_task, to_split
 
@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 
 MAX_RESTAGES = 3
 REMOVAL_SECONDS = 20.0
+MAX_REMOVAL_ROUNDS = 3  # what is left then lay on a machine that is gone
 
 
 class _Lost:
@@ -62,7 +63,7 @@ class StagedTable:
         self._rdd = self._stage()
         self.splits: list[StagedSplit] = []
         self.n_passes = 0
-        self._folders: set[Path] = set()
+        self._folders: set[str] = set()
 
     def run_pass(self, task: Callable[[StagedSplit], Result]) -> list[Result]:
         """Apply `task` to every split where it lies and return the results in the splits' order.
@@ -79,7 +80,7 @@ class StagedTable:
         """
         for attempt in range(MAX_RESTAGES + 1):
             found = self._collect(task)
-            self._folders.update(Path(split.path).parent for split, _ in found)
+            self._folders.update(str(Path(split.path).parent) for split, _ in found)
             results = [result for _, result in found if not isinstance(result, _Lost)]
             if len(results) == len(found):
                 self._check([split for split, _ in found], restaged=attempt > 0)
@@ -111,14 +112,15 @@ class StagedTable:
 
     def _remove(self) -> None:
         context = self._table.sparkSession.sparkContext
-        remove = removal_task(self._run_id, frozenset(self._folders))
+        remove, left = removal_task(self._run_id, frozenset(self._folders)), set(self._folders)
+        # Not through the staged rows: those of an executor that died would be staged again first. A task
+        # for every core reaches every executor, unless others are at work there: hence the rounds.
+        n_tasks = 2 * context.defaultParallelism
         try:
-            if self.splits:  # cached, so that each task runs where its split lies
-                context.setLocalProperty(REMOVING, "true")
-                self._rdd.foreachPartition(remove)
-            else:  # nothing tells where the first pass left off: a task for every core there is
-                n_tasks = 2 * context.defaultParallelism
-                context.parallelize(range(n_tasks), n_tasks).foreachPartition(remove)
+            for _ in range(MAX_REMOVAL_ROUNDS):
+                left -= set(context.parallelize(range(n_tasks), n_tasks).mapPartitions(remove).collect())
+                if not left:
+                    break
         except Exception as error:
             reason = type(error).__name__
             log.warning("staged files could not be removed (%s); they vanish with the executors", reason)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-# A local property of the Spark job that removes: tasks that would stage a lost split see it and do not.
-REMOVING = "logreg_dist.removing"
 
 
 def scratch_folder(run_id: str) -> Path:
@@ -18,16 +15,22 @@ def scratch_folder(run_id: str) -> Path:
     return Path(root) / f"logreg_dist-{run_id}"
 
 
-def removal_task(run_id: str, used: frozenset[Path]) -> Callable[[Iterable[object]], None]:
+def removal_task(run_id: str, used: frozenset[str]) -> Callable[[Iterable[object]], Iterator[str]]:
     """Return the task that removes whatever the fit `run_id` left on the machine it runs on.
 
     The folder goes as a whole: attempts that failed, and splits that were staged twice, left files
-    that no row names. `used` holds the folders of executors that may have died since; a machine
-    where another one lives removes those too. Their names hold `run_id`, so no other fit is hit.
+    that no row names. `used` holds the folders of all executors, also of those that died since: one
+    that lives on the same machine removes theirs. Their names hold `run_id`, so no other fit is hit.
+    The task yields the folders that are known to be gone.
     """
 
-    def remove(_: Iterable[object]) -> None:
-        for folder in {scratch_folder(run_id), *used}:
-            shutil.rmtree(folder, ignore_errors=True)
+    def remove(_: Iterable[object]) -> Iterator[str]:
+        own = str(scratch_folder(run_id))
+        shutil.rmtree(own, ignore_errors=True)
+        yield own
+        for folder in used:
+            if Path(folder).is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+                yield folder
 
     return remove

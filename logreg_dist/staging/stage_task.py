@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark import TaskContext
 
 from logreg_dist.staging.plan import StagePlan
-from logreg_dist.staging.scratch import REMOVING, scratch_folder
+from logreg_dist.staging.scratch import scratch_folder
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
 
 # The wire schema of staging: one row for each split.
@@ -30,16 +30,11 @@ _ARROW_SCHEMA = pa.schema(
 def stage_task(
     plan: StagePlan, run_id: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the function for `mapInArrow` that stages the partition it is given and yields one row.
-
-    In a job that removes (see `REMOVING`) it yields nothing.
-    """
+    """Return the function for `mapInArrow` that stages the partition it is given and yields one row."""
 
     def stage(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         assert context is not None
-        if context.getLocalProperty(REMOVING):
-            return
         split, attempt = context.partitionId(), context.taskAttemptId()
         folder = scratch_folder(run_id)
         folder.mkdir(parents=True, exist_ok=True)

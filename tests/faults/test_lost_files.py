@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyspark.errors import PythonException
 
 from logreg_dist import TrainConfig, fit
 from logreg_dist.errors import InputRejected, TemporaryFailure
@@ -163,28 +165,42 @@ def test_an_interrupted_fit_leaves_no_staged_file(spark, table, monkeypatch, fol
     assert [folder for folder in folders if folder.exists()] == []
 
 
-def test_a_first_pass_that_fails_leaves_no_staged_file_and_reads_nothing_twice(spark, table, tmp_path):
-    counted = str(tmp_path)
+def reads(spark, table: str, notes: Path, *, then_fail: bool = False):
+    """Return the table, noting each reading of a partition, and failing at its end if asked to."""
 
-    def failing(batches):
-        rows = 0
-        for batch in batches:
-            (Path(counted) / f"read-{random.SystemRandom().random()}").touch()
-            rows += batch.num_rows
-            yield batch
-        raise ValueError("the source breaks off")
+    def read(batches):
+        (notes / f"reading-{random.SystemRandom().random()}").touch()
+        yield from batches
+        if then_fail:
+            raise ValueError("the source breaks off")
 
     rows = spark.read.parquet(table)
-    before = scratch_folders(spark)
-    with pytest.raises(Exception, match="the source breaks off"):
-        fit(rows.mapInArrow(failing, rows.schema), config(table))
-    n_reads = len(list(tmp_path.iterdir()))
+    return rows.mapInArrow(read, rows.schema)
 
+
+def test_a_first_pass_that_fails_leaves_no_staged_file(spark, table, tmp_path):
+    before = scratch_folders(spark)
+    with pytest.raises(PythonException, match="the source breaks off"):
+        fit(reads(spark, table, tmp_path, then_fail=True), config(table))
+
+    assert len(list(tmp_path.iterdir())) >= N_SPLITS
     assert scratch_folders(spark) == before
-    assert n_reads <= N_SPLITS * 4  # every split is tried four times, and releasing reads none
+
+
+def test_cleaning_up_reads_nothing_even_when_splits_were_lost(spark, table, monkeypatch, folders, tmp_path):
+    def lose_rows_and_stop(staged: StagedTable) -> None:
+        staged._rdd.unpersist(blocking=True)  # as after the loss of all executors
+        raise KeyboardInterrupt
+
+    before_pass(monkeypatch, {3}, lose_rows_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(reads(spark, table, tmp_path), config(table))
+
+    assert len(list(tmp_path.iterdir())) == N_SPLITS
+    assert [folder for folder in folders if folder.exists()] == []
 
 
 def scratch_folders(spark) -> set[str]:
     """Return all scratch folders on this machine that tasks of the session can have written to."""
-    roots = spark.sparkContext.parallelize([0], 1).map(lambda _: __import__("os").environ["SPARK_LOCAL_DIRS"])
+    roots = spark.sparkContext.parallelize([0], 1).map(lambda _: os.environ["SPARK_LOCAL_DIRS"])
     return {str(path) for path in Path(roots.first().split(",")[0]).glob("logreg_dist-*")}

@@ -27,18 +27,13 @@ $(VENV)/.installed: pyproject.toml | check-tools
 	  || { tail -20 $(VENV)/install.log; exit 1; }
 	@touch $@
 
-# Each job is what a user would type; conf/*.yaml are made for this data.
+# Each job is what a user would type; conf/*.yaml are made for this data. Their summaries are gathered at the end.
 demo: install ## churn of 7,043 telecom customers: train, score, evaluate
 	@$(BIN)/python examples/churn/prepare.py data/churn
-	@$(BIN)/python jobs/train.py --config conf/train.yaml --set output.overwrite=true
+	@$(BIN)/python jobs/train.py --config conf/train.yaml --set output.overwrite=true > /dev/null
 	@$(BIN)/python jobs/score.py --config conf/score.yaml --set output.run_date=2026-11-21
 	@$(BIN)/python jobs/evaluate.py --config conf/evaluate.yaml
-
-package: install ## dist/logreg_dist.zip, for spark-submit --py-files
-	@$(BIN)/python examples/cluster/package.py
-
-cluster-demo: install ## the demo on a Spark master and two workers on this machine
-	@examples/cluster/run.sh
+	@$(BIN)/python examples/churn/show.py
 
 test: install ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest tests logreg_dist

@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 # Wanted by every job, wherever it runs; a session that exists already keeps its own.
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it and our lines would overwrite each other
-    "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # A staged split can only be read where it lies: better wait for its executor than stage again.
@@ -30,7 +29,9 @@ def open_session(job: str) -> SparkSession:
     builder = SparkSession.builder.appName(f"logreg_dist {job}")
     for key, value in _SETTINGS.items():
         builder = builder.config(key, value)
-    if not _master_is_configured():
+    if _master_is_configured():
+        builder = builder.config("spark.log.level", "ERROR")
+    else:
         # The second number lets a local task be tried again, as a cluster would.
         builder = builder.master("local[*,4]")
         for key, value in _local_settings().items():

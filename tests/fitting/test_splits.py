@@ -92,6 +92,15 @@ def test_a_fit_leaves_sparks_way_of_cutting_files_as_it_was(spark, table):
     assert spark.conf.get(key, None) is None
 
 
+def test_more_splits_than_files_do_not_depend_on_where_a_row_came_from(spark, table, tmp_path):
+    # What a shuffle over a network does: rows arrive in another order, from other places.
+    shuffled = frame(N_ROWS).sample(frac=1.0, random_state=1)
+    elsewhere = write_files(shuffled, tmp_path / "shuffled", N_FILES - 1)
+    config = TrainConfig(input={"path": table, "splits": 7}, label={"column": "y"}, weight="weight")
+
+    assert every_bit(fit(spark.read.parquet(elsewhere), config)) == every_bit(fit_in(spark, table, 7))
+
+
 @pytest.mark.slow
 def test_pinned_splits_give_the_same_bits_whatever_the_cores(spark, table, tmp_path):
     # 2 merges the partitions of 3 files, which Spark packs by the cores it has; 7 needs a shuffle.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import add
 from typing import TypeVar
@@ -12,15 +11,14 @@ from logreg_dist.staging.median import (
     Bracket,
     BracketSums,
     Neighbours,
-    bracket_sums,
-    neighbours,
+    bracket_task,
+    neighbour_task,
     value_of_key,
 )
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.plan import Kind
 from logreg_dist.staging.profile import TableProfile
-from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit, record_layout
+from logreg_dist.staging.stage_split import record_layout
 
 Sums = TypeVar("Sums", BracketSums, Neighbours)
 
@@ -37,7 +35,7 @@ def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: Tabl
     brackets = {row: Bracket() for row in names if half[row] > 0}
     layout = record_layout(resolved.plan)
     while any(not bracket.is_point for bracket in brackets.values()):
-        sums = _add_columns(staged.run_pass(_bracket_task(layout, dict(brackets))))
+        sums = _add_columns(staged.run_pass(bracket_task(layout, dict(brackets))))
         brackets = {
             row: bracket.narrow(sums[row].below, sums[row].bins, half[row])
             for row, bracket in brackets.items()
@@ -45,23 +43,11 @@ def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: Tabl
     if not brackets:
         return {}
     lower = {row: value_of_key(bracket.low) for row, bracket in brackets.items()}
-    found = _add_columns(staged.run_pass(_neighbour_task(layout, lower)))
+    found = _add_columns(staged.run_pass(neighbour_task(layout, lower)))
     return {
         names[row]: value if found[row].up_to > half[row] else (value + found[row].above) / 2
         for row, value in lower.items()
     }
-
-
-def _bracket_task(
-    layout: RecordLayout, brackets: Mapping[int, Bracket]
-) -> Callable[[StagedSplit], dict[int, BracketSums]]:
-    return lambda split: bracket_sums(split, layout, brackets)
-
-
-def _neighbour_task(
-    layout: RecordLayout, values: Mapping[int, float]
-) -> Callable[[StagedSplit], dict[int, Neighbours]]:
-    return lambda split: neighbours(split, layout, values)
 
 
 def _add_columns(parts: list[dict[int, Sums]]) -> dict[int, Sums]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,20 @@ def neighbours(
             up_to = float(weight[present <= value].sum())
             found[row] = found[row] + Neighbours(up_to, float(present[present > value].min(initial=np.inf)))
     return found
+
+
+def bracket_task(
+    layout: RecordLayout, brackets: Mapping[int, Bracket]
+) -> Callable[[StagedSplit], dict[int, BracketSums]]:
+    """Return the task of `bracket_sums`."""
+    return lambda split: bracket_sums(split, layout, brackets)
+
+
+def neighbour_task(
+    layout: RecordLayout, values: Mapping[int, float]
+) -> Callable[[StagedSplit], dict[int, Neighbours]]:
+    """Return the task of `neighbours`."""
+    return lambda split: neighbours(split, layout, values)
 
 
 def sums_of(values: FloatArray, weight: FloatArray, bracket: Bracket) -> BracketSums:

@@ -35,6 +35,12 @@ demo: install ## churn of 7,043 telecom customers: train, score, evaluate
 	@$(BIN)/python jobs/evaluate.py --config conf/evaluate.yaml
 	@$(BIN)/python examples/churn/show.py
 
+package: install ## dist/logreg_dist.zip, for spark-submit --py-files
+	@$(BIN)/python examples/cluster/package.py
+
+cluster-demo: install ## the demo on a Spark master and two workers on this machine
+	@examples/cluster/run.sh
+
 test: install ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest tests logreg_dist
 
@@ -45,4 +51,4 @@ format: install
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean: ## everything that a command made
-	@rm -rf $(VENV) build *.egg-info data artifacts metastore_db derby.log spark-warehouse
+	@rm -rf $(VENV) build dist *.egg-info data artifacts metastore_db derby.log spark-warehouse

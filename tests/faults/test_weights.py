@@ -132,3 +132,12 @@ Also: frequency column 'f' has 2 values beyond 1e100 in 400 rows.
     rows = good_rows().assign(w=1e308, f=with_bad(np.ones(400), 1e300, 2))
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(spark.createDataFrame(rows), config(weight="w", frequency="f"))
+
+
+def test_one_row_of_weight_1e18_decides_what_it_says_and_the_others_the_rest(spark):
+    weight = np.where(np.arange(400) == 3, 1e18, 1.0)
+    model = fit(spark.createDataFrame(good_rows().assign(w=weight)), config(weight="w"))
+    assert model.converged
+    # Newton with mpmath at 60 digits.
+    expected = {"intercept": -5.82247506427321, "x": 3.94711025633743, "z": -15.0730405632916}
+    assert model.estimates == pytest.approx(expected, rel=SAME_OPTIMUM)

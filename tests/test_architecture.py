@@ -23,6 +23,7 @@ ROOT = Path(logreg_dist.__file__).parent
 LAYERS = (
     "errors",  # what can go wrong, as users see it
     "config",  # YAML to frozen values
+    "spark",  # cancelling Spark's jobs, and the words of its errors
     "publishing",  # files, locks, published tables, run records: Spark, but no statistics
     "kernel",  # blocks of rows to sums
     "solver",  # sums to estimates

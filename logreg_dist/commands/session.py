@@ -7,9 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-# Wanted by every job, wherever it runs; a session that exists already keeps its own.
+from logreg_dist.errors import ConfigError
+
+# Wanted by every job, wherever it runs.
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it and our lines would overwrite each other
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
@@ -17,32 +20,49 @@ _SETTINGS = {
     # A staged split can only be read where it lies: better wait for its executor than stage again.
     "spark.locality.wait": "30s",
 }
+# A local session has a log configuration of its own.
+_CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}
 
 
 def open_session(job: str) -> SparkSession:
     """Return the session of a job; local with all cores unless a master is configured.
 
-    Workers run the driver's own Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark
-    would take whatever ``python3`` is found first.
+    What `spark-submit` or a configuration file sets is left as it is. Workers run the driver's own
+    Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark would take whatever ``python3`` is
+    found first.
+
+    Raises
+    ------
+    ConfigError
+        Under Spark Connect, where executors have no disk of their own to stage on.
     """
+    if os.environ.get("SPARK_REMOTE"):
+        raise ConfigError(
+            "SPARK_REMOTE is set, and Spark Connect is not available in this version.\n"
+            "  Unset it, and name a master with spark-submit --master."
+        )
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName(f"logreg_dist {job}")
-    for key, value in _SETTINGS.items():
-        builder = builder.config(key, value)
-    if _master_is_configured():
-        builder = builder.config("spark.log.level", "ERROR")
-    else:
-        # The second number lets a local task be tried again, as a cluster would.
-        builder = builder.master("local[*,4]")
-        for key, value in _local_settings().items():
-            builder = builder.config(key, value)
     # The one logger of PySpark that writes cell values, those of casts that fail.
     logging.getLogger("SQLQueryContextLogger").disabled = True
+    builder = SparkSession.builder.appName(f"logreg_dist {job}")
+    for key, value in _settings().items():
+        builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _settings() -> dict[str, str]:
+    if not _is_submitted():
+        return _SETTINGS | (_CLUSTER_SETTINGS if _has_master() else _local_settings())
+    SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
+    given = SparkConf()
+    wanted = _SETTINGS | _CLUSTER_SETTINGS
+    return {key: value for key, value in wanted.items() if not given.contains(key)}
 
 
 def _local_settings() -> dict[str, str]:
     settings = {
+        # The second number lets a local task be tried again, as a cluster would.
+        "spark.master": "local[*,4]",
         "spark.ui.enabled": "false",
         "spark.driver.host": "localhost",
         "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "2g"),
@@ -53,8 +73,16 @@ def _local_settings() -> dict[str, str]:
     return settings
 
 
-def _master_is_configured() -> bool:
-    submitted = "spark.master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "")
-    by_spark_submit = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
-    named = any(os.environ.get(name) for name in ("SPARK_REMOTE", "MASTER"))
-    return submitted or by_spark_submit or named
+def _is_submitted() -> bool:
+    """Whether `spark-submit` started this process, which then has a JVM already."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _has_master() -> bool:
+    """Whether PYSPARK_SUBMIT_ARGS or spark-defaults.conf names a master."""
+    if "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", ""):
+        return True
+    homes = (os.environ.get("SPARK_CONF_DIR"), os.path.join(os.environ.get("SPARK_HOME", "/nowhere"), "conf"))
+    files = (Path(home, "spark-defaults.conf") for home in homes if home)
+    lines = (line for file in files if file.is_file() for line in file.read_text().splitlines())
+    return any(line.replace("=", " ").split()[:1] == ["spark.master"] for line in lines)

@@ -21,7 +21,6 @@ from logreg_dist.publishing.destination import (
 )
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.lock import held
-from logreg_dist.publishing.spark_jobs import cancelled_on_error
 from logreg_dist.publishing.staged import (
     N_ROWS,
     count_live,
@@ -39,6 +38,7 @@ from logreg_dist.publishing.swap import (
     swap_back,
     swap_in,
 )
+from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from py4j.protocol import Py4JError
-
 from logreg_dist.errors import ConfigError, LogregError, OutputNotVerified, TemporaryFailure
+from logreg_dist.spark.words import all_words, condition
 
 # The first row whose words occur decides; the words are those of Spark 4, Hadoop and Linux.
 CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
@@ -47,29 +46,11 @@ def explain_write_error(error: Exception, path: str) -> LogregError:
 
     The message names Spark's error condition at most: Spark's own words may hold cell values.
     """
-    words = _all_words(error)
+    words = all_words(error)
     for fragments, kind, sentence in CAUSES:
         if any(fragment in words for fragment in fragments):
             return kind(f"'{path}': {sentence}.\n  The old output is kept.")
     return OutputNotVerified(
-        f"'{path}': Spark failed to write or read it ({_condition(error)}); see the log with --debug.\n"
+        f"'{path}': Spark failed to write or read it ({condition(error)}); see the log with --debug.\n"
         "  The old output is kept."
     )
-
-
-def _all_words(error: Exception) -> str:
-    """Join the words of an error and of its causes in the JVM, which hold the reason."""
-    parts = [type(error).__name__, str(error)]
-    java_error = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
-    try:
-        while java_error is not None:
-            parts.append(str(java_error.toString()))
-            java_error = java_error.getCause()
-    except Py4JError:
-        parts.append("Py4JNetworkError")
-    return "\n".join(parts)
-
-
-def _condition(error: Exception) -> str:
-    named = getattr(error, "getCondition", None)
-    return (named() if named else None) or type(error).__name__

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
+from logreg_dist.spark.words import all_words, condition
 
 
 @dataclass(frozen=True)
@@ -96,22 +97,3 @@ def explain_spark_error(error: Exception) -> LogregError | None:
     return TemporaryFailure(
         f"a Spark job failed ({condition(error)}).\n  Run with --debug for Spark's own words."
     )
-
-
-def all_words(error: Exception) -> str:
-    """Join the words of an error and of its causes in the JVM, which hold the reason."""
-    parts = [type(error).__name__, str(error)]
-    java_error = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
-    try:
-        while java_error is not None:
-            parts.append(str(java_error.toString()))
-            java_error = java_error.getCause()
-    except Py4JError:
-        parts.append("Py4JNetworkError")
-    return "\n".join(parts)
-
-
-def condition(error: Exception) -> str:
-    """Return Spark's name for the error, or its Python type."""
-    named = getattr(error, "getCondition", None)
-    return (named() if named else None) or type(error).__name__

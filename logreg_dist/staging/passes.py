@@ -13,7 +13,7 @@ from pyspark import RDD, StorageLevel
 from pyspark.sql import DataFrame
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
-from logreg_dist.publishing.spark_jobs import cancelled_on_error
+from logreg_dist.spark.job_tags import cancelled_on_error
 from logreg_dist.staging.file_partitions import cut_for
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.scratch import removal_task

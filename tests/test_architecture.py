@@ -12,10 +12,29 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from pyspark import cloudpickle
 
 import logreg_dist
+from logreg_dist.assessment.passes import add_up_rows, merge_groups
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.tasks import (
+    column_ranges_task,
+    count_along_task,
+    evaluate_null_task,
+    evaluate_task,
+    largest_along_task,
+    neutral_information_task,
+    sample_task,
+)
+from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
+from logreg_dist.staging.passes import read_profile_task
+from logreg_dist.staging.split_file import RecordLayout
+from logreg_dist.staging.stage_task import stage_task
+from tests.in_process import logistic_table, plan_of
 
 ROOT = Path(logreg_dist.__file__).parent
 
@@ -230,6 +249,42 @@ for module in {ON_EXECUTORS!r}:
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_tasks_as_they_travel_need_no_more_than_that():
+    # A task is sent with everything it refers to, which may be more than its module imports.
+    layout, spec = RecordLayout(1, 0, False, False, 64), DesignSpec((), intercept=True)
+    design, beta, plan = SimpleNamespace(value=spec), np.zeros(1), plan_of(logistic_table(5))
+    tasks = [
+        evaluate_task(design, layout, beta),
+        evaluate_null_task(layout, beta),
+        count_along_task(design, layout, beta, 0.1),
+        largest_along_task(design, layout, beta),
+        neutral_information_task(design, layout, beta, 0.1),
+        column_ranges_task(design, layout),
+        sample_task(layout),
+        bracket_task(layout, {0: Bracket()}),
+        neighbour_task(layout, {0: 1.0}),
+        stage_task(plan, "run"),
+        read_profile_task,
+        add_up_rows,
+        merge_groups,
+    ]
+    script = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {NOT_ON_EXECUTORS!r}:
+            raise ImportError("not on executors: " + name)
+
+sys.meta_path.insert(0, Blocked())
+import pickle
+assert len(pickle.load(sys.stdin.buffer)) == {len(tasks)}
+"""
+    sent = cloudpickle.dumps(tasks)
+    found = subprocess.run([sys.executable, "-c", script], input=sent, capture_output=True, check=False)
+    assert found.returncode == 0, found.stderr.decode()[-2000:]
 
 
 def test_the_kernel_needs_no_spark_at_all():

@@ -44,10 +44,7 @@ def weighted_medians(staged: StagedTable, resolved: ResolvedTable, profile: Tabl
         return {}
     lower = {row: value_of_key(bracket.low) for row, bracket in brackets.items()}
     found = _add_columns(staged.run_pass(neighbour_task(layout, lower)))
-    return {
-        names[row]: value if found[row].up_to > half[row] else (value + found[row].above) / 2
-        for row, value in lower.items()
-    }
+    return {names[row]: found[row].median(value, half[row]) for row, value in lower.items()}
 
 
 def _add_columns(parts: list[dict[int, Sums]]) -> dict[int, Sums]:

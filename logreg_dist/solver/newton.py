@@ -23,7 +23,10 @@ FloatArray = NDArray[np.float64]
 
 # Deviance is a sum of up to billions of terms: smaller rises than this share are rounding.
 ROUNDING = 1e-13
-MAX_HALVINGS = 30
+# Far from the optimum steps are too long by up to exp(|eta|): this is enough for |eta| = 34.
+MAX_HALVINGS = 50
+# A trial with a slope this steep on the other side of the minimum along the step lies too far beyond.
+OVERSHOT = 0.5
 # Newton's decrement falls quadratically near an optimum, but only by exp(-1/2) a step along a
 # direction in which the likelihood rises for ever.
 SLOW = 0.3
@@ -266,14 +269,22 @@ def _decrement(point: Point, step: FloatArray, ridge: FloatArray | None) -> floa
 def _line_search(
     evaluate: Callable[[FloatArray], Sums], point: Point, step: FloatArray, ridge: FloatArray | None
 ) -> tuple[Point | None, int]:
-    """Halve the step until the penalised deviance does not rise."""
+    """Halve the step until the penalised deviance does not rise, nor has fallen only to rise again.
+
+    Where full steps oscillate, a trial barely below the start can lie far up the other side, with
+    rows so extreme that the next step is worse. More than a standard error from the optimum the
+    slope along the step has to tell, as in the strong Wolfe conditions (Nocedal and Wright 2006,
+    equation 3.7b); nearer to it Newton's step is right.
+    """
     limit = _penalised_deviance(point, ridge)
     limit += ROUNDING * abs(limit)
+    slope = float(_penalised_score(point, ridge) @ step)
+    steepest = OVERSHOT * slope if slope > _unit(point.sums) ** 2 else math.inf
     for halvings in range(MAX_HALVINGS):
         beta = point.beta + step * 0.5**halvings
         trial = Point(beta, evaluate(beta))
         # A comparison with NaN is false: an overflow is halved away like any other rise.
-        if _penalised_deviance(trial, ridge) <= limit:
+        if _penalised_deviance(trial, ridge) <= limit and -_penalised_score(trial, ridge) @ step <= steepest:
             return trial, halvings
     return None, MAX_HALVINGS
 

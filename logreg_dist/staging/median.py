@@ -15,6 +15,9 @@ from logreg_dist.staging.stage_split import StagedSplit
 FloatArray = NDArray[np.float64]
 
 N_BINS = 4096
+# Sums of weights round, and otherwise with another number of splits: this near to half of the weight
+# is half of it.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Bracket:
     def narrow(self, below: float, bins: FloatArray, half: float) -> Bracket:
         """Return the bin in which the weight reaches `half`."""
         reached = below + np.cumsum(bins)
-        k = int(np.argmax(reached >= half))
+        k = int(np.argmax(reached >= half * (1.0 - ROUNDING)))
         low = self.low + k * self.width
         return Bracket(low, min(low + self.width - 1, self.high))
 
@@ -66,6 +69,10 @@ class Neighbours:
 
     def __add__(self, other: Neighbours) -> Neighbours:
         return Neighbours(self.up_to + other.up_to, min(self.above, other.above))
+
+    def median(self, value: float, half: float) -> float:
+        """Return `value`, or its mean with the next one where exactly `half` of the weight ends at it."""
+        return value if self.up_to > half * (1.0 + ROUNDING) else (value + self.above) / 2
 
 
 def bracket_sums(

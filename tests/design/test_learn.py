@@ -126,16 +126,16 @@ def test_missing_values_as_a_level_come_last_and_are_no_reference():
 
 
 @pytest.mark.parametrize(
-    ("value", "expected", "missing_level"),
-    [("b", ("a", "b"), "b"), ("x", ("a", "b", "x"), "x")],
+    ("value", "n_missing", "expected"),
+    [
+        ("b", 15, ("a", "b")),  # 19 rows and 15 without a value are enough
+        ("x", 21, ("a", "x", OTHER)),
+    ],
 )
-def test_a_constant_counts_with_its_level(value, expected, missing_level):
+def test_a_constant_counts_with_its_level(value, n_missing, expected):
     asked = levels_asked(missing="constant", value=value, min_count=20)
-    [column] = learn(asked, counted({"a": 50, "b": 19.0}, 21)).spec.columns
-    if value == "b":  # 19 rows and 21 without a value are enough
-        assert (column.levels, column.missing_level) == (expected, missing_level)
-    else:
-        assert (column.levels, column.missing_level) == (("a", "x", OTHER), "x")
+    [column] = learn(asked, counted({"a": 50, "b": 19}, n_missing)).spec.columns
+    assert (column.levels, column.missing_level) == (expected, value)
 
 
 def test_a_constant_that_is_too_rare_is_merged_with_the_others():
@@ -152,10 +152,11 @@ def test_whole_numbers_sort_by_value_and_texts_by_letter():
     assert by_letter.levels == ("-2", "1", "10", "9")
 
 
-def test_a_text_that_fills_a_column_of_whole_numbers_sorts_behind_them():
-    asked = levels_asked(source_type="bigint", missing="constant", value="none")
+@pytest.mark.parametrize("text", ["none", "²", "-", "1-2", "--3"])
+def test_a_text_that_fills_a_column_of_whole_numbers_sorts_behind_them(text):
+    asked = levels_asked(source_type="bigint", missing="constant", value=text)
     [column] = learn(asked, counted({"10": 5, "9": 5}, 3)).spec.columns
-    assert column.levels == ("9", "10", "none")
+    assert column.levels == ("9", "10", text)
 
 
 @settings(max_examples=30, deadline=None)

@@ -82,6 +82,17 @@ def test_levels_count_like_their_columns():
     assert counts == DirectionCounts(separated=1, neutral=2, violated=0)
 
 
+def test_the_information_of_neutral_rows_is_their_sum_of_squares():
+    shape = BlockShape(2, (1,))
+    rows = Block(
+        np.array([[1.0, 1, 1], [2, 3, 4]]), [np.array([0, 1, 0], dtype=np.int32)], np.array([0.0, 1, 1])
+    )
+    neutral = neutral_rows(np.array([0.0, 1.0, 1.0]), [rows], shape, zero=3.0)  # x'd is 3, 3 and 5
+    found = evaluate(np.zeros(3), neutral, shape).information.matrix(shape)
+    X = np.array([[1.0, 2, 1], [1, 3, 0]])
+    np.testing.assert_array_equal(found, X.T @ X)
+
+
 def test_a_proof_of_quasi_separation_makes_the_boundary_exact():
     # The direction is a little off: along the exact one the two rows of the boundary are neutral.
     rows = Block(np.array([[1.0, 1, 1, 1], [1, 1, 0, 0]]), (), np.array([1.0, 1, 0, 1]))

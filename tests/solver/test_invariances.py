@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logreg_dist.solver.newton import Ending, NewtonOptions
@@ -87,13 +87,15 @@ def test_flipping_the_label_negates_the_estimates(table, tmp_path, fitted):
 
 
 @FEW
-@given(st.floats(-20, 20))
+@given(st.floats(-30, 30))
+@example(17.595703125)  # once, a trial far up the other side of the minimum was accepted
+@example(-30.0)
 def test_adding_c_to_the_offset_moves_only_the_intercept_by_minus_c(table, tmp_path_factory, fitted, c):
     shifted = fit_rows(
         with_column(table, "offset", np.full(table.num_rows, c)), tmp_path_factory.mktemp("offset")
     )
     expected = fitted.estimate - c * (np.array(fitted.terms) == "intercept")
-    np.testing.assert_allclose(shifted.estimate, expected, rtol=0, atol=SAME * 20)
+    np.testing.assert_allclose(shifted.estimate, expected, rtol=0, atol=SAME * 30)
 
 
 def test_a_mixture_of_columns_gives_the_inversely_mixed_estimates(table, tmp_path, fitted):

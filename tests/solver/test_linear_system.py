@@ -83,7 +83,7 @@ def test_scales_decide_nothing(scale):
     assert dependent_positions(X) == [3]
 
 
-@pytest.mark.parametrize(("condition", "expected"), [(1e3, []), (1e4, []), (1e7, [3]), (1e14, [3])])
+@pytest.mark.parametrize(("condition", "expected"), [(1e3, []), (3e5, []), (3e6, [3]), (1e14, [3])])
 def test_near_collinear_columns_are_told_apart_up_to_a_share_of_a_millionth(condition, expected):
     noise = RNG.normal(size=60)
     X = np.column_stack([X3, X3[:, 1] + noise / condition])

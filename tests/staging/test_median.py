@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from logreg_dist.staging.median import (
     Bracket,
+    Neighbours,
     bracket_sums,
     neighbours,
     ordered_keys,
@@ -40,8 +41,8 @@ def median_by_brackets(values: np.ndarray, weight: np.ndarray) -> float:
         bracket, n_passes = bracket.narrow(sums.below, sums.bins, half), n_passes + 1
     assert n_passes <= 7
     value = value_of_key(bracket.low)
-    up_to, above = weight[values <= value].sum(), values[values > value]
-    return value if up_to > half else (value + above.min()) / 2
+    above = values[values > value].min(initial=np.inf)
+    return Neighbours(float(weight[values <= value].sum()), float(above)).median(value, half)
 
 
 @settings(max_examples=80, deadline=None)
@@ -69,6 +70,18 @@ def test_the_median_is_that_of_the_sorted_rows(rows):
 )
 def test_medians_that_can_be_read_off(values, weight, expected):
     assert median_by_brackets(np.array(values), np.array(weight, dtype=float)) == expected
+
+
+@pytest.mark.parametrize("unit", [0.1, 1 / 3, 1e-7])
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.randoms())
+def test_multiplying_all_weights_by_a_constant_moves_no_median(unit, counts, random):
+    # The weights below and above the middle are equal, but their sums round apart.
+    values = np.arange(2.0 * len(counts))
+    weight = np.array([*counts, *counts], dtype=float)
+    order = np.array(random.sample(range(len(values)), len(values)))
+    expected = median_by_brackets(values, weight)
+    assert median_by_brackets(values[order], unit * weight[order]) == expected
 
 
 @settings(max_examples=100, deadline=None)
@@ -101,4 +114,4 @@ def test_a_weighted_median_over_staged_splits_leaves_out_what_is_missing(tmp_pat
     found = reduce(add, (neighbours(split, layout, {0: value})[0] for split in staged.splits))
     present = ~np.isnan(x)
     expected = reference_median(x[present], weight[present])
-    assert (value if found.up_to > half else (value + found.above) / 2) == expected
+    assert found.median(value, half) == expected

@@ -14,11 +14,12 @@ from logreg_dist.config import ColumnPolicy, MissingPolicy
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.learn import learn_design
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
+from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.inference.covariance import covariance, uncentre_matrix
 from logreg_dist.inference.proof import RowPasses, prove_separation
-from logreg_dist.inference.separation import DirectionCounts, count_along, largest_along, neutral_rows
+from logreg_dist.inference.separation import DirectionCounts, count_along, neutral_rows
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, newton, scaled_ridge
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan
@@ -134,25 +135,27 @@ def fit_rows(
         states = [evaluate(kernel_beta, blocks(split), shape) for split in staged.splits]
         return in_term_order(sum_states(states, shape), shape, positions)
 
-    def largest(direction: np.ndarray) -> float:
+    def count(direction: np.ndarray, blur: np.ndarray) -> DirectionCounts:
         along = in_kernel_order(direction, positions)
-        return max(largest_along(along, blocks(split), shape) for split in staged.splits)
-
-    def count(direction: np.ndarray, zero: float) -> DirectionCounts:
-        along = in_kernel_order(direction, positions)
-        parts = (count_along(along, blocks(split), shape, zero=zero) for split in staged.splits)
+        parts = (
+            count_along(along, blocks(split), shape, blur=in_kernel_order(blur, positions))
+            for split in staged.splits
+        )
         return sum(parts, DirectionCounts())
 
-    def neutral_information(direction: np.ndarray, zero: float) -> np.ndarray:
+    def neutral_information(direction: np.ndarray, blur: np.ndarray) -> np.ndarray:
         along, cold = in_kernel_order(direction, positions), np.zeros(shape.p)
-        rows = (neutral_rows(along, blocks(split), shape, zero=zero) for split in staged.splits)
+        rows = (
+            neutral_rows(along, blocks(split), shape, blur=in_kernel_order(blur, positions))
+            for split in staged.splits
+        )
         state = sum_states([evaluate(cold, part, shape) for part in rows], shape)
         return in_term_order(state, shape, positions).information
 
     counts: list[DirectionCounts] = []
 
     def rises_for_ever(direction: np.ndarray) -> bool:
-        passes = RowPasses(largest, count, neutral_information)
+        passes = RowPasses(count, neutral_information, term_scales(spec))
         counts.append(prove_separation(direction / np.abs(direction).max(), passes))
         return counts[-1].proves_separation
 

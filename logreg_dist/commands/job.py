@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from logreg_dist.commands.session import open_session
 from logreg_dist.config.overrides import apply_overrides
+from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError
 from logreg_dist.publishing.filesystem import join
@@ -124,13 +125,21 @@ def _words(error: BaseException, record: RunRecord) -> str:
 
 
 def _output_folder(request: Request) -> str | None:
-    """Return output.path, also of a configuration with mistakes elsewhere; None when there is none."""
+    """Return output.path, also of a configuration with mistakes elsewhere.
+
+    None when there is none, or when it lies on top of the input: a run.json among the files of a table
+    would make the table unreadable.
+    """
     try:
         values: Any = apply_overrides(read_yaml_file(request.config), request.overrides)[0]
         path = values["output"]["path"]
     except (LogregError, KeyError, TypeError):
         return None
-    return path if isinstance(path, str) and path.strip() and "${" not in path else None
+    if not isinstance(path, str) or not path.strip() or "${" in path:
+        return None
+    read = values.get("input", {}).get("path") if isinstance(values.get("input"), dict) else None
+    inputs = tuple(str(place) for place in (read if isinstance(read, list | tuple) else [read]) if place)
+    return None if overlap(path, inputs, above=False) else path
 
 
 @contextmanager

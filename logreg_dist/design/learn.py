@@ -138,12 +138,19 @@ def _categorical(
             f"{quoted(column.name)}: {counted(len(rare), 'level')} with fewer than {policy.min_level_count} rows "
             f"({counted(sum(rare.values()), 'row')} in all) {'was' if len(rare) == 1 else 'were'} merged into {OTHER}"
         )
+        if policy.unseen in ("reference", "null"):
+            notes.append(
+                f"{quoted(column.name)}: merged levels are not stored, so at scoring they are unseen and follow "
+                f"unseen: {policy.unseen}, unlike in the fit"
+            )
     if MISSING in frequent:
         levels.append(MISSING)
     sizes = {**frequent, OTHER: sum(rare.values())}
-    reference = None if keep_all_levels else _reference(policy, real or levels, sizes)
+    reference = _reference(policy, real or levels, sizes)
     if reference is not None and reference not in levels:
         problems.append(_unknown_reference(column, reference, levels, rare))
+        reference = None
+    if keep_all_levels:
         reference = None
     if len(levels) == 1 and not keep_all_levels:
         notes.append(f"{quoted(column.name)} has a single level and therefore no term")

@@ -98,7 +98,9 @@ def assemble_model(
         *few_events_note(rows.event_sum, rows.n_obs, n_parameters - int(spec.intercept)),
     ]
     if config.penalty.l2 > 0:
-        notes.append("penalised fit: no standard errors, tests or intervals")
+        notes.append(
+            "penalised fit: no standard errors, tests or intervals; AIC and BIC count every term in full"
+        )
     return LogisticModel(
         model_id="",  # a hash of the content: the file knows it
         family="binary",
@@ -110,7 +112,7 @@ def assemble_model(
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
         n_events=rows.event_sum,
-        **_measures(measures),
+        **_measures(measures, penalised=config.penalty.l2 > 0),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(spec, table),
@@ -150,11 +152,11 @@ def _coefficient_rows(spec: DesignSpec, table: WaldTable) -> tuple[Coefficient, 
     )
 
 
-def _measures(measures: FitMeasures) -> dict[str, Any]:
+def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(measures, name) for name in measures.__dataclass_fields__}
     return values | {
         "mcfadden_r2": _finite(measures.mcfadden_r2),
-        "lr_p_value": _finite(measures.lr_p_value),
+        "lr_p_value": None if penalised else _finite(measures.lr_p_value),
     }
 
 

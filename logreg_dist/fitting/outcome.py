@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.design.problems import quoted
+from logreg_dist.design.problems import counted, quoted
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.model import AliasedTerm, LabelRecord, Status
@@ -16,6 +16,9 @@ from logreg_dist.solver.newton import Ending, NewtonResult
 from logreg_dist.staging.profile import TableProfile
 
 MIN_EVENTS_PER_PARAMETER = 10
+
+_LOOK = "Look for near-collinear columns, or shrink the estimates with penalty.l2."
+_WAYS_ON = {Ending.ITERATIONS: "Raise solver.max_iterations, or look for near-collinear columns."}
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,7 @@ def judge(
         return Verdict(
             Status.NOT_CONVERGED,
             f"not converged after {last.iteration} iterations: {result.ending}; the last point is "
-            f"{last.change:.3g} standard errors from the optimum. Raise solver.max_iterations, or look for "
-            "near-collinear columns.",
+            f"{last.change:.3g} standard errors from the optimum. {_WAYS_ON.get(result.ending, _LOOK)}",
         )
     if aliased and collinear_is_error:
         return Verdict(Status.RANK_DEFICIENT, _collinear(aliased))
@@ -150,9 +152,9 @@ def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
     # A column that does it alone says more than the direction, which mixes all that separate.
     named = [f"{term} ({sign})" for term, sign in separation.alone.items()] or list(direction)
     along = ", ".join(named[:8]) + (f" and {len(named) - 8} more terms" if len(named) > 8 else "")
-    rows = f"{counts.separated:,} rows"
+    rows = counted(counts.separated, "row")
     if not complete:
-        rows += f"; {counts.neutral:,} are undecided"
+        rows += f"; {counts.neutral:,} undecided"
     sentences = [
         f"the label is {'completely' if complete else 'quasi-completely'} separated ({rows}) along "
         f"{along or 'the intercept'}: no finite estimates exist.",

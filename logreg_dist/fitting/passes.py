@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyspark import SparkContext
 
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
@@ -20,7 +21,6 @@ from logreg_dist.fitting.tasks import (
     count_along_task,
     evaluate_null_task,
     evaluate_task,
-    largest_along_task,
     neutral_information_task,
     sample_task,
 )
@@ -76,7 +76,7 @@ class FitPasses:
     def prove_separation(self, direction: FloatArray) -> DirectionCounts:
         """Count the rows on either side of a direction (p,); two passes, five before a proof."""
         clock = time.perf_counter()
-        passes = RowPasses(self._largest_along, self._count_along, self._neutral_information)
+        passes = RowPasses(self._count_along, self._neutral_information, term_scales(self.spec))
         counts = prove_separation(direction / np.abs(direction).max(), passes)
         self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
         return counts
@@ -94,18 +94,16 @@ class FitPasses:
             if position in signs
         }
 
-    def _largest_along(self, direction: FloatArray) -> float:
+    def _count_along(self, direction: FloatArray, blur: FloatArray) -> DirectionCounts:
         along = in_kernel_order(direction, self.positions)
-        return max(self.staged.run_pass(largest_along_task(self.design, self.layout, along)))
-
-    def _count_along(self, direction: FloatArray, zero: float) -> DirectionCounts:
-        along = in_kernel_order(direction, self.positions)
-        task = count_along_task(self.design, self.layout, along, zero)
+        task = count_along_task(self.design, self.layout, along, in_kernel_order(blur, self.positions))
         return sum(self.staged.run_pass(task), DirectionCounts())
 
-    def _neutral_information(self, direction: FloatArray, zero: float) -> FloatArray:
+    def _neutral_information(self, direction: FloatArray, blur: FloatArray) -> FloatArray:
         along = in_kernel_order(direction, self.positions)
-        task = neutral_information_task(self.design, self.layout, along, zero)
+        task = neutral_information_task(
+            self.design, self.layout, along, in_kernel_order(blur, self.positions)
+        )
         state = sum_states(self.staged.run_pass(task), self.shape)
         return in_term_order(state, self.shape, self.positions).information
 

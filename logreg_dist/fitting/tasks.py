@@ -16,7 +16,6 @@ from logreg_dist.inference.separation import (
     DirectionCounts,
     column_ranges,
     count_along,
-    largest_along,
     neutral_rows,
 )
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
@@ -58,37 +57,26 @@ def evaluate_null_task(layout: RecordLayout, beta: FloatArray) -> Callable[[Stag
 
 
 def count_along_task(
-    design: SharedDesign, layout: RecordLayout, direction: FloatArray, zero: float
+    design: SharedDesign, layout: RecordLayout, direction: FloatArray, blur: FloatArray
 ) -> Callable[[StagedSplit], DirectionCounts]:
     """Return the task that counts on which side of a direction a split's rows lie."""
 
     def task(split: StagedSplit) -> DirectionCounts:
         spec = design.value
-        return count_along(direction, split_blocks(split, spec, layout), spec.shape(), zero=zero)
-
-    return task
-
-
-def largest_along_task(
-    design: SharedDesign, layout: RecordLayout, direction: FloatArray
-) -> Callable[[StagedSplit], float]:
-    """Return the task that finds a split's largest ``|x'd|``."""
-
-    def task(split: StagedSplit) -> float:
-        return largest_along(direction, split_blocks(split, design.value, layout), design.value.shape())
+        return count_along(direction, split_blocks(split, spec, layout), spec.shape(), blur=blur)
 
     return task
 
 
 def neutral_information_task(
-    design: SharedDesign, layout: RecordLayout, direction: FloatArray, zero: float
+    design: SharedDesign, layout: RecordLayout, direction: FloatArray, blur: FloatArray
 ) -> Callable[[StagedSplit], LogisticState]:
-    """Return the task whose information is ``X'X`` of a split's rows with ``|x'd|`` up to `zero`."""
+    """Return the task whose information is ``X'X`` of a split's rows that count as neutral along `direction`."""
 
     def task(split: StagedSplit) -> LogisticState:
         spec = design.value
         shape = spec.shape()
-        rows = neutral_rows(direction, split_blocks(split, spec, layout), shape, zero=zero)
+        rows = neutral_rows(direction, split_blocks(split, spec, layout), shape, blur=blur)
         return evaluate(np.zeros(shape.p), rows, shape)
 
     return task

@@ -9,12 +9,12 @@ import numpy as np
 
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
-from logreg_dist.solver.linear_system import DEPENDENCE_TOLERANCE, find_dependences
+from logreg_dist.solver.linear_system import find_dependences
 
-# A Newton step late in a separated fit is a direction of separation to about this accuracy.
-ZERO_SHARE = 1e-4
-# Dependences are found in sums of squares.
-EXACT_ZERO_SHARE = DEPENDENCE_TOLERANCE**0.5
+# A Newton step late in a separated fit is a direction of separation to some accuracy between these.
+SHARES = (1e-13, 1e-10, 1e-7, 1e-4)
+# What remains of rounding along a direction that was made exact from sums of squares.
+EXACT_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -23,47 +23,65 @@ class RowPasses:
 
     Attributes
     ----------
-    largest : callable
-        The largest ``|x'd|`` of any row.
     count : callable
-        From direction and `zero` to the rows on either side; see `count_along`.
+        From direction and blur (p,) to the rows on either side; see `count_along`.
     neutral_information : callable
-        From direction and `zero` to ``X'X`` (p, p) of the rows with ``|x'd|`` up to `zero`.
+        From direction and blur (p,) to ``X'X`` (p, p) of the rows that count as neutral.
+    scale : ndarray (p,)
+        Typical size of each term's column.
     """
 
-    largest: Callable[[FloatArray], float]
-    count: Callable[[FloatArray, float], DirectionCounts]
-    neutral_information: Callable[[FloatArray, float], FloatArray]
+    count: Callable[[FloatArray, FloatArray], DirectionCounts]
+    neutral_information: Callable[[FloatArray, FloatArray], FloatArray]
+    scale: FloatArray
+
+    def blur(self, direction: FloatArray, share: float) -> FloatArray:
+        """Return how far each entry may be off, (p,), when their common error is `share` of the largest."""
+        return share * float(np.max(np.abs(direction) * self.scale)) / self.scale
 
 
 def prove_separation(direction: FloatArray, passes: RowPasses) -> DirectionCounts:
     """Count the rows along the exact direction of separation that a Newton step comes near to.
 
-    A step is a direction of separation only to about `ZERO_SHARE`, so rows with small ``x'd``
-    seem to lie on the boundary. Beside one value of 1e9 all other rows seem to, while they do
-    determine the estimates. Therefore the direction is replaced by one along which the seemingly
-    neutral rows are neutral exactly; where there is none, they speak against separation.
+    If no row at all lies on the wrong side and none near the boundary, the step itself separates
+    completely. Rows near the boundary may lie on it: the direction is replaced by one along which
+    these are neutral exactly, and all rows are counted again. Where there is no such direction, they
+    speak against separation.
 
     Parameters
     ----------
     direction : ndarray (p,)
         A Newton step, not zero.
     passes : RowPasses
-        Two are made, five when it comes to a proof of quasi-complete separation.
+        One is made where rows clearly lie on the wrong side, which is where there is no
+        separation; up to eleven otherwise.
 
     Returns
     -------
     DirectionCounts
         With `violated` rows when there is no separation along the direction.
     """
-    zero = ZERO_SHARE * passes.largest(direction)
-    counts = passes.count(direction, zero)
-    if not counts.proves_separation or counts.is_complete:
-        return counts
-    exact = null_direction(direction, passes.neutral_information(direction, zero))
-    if not exact.any():
-        return DirectionCounts(separated=counts.separated, violated=counts.neutral)
-    return passes.count(exact, EXACT_ZERO_SHARE * passes.largest(exact))
+    counts = passes.count(direction, passes.blur(direction, SHARES[-1]))
+    if not counts.proves_separation:
+        return _disproved(counts)
+    for share in SHARES:
+        blur = passes.blur(direction, share)
+        counts = passes.count(direction, blur)
+        if counts.is_complete:
+            return counts
+        if counts.violated:
+            continue  # at this accuracy the step is still blurred
+        exact = null_direction(direction, passes.neutral_information(direction, blur))
+        if exact.any():
+            found = passes.count(exact, passes.blur(exact, EXACT_SHARE))
+            if found.proves_separation:
+                return found
+    return _disproved(counts)
+
+
+def _disproved(counts: DirectionCounts) -> DirectionCounts:
+    """Count the undecided rows among those that speak against separation."""
+    return DirectionCounts(counts.separated, 0, max(counts.violated + counts.neutral, 1))
 
 
 def null_direction(direction: FloatArray, information: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
@@ -48,7 +49,7 @@ class DirectionCounts:
 
 
 def count_along(
-    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, zero: float
+    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, blur: FloatArray
 ) -> DirectionCounts:
     """Count rows by the side on which a direction puts them.
 
@@ -58,8 +59,10 @@ def count_along(
         In the order of `shape`.
     blocks : iterable of Block
     shape : BlockShape
-    zero : float
-        ``|x'd|`` up to this counts as 0, log-odds.
+    blur : ndarray (p,)
+        How far each entry of `direction` may be off: ``|x'd|`` up to ``sum_j |x_j| blur_j`` counts as 0. The
+        yardstick is the row's own: beside one row of 1e9 all others would otherwise seem to lie on
+        the boundary.
 
     Notes
     -----
@@ -70,24 +73,26 @@ def count_along(
     Examples
     --------
     >>> block = Block(dense=np.array([[-1.0, 0, 2]]), codes=(), y=np.array([0.0, 1, 1]))
-    >>> count_along(np.ones(1), [block], BlockShape(1), zero=1e-9)
+    >>> count_along(np.ones(1), [block], BlockShape(1), blur=np.array([1e-9]))
     DirectionCounts(separated=2, neutral=1, violated=0)
     """
     total = DirectionCounts()
     for block in blocks:
-        along = linear_predictor(direction, without_offset(block), shape)
+        along, neutral = _along(direction, block, shape, blur)
         events, non_events = block.y > 0, block.y < 1  # a share of events is on both sides
-        wrong = (events & (along < -zero)) | (non_events & (along > zero))
-        neutral = np.abs(along) <= zero
+        wrong = ~neutral & ((events & (along < 0)) | (non_events & (along > 0)))
         n_wrong, n_neutral = int(wrong.sum()), int(neutral.sum())
         total = total + DirectionCounts(block.n_rows - n_wrong - n_neutral, n_neutral, n_wrong)
     return total
 
 
-def largest_along(direction: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> float:
-    """Return the largest ``|x'd|`` of any row, log-odds; 0 without rows."""
-    sizes = (np.abs(linear_predictor(direction, without_offset(block), shape)) for block in blocks)
-    return max((float(size.max(initial=0.0)) for size in sizes), default=0.0)
+def _along(
+    direction: FloatArray, block: Block, shape: BlockShape, blur: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return ``x'd`` of each row (m,) and whether it counts as 0."""
+    along = linear_predictor(direction, without_offset(block), shape)
+    sizes = Block(dense=np.abs(block.dense), codes=block.codes, y=block.y)
+    return along, np.abs(along) <= linear_predictor(blur, sizes, shape)
 
 
 @dataclass(frozen=True)
@@ -150,9 +155,9 @@ def column_ranges(blocks: Iterable[Block], shape: BlockShape) -> ColumnRanges:
 
 
 def neutral_rows(
-    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, zero: float
+    direction: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, blur: FloatArray
 ) -> Iterator[Block]:
-    """Yield the blocks with weight 4 for rows with ``|x'd|`` up to `zero`, and 0 for the others.
+    """Yield the blocks with weight 4 for rows that count as neutral, and 0 for the others.
 
     At ``beta = 0`` the working weight is a quarter of the weight: the information of these blocks
     is ``X'X`` of the neutral rows.
@@ -160,14 +165,13 @@ def neutral_rows(
     Examples
     --------
     >>> block = Block(dense=np.array([[-1.0, 0, 2]]), codes=(), y=np.array([0.0, 1, 1]))
-    >>> [found] = neutral_rows(np.ones(1), [block], BlockShape(1), zero=1e-9)
+    >>> [found] = neutral_rows(np.ones(1), [block], BlockShape(1), blur=np.array([1e-9]))
     >>> found.weight.tolist()
     [0.0, 4.0, 0.0]
     """
     for block in blocks:
-        along = linear_predictor(direction, without_offset(block), shape)
-        weight = np.where(np.abs(along) <= zero, 4.0, 0.0)
-        yield Block(dense=block.dense, codes=block.codes, y=block.y, weight=weight)
+        _, neutral = _along(direction, block, shape, blur)
+        yield Block(dense=block.dense, codes=block.codes, y=block.y, weight=np.where(neutral, 4.0, 0.0))
 
 
 def without_offset(block: Block) -> Block:

@@ -115,8 +115,9 @@ def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColum
             problems.append(leaf)
             continue
         own = config.features.columns.get(leaf.name)
-        if not _applies(policy.missing, kind):
-            if own is not None and own.missing is not None:
+        is_own = own is not None and own.missing is not None
+        if not _applies(policy.missing, kind, is_own=is_own):
+            if is_own:
                 clashes.append((leaf.name, policy.missing.text, kind.value))
             policy = _without_missing(policy)  # a default for columns of the other kind
         asked.append(AskedColumn(leaf.name, leaf.type.simpleString(), kind, policy))
@@ -144,13 +145,16 @@ def _kind(found: T.DataType, asked: str | None) -> Kind | None:
     return Kind.CATEGORICAL if usable else None
 
 
-def _applies(missing: MissingPolicy, kind: Kind) -> bool:
+def _applies(missing: MissingPolicy, kind: Kind, *, is_own: bool) -> bool:
     if missing.kind in ("mean", "median", "indicator"):
         return kind is Kind.NUMERIC
     if missing.kind == "level":
         return kind is Kind.CATEGORICAL
     if missing.kind == "constant" and isinstance(missing.value, str):
         return kind is Kind.CATEGORICAL
+    if missing.kind == "constant":
+        # A number may name a level, but not as a default: that is meant for the numbers.
+        return kind is Kind.NUMERIC or is_own
     return True
 
 

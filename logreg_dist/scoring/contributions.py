@@ -16,6 +16,9 @@ from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _MICROSECONDS_PER_DAY = 86_400_000_000.0
 
+# As in staging: beyond it doubles skip whole numbers, and two levels would become one.
+MAX_WHOLE = 2.0**53
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -128,11 +131,14 @@ def categorical_contribution(
     if column.has_other and column.unseen in ("error", "other"):
         # A level too rare for training was merged; it is not listed and must score as it was fitted.
         value, unseen_is_error = F.when(unseen, F.lit(by_level[OTHER])).otherwise(value), False
-    elif column.unseen == "reference":
+    elif column.unseen == "reference" and column.reference is not None:
         value, unseen_is_error = F.when(unseen, F.lit(0.0)).otherwise(value), False
     elif column.unseen == "null":
         unseen_is_error = False
-    has_no_other = column.unseen == "other" and not column.has_other
+    unfollowed = {
+        "other": f"other, but training made no level {OTHER}" if not column.has_other else "other",
+        "reference": "reference, but the model has none" if column.reference is None else "reference",
+    }
     if column.missing_level is not None:
         value = F.when(missing, F.lit(by_level[column.missing_level])).otherwise(value)
     return Contribution(
@@ -142,7 +148,7 @@ def categorical_contribution(
         unusable=unusable,
         missing_is_error=column.missing == "error",
         unseen_is_error=unseen_is_error,
-        unseen_policy=f"other, but training made no level {OTHER}" if has_no_other else column.unseen,
+        unseen_policy=unfollowed.get(column.unseen, column.unseen),
     )
 
 
@@ -157,9 +163,11 @@ def case_of_levels(text: Column, by_level: Mapping[str, float]) -> Column:
 
 def level_of(source: Column, kind: T.DataType) -> Column:
     """Return a column's level as text, the same text as in staging; null when it is none."""
+    if isinstance(kind, T.DecimalType) and kind.scale == 0:
+        return source.cast("string")
     if isinstance(kind, (T.FloatType, T.DoubleType, T.DecimalType)):
         number = source.cast("double")
-        whole = (number == F.floor(number).cast("double")) & (F.abs(number) < F.lit(2.0**63))
+        whole = (number == F.floor(number).cast("double")) & (F.abs(number) < F.lit(MAX_WHOLE))
         return F.when(whole, number.cast("bigint").cast("string"))
     return source.cast("string")
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from logreg_dist.design.problems import quoted
 from logreg_dist.design.spec import CategoricalColumn, NumericColumn
-from logreg_dist.errors import ArtefactInvalid
+from logreg_dist.errors import ArtefactInvalid, ConfigError
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.names import LeafColumn, leaf_columns, quote
 from logreg_dist.scoring.contributions import (
@@ -93,7 +93,10 @@ def score_table(
         runs.
     ArtefactInvalid
         When the model did not converge.
+    ConfigError
+        When two columns of the output would have one name.
     """
+    _refuse_repeated_names([*keys, *keep, *columns, "model_id", "run_id"])
     plan = plan_scores(table, model, keys=keys, others=keep)
     guarded = plan.linear_predictor
     for name, contribution in plan.contributions.items():
@@ -138,7 +141,9 @@ def plan_scores(
         if isinstance(column, NumericColumn):
             found = numeric_contribution(column, leaf.expression(), leaf.type, estimates)
         else:
-            table, listed = _look_up_levels(table, column, leaf, estimates, alias=f"__estimate_{i}")
+            table, listed = _look_up_levels(
+                table, column, leaf, estimates, alias=f"__estimate_{i}_{new_run_id()}"
+            )
             found = categorical_contribution(column, leaf.expression(), leaf.type, estimates, listed)
         contributions[column.name] = found
     if offset:
@@ -184,6 +189,15 @@ def select_scores(
 def new_run_id() -> str:
     """Return an id for a run, unique without coordination."""
     return uuid.uuid4().hex[:16]
+
+
+def _refuse_repeated_names(names: Sequence[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigError(
+            f"the output would have {', '.join(quoted(name) for name in repeated)} more than once.\n"
+            "  Name each column once among keys, keep and columns; scoring adds model_id and run_id."
+        )
 
 
 def _look_up_levels(

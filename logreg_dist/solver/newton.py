@@ -109,6 +109,7 @@ class Ending(StrEnum):
     """How the iterations ended."""
 
     CONVERGED = "the score is zero to within rounding or the tolerance"
+    CREEPING = "the steps do not shrink as they do near an optimum; the label is close to separated"
     ITERATIONS = "the iterations ran out"
     SINGULAR = "the information matrix became singular"
     STUCK = "no step along Newton's direction improves the likelihood"
@@ -191,7 +192,18 @@ def newton(
     direction = np.zeros_like(start)
 
     def is_separated() -> bool:
-        return options.ridge is None and bool(direction.any()) and rises_for_ever(direction)
+        nonlocal direction
+        if options.ridge is not None:
+            return False
+        candidates = [direction]
+        if point.sums.deviance < 2 * math.log(2) * point.sums.weight_sum / max(point.sums.n_rows, 1):
+            # All rows together lose less than one tossed coin: each lies on its side of beta itself.
+            candidates.append(point.beta)
+        for candidate in candidates:
+            if candidate.any() and rises_for_ever(candidate):
+                direction = candidate
+                return True
+        return False
 
     def end(ending: Ending) -> NewtonResult:
         along = direction if ending is Ending.SEPARATED else None
@@ -212,6 +224,8 @@ def newton(
         if decrement <= options.tolerance * min(unit, 1.0) or _at_rounding_floor(history, unit):
             if _is_slow(history[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
+            if options.ridge is None and _is_creeping(history):
+                return end(Ending.CREEPING)
             polished = Point(point.beta + step, point.sums)
             return NewtonResult(polished, Ending.CONVERGED, dependences, tuple(history))
         if _is_creeping(history) and len(history) >= asked_at + 4:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 _TEXT_KINDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _NUMBER_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
+# Beyond it doubles skip whole numbers, and two levels would become one.
+MAX_WHOLE = 2.0**53
+
 MICROSECONDS_PER_DAY = 86_400_000_000.0
 
 # A decimal number as text; what Spark's try_cast takes, without its hexadecimal and suffix forms.
@@ -76,9 +79,11 @@ def texts(column: pa.Array) -> tuple[pa.Array, int]:
         return texts(column.dictionary_decode())
     if _is_text(kind):
         return column.cast(pa.string()), 0
+    if pa.types.is_decimal(kind) and kind.scale == 0:
+        return column.cast(pa.string()), 0
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         values = column.cast(pa.float64(), safe=False)
-        whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), 2.0**63))
+        whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), MAX_WHOLE))
         missing = pc.or_kleene(pc.is_null(values), pc.is_nan(values))
         bad = pc.sum(pc.and_(pc.invert(whole), pc.invert(missing))).as_py() or 0
         return pc.if_else(whole, values, None).cast(pa.int64()).cast(pa.string()), bad

@@ -145,6 +145,20 @@ def test_a_typo_in_the_config_exits_2_naming_key_file_and_nearest_key(project):
     assert _read(project / "artifacts/typo/run.json")["exit_code"] == 2
 
 
+def test_a_refused_run_leaves_the_table_that_it_would_have_written_into_alone(project):
+    before = sorted(path.name for path in (project / "data/churn/holdout").iterdir())
+    failed = run(
+        project,
+        "evaluate",
+        "--config",
+        ROOT / "conf" / "evaluate.yaml",
+        "--set",
+        "output.path=data/churn/holdout",
+    )
+    assert failed.returncode == 2
+    assert sorted(path.name for path in (project / "data/churn/holdout").iterdir()) == before
+
+
 def test_a_separated_fit_exits_4_and_is_written_marked(project):
     failed = run(
         project,

@@ -9,7 +9,7 @@ from chispa.schema_comparer import assert_schema_equality
 from pyspark.sql import types as T
 
 from logreg_dist import TrainConfig, fit, load_model
-from logreg_dist.errors import ArtefactInvalid
+from logreg_dist.errors import ArtefactInvalid, ConfigError
 from logreg_dist.scoring.contributions import case_of_levels
 from logreg_dist.scoring.score import MAX_CASE_LEVELS
 
@@ -149,6 +149,26 @@ def test_a_model_that_did_not_converge_scores_nothing(spark, customers):
     assert unfinished.status == "not_converged"
     with pytest.raises(ArtefactInvalid, match="status is not_converged: its estimates must not be used"):
         unfinished.score(spark.createDataFrame(customers), keys=["key"])
+
+
+@pytest.mark.spark
+def test_columns_of_one_name_are_refused(spark, customers, model):
+    with pytest.raises(ConfigError, match="the output would have 'key' more than once"):
+        model.score(spark.createDataFrame(customers), keys=["key"], keep=["key", "plan"])
+
+
+@pytest.mark.spark
+def test_long_whole_decimals_are_levels_of_their_own(spark):
+    text = "select cast(9007199254740990 + id % 4 as decimal(18, 0)) code, id, cast(id % 3 = 0 as int) y from range(400)"
+    table = spark.sql(text)
+    config = TrainConfig(
+        label={"column": "y"}, features={"include": ["code"], "columns": {"code": {"type": "categorical"}}}
+    )
+    fitted = fit(table, config)
+    assert len(fitted.design.categorical[0].levels) == 4
+    scored = fitted.score(table, keys=["id"]).toPandas()
+    assert scored.probability.nunique() == 4
+    assert scored.probability.sum() == pytest.approx(134, abs=1e-6)
 
 
 @pytest.mark.spark

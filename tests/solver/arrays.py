@@ -8,7 +8,7 @@ import numpy as np
 
 from logreg_dist.fitting.sums import in_term_order
 from logreg_dist.inference.proof import RowPasses, prove_separation
-from logreg_dist.inference.separation import count_along, largest_along, neutral_rows
+from logreg_dist.inference.separation import count_along, neutral_rows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, Sums, newton
@@ -35,14 +35,14 @@ def fit_arrays(
     """Fit with the proof of separation that a fit on a table uses."""
     shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
 
-    def neutral_information(direction: np.ndarray, zero: float) -> np.ndarray:
-        rows = neutral_rows(direction, [block], shape, zero=zero)
+    def neutral_information(direction: np.ndarray, blur: np.ndarray) -> np.ndarray:
+        rows = neutral_rows(direction, [block], shape, blur=blur)
         return evaluate(np.zeros(shape.p), rows, shape).information.matrix(shape)
 
     passes = RowPasses(
-        largest=lambda direction: largest_along(direction, [block], shape),
-        count=lambda direction, zero: count_along(direction, [block], shape, zero=zero),
+        count=lambda direction, blur: count_along(direction, [block], shape, blur=blur),
         neutral_information=neutral_information,
+        scale=np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0),
     )
 
     def rises_for_ever(direction: np.ndarray) -> bool:

@@ -125,3 +125,30 @@ def test_a_ridge_has_an_optimum_on_separated_rows_too(max_iterations):
     ridge = np.array([0.0, 0.1])
     result = fit_arrays(with_ones(x), x > 0, ridge=ridge, alias=False, max_iterations=max_iterations)
     assert result.ending is (Ending.CONVERGED if max_iterations == 50 else Ending.ITERATIONS)
+
+
+def test_one_far_row_does_not_hide_complete_separation():
+    x = np.array([0.047, 0.055, 0.059, 0.080, 0.177, 0.299, 0.377, 1.69, 1.90, 2.46, 681, 780])
+    y = (np.arange(12) > 5).astype(float)
+    assert fit_arrays(with_ones(x), y).ending is Ending.SEPARATED
+    assert fit_arrays(with_ones(x - x.mean()), y).ending is Ending.SEPARATED
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_column_with_a_long_tail_separates_completely_or_with_ties_at_the_threshold(seed):
+    rng = np.random.default_rng(seed)
+    x = np.exp(2.5 * rng.normal(size=1000))
+    assert fit_arrays(with_ones(x - x.mean()), (x > np.median(x)).astype(float)).ending is Ending.SEPARATED
+    rounded = np.round(x, 1)
+    tied = rounded == np.median(rounded)
+    y = (rounded > np.median(rounded)).astype(float)
+    y[tied] = np.arange(tied.sum()) % 2
+    assert fit_arrays(with_ones(rounded - rounded.mean()), y).ending is Ending.SEPARATED
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_column_with_a_long_tail_that_overlaps_converges(seed):
+    rng = np.random.default_rng(seed)
+    x = np.exp(2 * rng.normal(size=400))
+    y = (rng.random(400) < 1 / (1 + np.exp(-(8 * x - 8)))).astype(float)
+    assert fit_arrays(with_ones(x - x.mean()), y).ending is Ending.CONVERGED

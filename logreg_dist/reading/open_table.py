@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from logreg_dist.config.table_input import InputConfig
 from logreg_dist.errors import ConfigError, InputRejected
+from logreg_dist.spark.words import all_words, condition
 
 # Both make Spark leave out files it cannot read: rows would be lost in silence.
 _LOSES_ROWS = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")
@@ -45,7 +47,7 @@ def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
     where = source.table or ", ".join(source.paths)
     try:
         table = _read(spark, source)
-    except AnalysisException as error:
+    except (AnalysisException, Py4JJavaError) as error:
         raise _rejected(error, where, source, spark) from error
     if source.filter is None:
         return table
@@ -67,16 +69,18 @@ def _read(spark: SparkSession, source: InputConfig) -> DataFrame:
 
 
 def _rejected(
-    error: AnalysisException, where: str, source: InputConfig, spark: SparkSession
+    error: AnalysisException | Py4JJavaError, where: str, source: InputConfig, spark: SparkSession
 ) -> InputRejected:
-    condition = (error.getCondition() or "").split(".")[0]
+    # An unknown reader is a bare Java exception: its condition stands in its words only.
+    words_of_error = all_words(error)
+    known = next((name for name in _SENTENCES if f"[{name}" in words_of_error), "")
     what, way_out = _SENTENCES.get(
-        condition, ("Spark cannot read {where} ({condition})", "Run with --debug for Spark's own words.")
+        known, ("Spark cannot read {where} ({condition})", "Run with --debug for Spark's own words.")
     )
     words = {
         "where": where,
         "format": source.format,
         "master": spark.conf.get("spark.master", "its cluster"),
-        "condition": condition or type(error).__name__,
+        "condition": condition(error),
     }
     return InputRejected(f"{what}.\n  {way_out}".format(**words))

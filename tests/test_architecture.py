@@ -32,7 +32,7 @@ from logreg_dist.fitting.tasks import (
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
 from logreg_dist.staging.passes import read_profile_task
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_task import stage_task
+from logreg_dist.staging.stage_task import stage_batches_task
 from tests.in_process import logistic_table, plan_of
 
 ROOT = Path(logreg_dist.__file__).parent
@@ -263,7 +263,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         sample_task(layout),
         bracket_task(layout, {0: Bracket()}),
         neighbour_task(layout, {0: 1.0}),
-        stage_task(plan, "run"),
+        stage_batches_task(plan, "run"),
         read_profile_task,
         add_up_rows,
         merge_groups,

@@ -7,12 +7,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from logreg_dist.config.document import Section
-from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, expected, reject, repeated
+from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, choice, expected, reject, repeated
 from logreg_dist.config.problems import Path, Problem
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
@@ -62,7 +62,14 @@ class InputConfig(Section):
 
 
 class TrainInputConfig(InputConfig):
-    """The training table; `splits` is the number of staged splits, None: from the table and the cores."""
+    """The training table.
+
+    `splits` is the number of staged splits, None: from the table and the cores. `reader` is who reads
+    it: ``arrow`` reads plain Parquet files inside the tasks, ``spark`` any table; ``auto`` takes the
+    first where it gives the same rows.
+    """
+
+    reader: Annotated[Literal["auto", "spark", "arrow"], choice("auto", "spark", "arrow")] = "auto"
 
     splits: Annotated[int, Field(ge=1), expected("a whole number >= 1")] | None = None
 

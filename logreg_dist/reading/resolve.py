@@ -22,10 +22,8 @@ from logreg_dist.reading.refusals import (
     unusable_roles,
     unusable_types,
 )
-from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_per_chunk
+from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
 
-MAX_SAMPLE_ROWS = 50_000
-MAX_SAMPLE_BYTES = 64_000_000
 MAX_LEVELS = 1_000_000
 
 
@@ -37,25 +35,26 @@ class ResolvedTable:
     ----------
     table : DataFrame
         Columns ``c0, c1, ...``: awkward names end here.
+    leaves : tuple of LeafColumn
+        The same columns as they are in the table itself.
     asked : tuple of AskedColumn
         The features, in the order of the terms.
     plan : StagePlan
     """
 
     table: DataFrame
+    leaves: tuple[LeafColumn, ...]
     asked: tuple[AskedColumn, ...]
     plan: StagePlan
 
 
-def resolve(table: DataFrame, config: TrainConfig, *, n_splits: int) -> ResolvedTable:
+def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     """Find the columns that the configuration asks for; no job.
 
     Parameters
     ----------
     table : DataFrame
     config : TrainConfig
-    n_splits : int
-        How many splits share the sample.
 
     Raises
     ------
@@ -73,7 +72,6 @@ def resolve(table: DataFrame, config: TrainConfig, *, n_splits: int) -> Resolved
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
     position = {key: len(features) + i for i, key in enumerate(roles)}
     numeric = _raw_columns(asked, Kind.NUMERIC)
-    sample_rows = min(MAX_SAMPLE_ROWS, MAX_SAMPLE_BYTES // (8 * (1 + len(asked))))
     plan = StagePlan(
         numeric=numeric,
         categorical=_raw_columns(asked, Kind.CATEGORICAL),
@@ -87,11 +85,11 @@ def resolve(table: DataFrame, config: TrainConfig, *, n_splits: int) -> Resolved
         frequency=position.get("frequency"),
         offset=position.get("offset"),
         chunk_rows=rows_per_chunk(len(numeric)),
-        sample_rows=max(sample_rows // n_splits, 1),
+        sample_rows=rows_of_sample(len(asked)),
         max_levels=MAX_LEVELS,
     )
     expressions = [leaf.expression().alias(f"c{i}") for i, leaf in enumerate(selected)]
-    return ResolvedTable(table.select(expressions), tuple(asked), plan)
+    return ResolvedTable(table.select(expressions), tuple(selected), tuple(asked), plan)
 
 
 def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:

@@ -76,7 +76,8 @@ def texts(column: pa.Array) -> tuple[pa.Array, int]:
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return texts(column.dictionary_decode())
+        # Texts stay in dictionary form: `LevelDictionary` wants just that.
+        return (column, 0) if pa.types.is_string(kind.value_type) else texts(column.dictionary_decode())
     if _is_text(kind):
         return column.cast(pa.string()), 0
     if pa.types.is_decimal(kind) and kind.scale == 0:
@@ -106,22 +107,29 @@ class LevelDictionary:
         self.overflowed = False
 
     def encode(self, column: pa.Array) -> NDArray[np.int32]:
-        """Return the code of each value, -1 where missing.
+        """Return the code of each value, -1 where missing; `column` holds texts, plain or in dictionary form.
 
         Beyond `max_levels` new levels get code -1 and `overflowed` is set; the driver then
         rejects the table, so that a key column cannot fill the memory.
         """
-        encoded = column.dictionary_encode()
-        known, lookup = self.numbers, []
-        for level in encoded.dictionary.to_pylist():
-            if level not in known and len(known) >= self.max_levels:
-                self.overflowed = True
-            else:
-                known.setdefault(level, len(known))
-            lookup.append(known.get(level, -1))
-        indices = pc.fill_null(encoded.indices, len(lookup)).to_numpy(zero_copy_only=False)
-        codes: NDArray[np.int32] = np.array([*lookup, -1], dtype=np.int32).take(indices)
-        return codes
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        n = len(encoded.dictionary)
+        indices = pc.fill_null(encoded.indices, n).to_numpy(zero_copy_only=False)
+        # A dictionary that a file had for more rows than these may hold levels that none of them has.
+        occurs = np.zeros(n + 1, dtype=bool)
+        occurs[indices] = True
+        lookup = np.full(n + 1, -1, dtype=np.int32)
+        for k in np.flatnonzero(occurs[:n]).tolist():
+            lookup[k] = self._number(encoded.dictionary[k].as_py())
+        return lookup.take(indices)
+
+    def _number(self, level: str | None) -> int:
+        if level is None:
+            return -1
+        if level not in self.numbers and len(self.numbers) >= self.max_levels:
+            self.overflowed = True
+            return -1
+        return self.numbers.setdefault(level, len(self.numbers))
 
 
 def _to_numpy(column: pa.Array) -> NDArray[np.float64]:

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyspark import RDD, StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import SparkSession
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.spark.job_tags import cancelled_on_error
-from logreg_dist.staging.file_partitions import cut_for
-from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
-from logreg_dist.staging.stage_task import STAGED_SCHEMA, stage_task, to_split
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +39,11 @@ class StagedTable:
 
     Parameters
     ----------
-    table : DataFrame
-        Its columns at the positions that `plan` names; a partition becomes a split.
-    plan : StagePlan
+    spark : SparkSession
+    stage : callable
+        Returns, lazily, the RDD that stages each of its partitions and holds the `StagedSplit`.
     run_id : str
         Unique: it names the folders on the executors' disks.
-    pinned : int or None
-        Number of splits that was asked for, whatever the cluster.
 
     Attributes
     ----------
@@ -58,9 +53,9 @@ class StagedTable:
         Passes made so far, the staging included.
     """
 
-    def __init__(self, table: DataFrame, plan: StagePlan, run_id: str, *, pinned: int | None = None) -> None:
-        self._table, self._plan, self._run_id, self._pinned = table, plan, run_id, pinned
-        self._rdd = self._stage()
+    def __init__(self, spark: SparkSession, stage: Callable[[], RDD[StagedSplit]], run_id: str) -> None:
+        self._spark, self._run_id, self._stage = spark, run_id, stage
+        self._rdd = self._staged()
         self.splits: list[StagedSplit] = []
         self.n_passes = 0
         self._folders: set[str] = set()
@@ -88,7 +83,7 @@ class StagedTable:
                 return results
             log.warning("staged files were lost; staging the table again")
             self._rdd.unpersist()
-            self._rdd = self._stage()
+            self._rdd = self._staged()
         raise TemporaryFailure(
             f"staged splits were lost {MAX_RESTAGES + 1} times: executors come and go faster than a pass.\n"
             "  Use fixed executors, or raise spark.locality.wait and spark.dynamicAllocation.executorIdleTimeout."
@@ -111,7 +106,7 @@ class StagedTable:
         self.release()
 
     def _remove(self) -> None:
-        context = self._table.sparkSession.sparkContext
+        context = self._spark.sparkContext
         remove, left = removal_task(self._run_id, frozenset(self._folders)), set(self._folders)
         # Not through the staged rows: those of an executor that died would be staged again first. A task
         # for every core reaches every executor, unless others are at work there: hence the rounds.
@@ -127,15 +122,12 @@ class StagedTable:
         with suppress(Exception):  # the JVM may be what died
             self._rdd.unpersist()
 
-    def _stage(self) -> RDD[Any]:
-        rows = self._table.mapInArrow(stage_task(self._plan, self._run_id), STAGED_SCHEMA)
-        with cut_for(self._table.sparkSession, self._pinned):
-            planned = rows.rdd
+    def _staged(self) -> RDD[StagedSplit]:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
-        return planned.map(to_split).persist(StorageLevel.MEMORY_AND_DISK)
+        return self._stage().persist(StorageLevel.MEMORY_AND_DISK)
 
     def _collect(self, task: Callable[[StagedSplit], Result]) -> list[tuple[StagedSplit, Result | _Lost]]:
-        with cancelled_on_error(self._table.sparkSession, f"logreg_dist-{self._run_id}"):
+        with cancelled_on_error(self._spark, f"logreg_dist-{self._run_id}"):
             found = self._rdd.mapPartitions(_task_over_rows(task)).collect()
         return sorted(found, key=lambda pair: pair[0].split)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+MAX_SAMPLE_ROWS = 50_000
+MAX_SAMPLE_BYTES = 64_000_000
 
 
 class Kind(StrEnum):
@@ -86,6 +89,21 @@ class StagePlan:
         """Whether rows can have other weights than 1."""
         columns = (self.weight, self.frequency, self.label.trials)
         return any(column is not None for column in columns)
+
+    def shared_among(self, n_splits: int) -> StagePlan:
+        """Return the plan of one of so many splits, which keeps its part of the sample."""
+        return replace(self, sample_rows=max(self.sample_rows // n_splits, 1))
+
+
+def rows_of_sample(n_features: int) -> int:
+    """Return how many rows make a sample that the driver can hold and that says enough.
+
+    Examples
+    --------
+    >>> rows_of_sample(30), rows_of_sample(999)
+    (50000, 8000)
+    """
+    return min(MAX_SAMPLE_ROWS, MAX_SAMPLE_BYTES // (8 * (1 + n_features)))
 
 
 def rows_per_chunk(n_dense: int) -> int:

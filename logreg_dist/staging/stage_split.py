@@ -135,6 +135,9 @@ def rechunk(parts: Iterable[Rows], chunk_rows: int) -> Iterator[Rows]:
             arrays = (getattr(part, field.name) for field in fields(part))
             buffer = Rows(*(np.empty((*a.shape[:-1], chunk_rows), a.dtype) for a in arrays))
         start, n_rows = 0, len(part.y)
+        if not filled and n_rows == chunk_rows:
+            yield part  # as it is, without a copy
+            continue
         while start < n_rows:
             step = min(chunk_rows - filled, n_rows - start)
             for field in fields(part):

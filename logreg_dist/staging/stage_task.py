@@ -1,14 +1,15 @@
-"""The task that stages a partition: Arrow batches in, one row out that says where the split lies."""
+"""The tasks that stage a partition: rows in, one record out that says where the split lies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple
 from typing import Any
 
 import pyarrow as pa
 from pyspark import TaskContext
 
+from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.scratch import scratch_folder
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
@@ -27,20 +28,13 @@ _ARROW_SCHEMA = pa.schema(
 )
 
 
-def stage_task(
+def stage_batches_task(
     plan: StagePlan, run_id: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function for `mapInArrow` that stages the partition it is given and yields one row."""
 
     def stage(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        assert context is not None
-        split, attempt = context.partitionId(), context.taskAttemptId()
-        folder = scratch_folder(run_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        # Named by the attempt: a second one must never write into the first one's file.
-        staged = stage_split(batches, plan, folder / f"split-{split:05d}-{attempt}.rows", split)
-        columns = [[value] for value in astuple(staged)]
+        columns = [[value] for value in astuple(_stage_here(batches, plan, run_id))]
         yield pa.RecordBatch.from_arrays(
             [pa.array(c, t) for c, t in zip(columns, _ARROW_SCHEMA.types, strict=True)], schema=_ARROW_SCHEMA
         )
@@ -48,6 +42,28 @@ def stage_task(
     return stage
 
 
+def stage_files_task(
+    plan: StagePlan, columns: Sequence[FileColumn], run_id: str
+) -> Callable[[Iterable[tuple[FilePart, ...]]], Iterator[StagedSplit]]:
+    """Return the function for `mapPartitions` that reads its parts of files and stages them."""
+
+    def stage(partition: Iterable[tuple[FilePart, ...]]) -> Iterator[StagedSplit]:
+        parts = [part for parts in partition for part in parts]
+        yield _stage_here(read_rows(parts, columns, plan.chunk_rows), plan, run_id)
+
+    return stage
+
+
 def to_split(row: Any) -> StagedSplit:
     """Return the split that a row of `STAGED_SCHEMA` describes."""
     return StagedSplit(*row)
+
+
+def _stage_here(batches: Iterable[pa.RecordBatch], plan: StagePlan, run_id: str) -> StagedSplit:
+    context = TaskContext.get()
+    assert context is not None
+    split, attempt = context.partitionId(), context.taskAttemptId()
+    folder = scratch_folder(run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Named by the attempt: a second one must never write into the first one's file.
+    return stage_split(batches, plan, folder / f"split-{split:05d}-{attempt}.rows", split)

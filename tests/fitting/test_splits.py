@@ -26,9 +26,13 @@ def table(tmp_path_factory) -> str:
     return write_files(frame(N_ROWS), tmp_path_factory.mktemp("splits") / "table", N_FILES)
 
 
-def fit_in(spark, table, n_splits):
-    config = TrainConfig(input={"path": table, "splits": n_splits}, label={"column": "y"}, weight="weight")
-    return fit(spark.read.parquet(table), config)
+def asked(table, n_splits, reader="auto"):
+    source = {"path": table, "splits": n_splits, "reader": reader}
+    return TrainConfig(input=source, label={"column": "y"}, weight="weight")
+
+
+def fit_in(spark, table, n_splits, reader="auto"):
+    return fit(spark.read.parquet(table), asked(table, n_splits, reader))
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +51,10 @@ def assert_equal_up_to_rounding(model, other):
     np.testing.assert_allclose(model.deviance, other.deviance, rtol=ROUNDING)
 
 
+@pytest.mark.parametrize("reader", ["spark", "arrow"])
 @pytest.mark.parametrize("n_splits", [2, 7])
-def test_another_number_of_splits_gives_the_same_model_up_to_rounding(spark, table, whole, n_splits):
-    model = fit_in(spark, table, n_splits)
+def test_another_number_of_splits_gives_the_same_model_up_to_rounding(spark, table, whole, n_splits, reader):
+    model = fit_in(spark, table, n_splits, reader)
 
     assert len(model.fingerprint["rows_by_split"]) == n_splits
     assert_equal_up_to_rounding(model, whole)
@@ -59,8 +64,8 @@ def test_an_empty_split_changes_nothing(spark, table, whole, tmp_path):
     folder = Path(write_files(frame(N_ROWS), tmp_path / "table", N_FILES))
     empty = Path(write_files(frame(N_ROWS).iloc[:0], tmp_path / "empty", 1))
     (empty / "part-0.parquet").rename(folder / "part-empty.parquet")
-    model = fit_in(spark, str(folder), N_FILES + 1)
-    without = fit_in(spark, table, N_FILES)
+    model = fit_in(spark, str(folder), N_FILES + 1, "spark")
+    without = fit_in(spark, table, N_FILES, "spark")
 
     assert sorted(model.fingerprint["rows_by_split"]) == [0, *[N_ROWS // N_FILES] * N_FILES]
     assert model.deviance == without.deviance  # adding nothing is exact
@@ -74,10 +79,10 @@ def test_the_same_number_of_splits_gives_the_same_bits(spark, table, n_splits):
 
 
 def test_the_size_of_arrows_batches_changes_no_bit(spark, table):
-    usual = fit_in(spark, table, 2)
+    usual = fit_in(spark, table, 2, "spark")
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
     try:
-        small = fit_in(spark, table, 2)
+        small = fit_in(spark, table, 2, "spark")
     finally:
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
 
@@ -87,7 +92,7 @@ def test_the_size_of_arrows_batches_changes_no_bit(spark, table):
 def test_a_fit_leaves_sparks_way_of_cutting_files_as_it_was(spark, table):
     key = "spark.sql.files.minPartitionNum"
     assert spark.conf.get(key, None) is None
-    fit_in(spark, table, 2)
+    fit_in(spark, table, 2, "spark")
 
     assert spark.conf.get(key, None) is None
 
@@ -96,23 +101,26 @@ def test_more_splits_than_files_do_not_depend_on_where_a_row_came_from(spark, ta
     # What a shuffle over a network does: rows arrive in another order, from other places.
     shuffled = frame(N_ROWS).sample(frac=1.0, random_state=1)
     elsewhere = write_files(shuffled, tmp_path / "shuffled", N_FILES - 1)
-    config = TrainConfig(input={"path": table, "splits": 7}, label={"column": "y"}, weight="weight")
+    config = asked(table, 7, "spark")
 
-    assert every_bit(fit(spark.read.parquet(elsewhere), config)) == every_bit(fit_in(spark, table, 7))
+    assert every_bit(fit(spark.read.parquet(elsewhere), config)) == every_bit(
+        fit_in(spark, table, 7, "spark")
+    )
 
 
 @pytest.mark.slow
 def test_pinned_splits_give_the_same_bits_whatever_the_cores(spark, table, tmp_path):
-    # 2 merges the partitions of 3 files, which Spark packs by the cores it has; 7 needs a shuffle.
+    # Through Spark, 2 merges the partitions of 3 files, which it packs by the cores it has; 7 needs a shuffle.
     script = Path(__file__).with_name("fit_alone.py")
+    asked_for = [("spark", 2), ("spark", 7), ("arrow", 2), ("arrow", 7)]
     with (tmp_path / "log").open("w") as log:
         done = subprocess.run(
-            [sys.executable, script, "local[1]", table, tmp_path, "2", "7"],
+            [sys.executable, script, "local[1]", table, tmp_path, *(f"{r}:{n}" for r, n in asked_for)],
             stdout=log,
             stderr=log,
             timeout=TIMEOUT,
         )
     assert done.returncode == 0, (tmp_path / "log").read_text()[-3000:]
-    for n_splits in (2, 7):
-        on_one_core = json.loads((tmp_path / f"{n_splits}.json").read_text())
-        assert every_bit(fit_in(spark, table, n_splits)) == every_bit(on_one_core)
+    for reader, n_splits in asked_for:
+        on_one_core = json.loads((tmp_path / f"{reader}:{n_splits}.json").read_text())
+        assert every_bit(fit_in(spark, table, n_splits, reader)) == every_bit(on_one_core)

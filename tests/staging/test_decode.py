@@ -35,7 +35,7 @@ TEXTS = {
     "string": (pa.array(["a", "", None]), ["a", "", None]),
     "large_string": (pa.array(["a", None], pa.large_string()), ["a", None]),
     "string_view": (pa.array(["a", None], pa.string_view()), ["a", None]),
-    "dictionary": (pa.array(["b", None, "b"]).dictionary_encode(), ["b", None, "b"]),
+    "dictionary of numbers": (pa.array([7, None]).dictionary_encode(), ["7", None]),
     "bool": (pa.array([True, False, None]), ["true", "false", None]),
     "int64": (pa.array([-1, 2**62, None]), ["-1", str(2**62), None]),
     "whole doubles": (pa.array([1.0, -0.0, -3.0, NAN, None]), ["1", "0", "-3", None, None]),
@@ -59,6 +59,12 @@ def test_every_type_of_level_becomes_text(name):
     column, expected = TEXTS[name]
     text, n_bad = texts(column)
     assert (text.type, text.to_pylist(), n_bad) == (pa.string(), expected, 0)
+
+
+def test_texts_in_dictionary_form_stay_so():
+    column = pa.array(["b", None, "b"]).dictionary_encode()
+    text, n_bad = texts(column)
+    assert (text.type, text.to_pylist(), n_bad) == (column.type, ["b", None, "b"], 0)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -114,6 +120,13 @@ def test_levels_are_numbered_as_they_come_over_all_batches():
     assert (first.tolist(), second.tolist()) == ([0, -1, 1, 0], [2, 1])
     assert list(dictionary.numbers) == ["b", "a", "c"]
     assert dictionary.encode(pa.array([], pa.string())).tolist() == []
+
+
+def test_levels_that_a_dictionary_of_arrow_lists_but_no_row_has_are_no_levels():
+    column = pa.DictionaryArray.from_arrays(pa.array([2, None, 1, 2]), pa.array(["unused", None, "a"]))
+    dictionary = LevelDictionary(10)
+    assert dictionary.encode(column).tolist() == [0, -1, -1, 0]
+    assert list(dictionary.numbers) == ["a"]
 
 
 def test_a_dictionary_that_is_full_takes_no_more_levels_and_says_so():

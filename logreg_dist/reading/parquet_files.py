@@ -1,0 +1,230 @@
+"""Which tables are plain Parquet files that pyarrow reads as Spark would, and what these files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from py4j.protocol import Py4JError
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from logreg_dist.reading.names import LeafColumn
+from logreg_dist.staging.file_rows import FileColumn, FileRows, name_in_file
+
+MAX_FILES = 10_000
+FOOTER_THREADS = 8
+
+# The options of a reader that mean nothing beyond where the files are.
+_HARMLESS_OPTIONS = frozenset({"path", "paths", "serialization.format"})
+
+_INTEGERS = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
+_TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
+
+
+class NotPlain(Exception):
+    """The table needs Spark's own reader; the words say why."""
+
+
+@dataclass(frozen=True)
+class ParquetFiles:
+    """The files of a table and the columns to read of them, in the order of the batches."""
+
+    files: tuple[FileRows, ...]
+    columns: tuple[FileColumn, ...]
+
+
+def parquet_files(table: DataFrame, leaves: Sequence[LeafColumn]) -> ParquetFiles:
+    """Find the files behind a table; no Spark job, but every file's footer is read here.
+
+    What the files are, and what their directories' names mean, is asked of Spark's own plan of the
+    table. So it does not matter whether it came from a path or from the catalog.
+
+    Parameters
+    ----------
+    table : DataFrame
+    leaves : sequence of LeafColumn
+        The columns that are needed.
+
+    Raises
+    ------
+    NotPlain
+        When the table is more than files (a filter, a view, a shuffle), when the files lie where
+        pyarrow may need other credentials than Spark, or when the two could read a value differently.
+    """
+    try:
+        relation = _relation(table)
+        n_files, partition_schema = _count_files(relation), _schema_of(relation.partitionSchema())
+        if n_files > MAX_FILES:
+            raise NotPlain(f"it has {n_files:,} files, and the driver would have to open each of them")
+        columns = _columns(leaves, partition_schema)
+        kinds = [partition_schema[c.partition].dataType for c in columns if c.partition is not None]
+        if unusual := [kind.simpleString() for kind in kinds if not isinstance(kind, tuple(_GETTERS))]:
+            raise NotPlain(f"its directories name values of type {unusual[0]}")
+        listed = sorted(_listed(relation, table, partition_schema))
+    except (Py4JError, AttributeError, TypeError) as error:  # another Spark than those we know
+        raise NotPlain(f"this Spark does not tell its files ({type(error).__name__})") from error
+    legacy = table.sparkSession.conf.get("spark.sql.parquet.datetimeRebaseModeInRead")
+    needed = [leaf for leaf, column in zip(leaves, columns, strict=True) if column.partition is None]
+    if legacy == "LEGACY" and any(isinstance(leaf.type, _TIMES) for leaf in needed):
+        raise NotPlain("spark.sql.parquet.datetimeRebaseModeInRead is LEGACY")
+    with ThreadPoolExecutor(FOOTER_THREADS) as pool:
+        groups = list(pool.map(lambda found: _row_groups(found[0], needed), listed))
+    files = [FileRows(path, rows, values) for (path, values), rows in zip(listed, groups, strict=True)]
+    return ParquetFiles(tuple(files), columns)
+
+
+def _relation(table: DataFrame) -> Any:
+    """Return Spark's relation of files, when the table is nothing else."""
+    plan: Any = table._jdf.queryExecution().analyzed()
+    while plan.nodeName() == "SubqueryAlias":
+        plan = plan.child()
+    if plan.getClass().getSimpleName() != "LogicalRelation":
+        raise NotPlain("it is more than files: Spark has to work on its rows first")
+    relation = plan.relation()
+    if relation.getClass().getSimpleName() != "HadoopFsRelation":
+        raise NotPlain("it is no table of files")
+    if relation.fileFormat().getClass().getSimpleName() != "ParquetFileFormat":
+        raise NotPlain("its files are not plain Parquet")
+    options = relation.options().keySet().mkString("\n").split("\n")
+    if odd := [option for option in options if option and option.lower() not in _HARMLESS_OPTIONS]:
+        raise NotPlain(f"input.options sets {odd[0]}")
+    return relation
+
+
+def _count_files(relation: Any) -> int:
+    return int(relation.location().inputFiles().__len__())
+
+
+def _schema_of(schema: Any) -> T.StructType:
+    found: T.StructType = T._parse_datatype_json_string(schema.json())
+    return found
+
+
+def _columns(leaves: Sequence[LeafColumn], partition_schema: T.StructType) -> tuple[FileColumn, ...]:
+    if nested := [leaf.name for leaf in leaves if len(leaf.path) > 1]:
+        raise NotPlain(f"{len(nested)} of its columns are fields of nested ones")
+    partition = {name: k for k, name in enumerate(partition_schema.fieldNames())}
+    return tuple(
+        FileColumn(
+            leaf.path[0],
+            partition.get(leaf.path[0]),
+            as_levels=leaf.path[0] not in partition and isinstance(leaf.type, T.StringType),
+        )
+        for leaf in leaves
+    )
+
+
+def _listed(
+    relation: Any, table: DataFrame, partition_schema: T.StructType
+) -> Iterator[tuple[str, tuple[pa.Scalar, ...]]]:
+    """Yield the local path of each file and the values of its directories."""
+    nothing = getattr(getattr(_jvm(table).scala.collection.immutable, "Nil$"), "MODULE$")
+    directories = relation.location().listFiles(nothing, nothing)
+    kinds = [field.dataType for field in partition_schema.fields]
+    for d in range(directories.size()):
+        files, row = directories.apply(d).files(), directories.apply(d).values()
+        values = tuple(_value(row, k, kind) for k, kind in enumerate(kinds))
+        for f in range(files.size()):
+            yield _local_path(files.apply(f).getPath().toUri().toString()), values
+
+
+# How to take a value of a partition column out of Spark's row, and what it is in Arrow.
+_GETTERS: dict[type[T.DataType], tuple[str, pa.DataType]] = {
+    T.IntegerType: ("getInt", pa.int32()),
+    T.LongType: ("getLong", pa.int64()),
+    T.DoubleType: ("getDouble", pa.float64()),
+    T.DateType: ("getInt", pa.int32()),
+    T.StringType: ("getUTF8String", pa.string()),
+}
+
+
+def _value(row: Any, k: int, kind: T.DataType) -> pa.Scalar:
+    if type(kind) not in _GETTERS:  # of a column that nobody asked for
+        return pa.scalar(None)
+    getter, arrow = _GETTERS[type(kind)]
+    if row.isNullAt(k):
+        return pa.scalar(None, arrow)
+    value = getattr(row, getter)(k)
+    found = pa.scalar(value.toString() if isinstance(kind, T.StringType) else value, arrow)
+    return found.cast(pa.date32()) if isinstance(kind, T.DateType) else found
+
+
+def _local_path(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise NotPlain(f"its files lie on {parts.scheme}:, and only those on disks are read by pyarrow")
+    return unquote(parts.path)
+
+
+def _row_groups(path: str, leaves: Sequence[LeafColumn]) -> tuple[int, ...]:
+    """Return the rows of a file's row groups after a look at its columns."""
+    try:
+        with pq.ParquetFile(path) as file:
+            _refuse_unlike(file, leaves)
+            metadata = file.metadata
+            return tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+    except (pa.ArrowException, OSError) as error:  # Spark's reader finds the words for it
+        raise NotPlain(f"pyarrow cannot open {Path(path).name} ({type(error).__name__})") from error
+
+
+def _refuse_unlike(file: pq.ParquetFile, leaves: Sequence[LeafColumn]) -> None:
+    names = file.schema_arrow.names
+    top_level = [file.schema.column(k).path for k in range(len(file.schema))]
+    for leaf in leaves:
+        wanted = leaf.path[0]
+        if sum(name.lower() == wanted.lower() for name in names) > 1:
+            raise NotPlain(f"a file has several columns {wanted} in upper and lower case")
+        name = name_in_file(wanted, names)
+        if name is None:
+            continue  # no values, as in Spark
+        physical = [k for k, path in enumerate(top_level) if path == name or path.startswith(f"{name}.")]
+        if len(physical) != 1:
+            raise NotPlain(f"column {wanted} is nested, or named like a nested one, in a file")
+        if not _means_the_same(
+            leaf.type, file.schema_arrow.field(name).type, file.schema.column(physical[0]).physical_type
+        ):
+            raise NotPlain(f"column {wanted} is {file.schema_arrow.field(name).type} in a file")
+    if any(isinstance(leaf.type, _TIMES) for leaf in leaves):
+        _refuse_old_calendars(file.metadata.metadata or {})
+
+
+def _means_the_same(spark: T.DataType, arrow: pa.DataType, physical: str) -> bool:
+    """Whether both readers make the same number or the same text of every value."""
+    if isinstance(spark, _INTEGERS):
+        return bool(pa.types.is_signed_integer(arrow))
+    if isinstance(spark, T.FloatType):
+        return bool(pa.types.is_float32(arrow))
+    if isinstance(spark, T.DoubleType):
+        return bool(pa.types.is_float64(arrow))
+    if isinstance(spark, T.DecimalType):
+        return bool(pa.types.is_decimal128(arrow)) and arrow.scale == spark.scale
+    if isinstance(spark, T.TimestampType):
+        # The old INT96 form has a calendar of its own and no unit.
+        return bool(pa.types.is_timestamp(arrow)) and arrow.tz is not None and physical == "INT64"
+    if isinstance(spark, T.TimestampNTZType):
+        return bool(pa.types.is_timestamp(arrow)) and arrow.tz is None and physical == "INT64"
+    if isinstance(spark, T.StringType):
+        is_text = pa.types.is_string(arrow) or pa.types.is_large_string(arrow)
+        return type(spark) is T.StringType and is_text
+    kinds = {T.BooleanType: pa.types.is_boolean, T.DateType: pa.types.is_date32}
+    return type(spark) in kinds and bool(kinds[type(spark)](arrow))
+
+
+def _refuse_old_calendars(metadata: dict[bytes, bytes]) -> None:
+    """Spark before 3.1 wrote dates in the Julian calendar, and its successors mark what they keep of it."""
+    version = metadata.get(b"org.apache.spark.version", b"9").decode().split(".")
+    if (int(version[0]), int("".join(version[1:2]) or 0)) < (3, 1) or any(
+        key.startswith(b"org.apache.spark.legacy") for key in metadata
+    ):
+        raise NotPlain("its times were written by an old Spark in another calendar")
+
+
+def _jvm(table: DataFrame) -> Any:
+    return table.sparkSession._jvm

@@ -1,0 +1,109 @@
+"""The two ways from a table to staged splits, and the rule that chooses one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark import RDD
+from pyspark.sql import DataFrame
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.errors import ConfigError
+from logreg_dist.reading.parquet_files import NotPlain, ParquetFiles, parquet_files
+from logreg_dist.reading.resolve import ResolvedTable
+from logreg_dist.reading.spark_rows import in_splits, most_splits, staged_by_spark
+from logreg_dist.staging.file_rows import FilePart, cut_files
+from logreg_dist.staging.plan import StagePlan
+from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.stage_task import stage_files_task
+
+log = logging.getLogger(__name__)
+
+# Numbers that are worth a task of their own: smaller ones take less time than it costs.
+VALUES_PER_SPLIT = 500_000
+BYTES_PER_SPLIT = 512_000_000
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """Where the rows of a fit come from.
+
+    Attributes
+    ----------
+    reader : str
+        ``arrow`` (Parquet files, by pyarrow inside the tasks) or ``spark`` (any table).
+    why : str
+        What decided it, for people.
+    n_splits : int
+        How many splits to expect: exact with ``arrow``, the most there can be with ``spark``.
+    stage : callable
+        Plan and run id to the RDD that stages its partitions; lazy.
+    """
+
+    reader: str
+    why: str
+    n_splits: int
+    stage: Callable[[StagePlan, str], RDD[StagedSplit]]
+
+
+def choose_source(table: DataFrame, resolved: ResolvedTable, config: TrainConfig) -> RowSource:
+    """Return how to read a table: with pyarrow where it is plain Parquet files, else through Spark; no job.
+
+    Both give the same rows. `input.reader` overrides the rule.
+
+    Raises
+    ------
+    ConfigError
+        When pyarrow is asked for and cannot read this table as Spark would.
+    """
+    asked = config.input.reader if config.input else "auto"
+    pinned = config.input.splits if config.input else None
+    if asked == "spark":
+        return _through_spark(table, resolved, pinned, "as input.reader says")
+    try:
+        files = parquet_files(table, resolved.leaves)
+    except NotPlain as reason:
+        if asked == "arrow":
+            raise ConfigError(
+                f"input.reader is arrow, but pyarrow cannot read the table as Spark would: {reason}.\n"
+                "  Set input.reader to auto or spark."
+            ) from reason
+        return _through_spark(table, resolved, pinned, str(reason))
+    why = "as input.reader says" if asked == "arrow" else "it is plain Parquet files"
+    return _from_files(table, files, pinned, why)
+
+
+def _through_spark(table: DataFrame, resolved: ResolvedTable, pinned: int | None, why: str) -> RowSource:
+    in_order = in_splits(resolved.table, pinned)
+    return RowSource(
+        "spark",
+        why,
+        most_splits(table, pinned),
+        lambda plan, run_id: staged_by_spark(in_order, plan, run_id, pinned=pinned),
+    )
+
+
+def _from_files(table: DataFrame, files: ParquetFiles, pinned: int | None, why: str) -> RowSource:
+    context = table.sparkSession.sparkContext
+    splits = cut_files(files.files, pinned or _enough_splits(table, files))
+
+    def stage(plan: StagePlan, run_id: str) -> RDD[StagedSplit]:
+        task = stage_files_task(plan, files.columns, run_id)
+        parts: RDD[tuple[FilePart, ...]] = context.parallelize(splits, len(splits))
+        return parts.mapPartitions(task)
+
+    return RowSource("arrow", why, len(splits), stage)
+
+
+def _enough_splits(table: DataFrame, files: ParquetFiles) -> int:
+    """Return as many splits as the cores can work on, fewer for a small table.
+
+    Where executors come and go the cores of the moment say nothing, and the size decides.
+    """
+    values = sum(file.n_rows for file in files.files) * len(files.columns)
+    is_elastic = table.sparkSession.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
+    by_size = max(values * 8 // BYTES_PER_SPLIT, 1) if is_elastic else 1
+    worth_it = max(values // VALUES_PER_SPLIT, 1)
+    return max(min(most_splits(table, None), worth_it), by_size)

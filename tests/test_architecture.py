@@ -21,6 +21,7 @@ from pyspark import cloudpickle
 import logreg_dist
 from logreg_dist.assessment.passes import add_up_rows, merge_groups
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
 from logreg_dist.fitting.tasks import (
     column_ranges_task,
     count_along_task,
@@ -29,10 +30,12 @@ from logreg_dist.fitting.tasks import (
     neutral_information_task,
     sample_task,
 )
+from logreg_dist.staging.file_rows import FileColumn
+from logreg_dist.staging.gathered import Gathering
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
 from logreg_dist.staging.passes import read_profile_task
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_task import stage_batches_task
+from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
 from tests.in_process import logistic_table, plan_of
 
 ROOT = Path(logreg_dist.__file__).parent
@@ -75,6 +78,7 @@ SPARK_IN_ARRAYS = {
 # What runs on executors, where only these can be expected beside the standard library.
 ON_EXECUTORS = (
     "logreg_dist.fitting.tasks",
+    "logreg_dist.fitting.score_tasks",
     "logreg_dist.staging.stage_split",
     "logreg_dist.staging.median",
     "logreg_dist.staging.passes",
@@ -256,6 +260,8 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     design, beta, plan = SimpleNamespace(value=spec), np.zeros(1), plan_of(logistic_table(5))
     tasks = [
         evaluate_task(design, layout, beta),
+        evaluate_score_task(design, layout, beta),
+        information_diagonal_task(design, layout, beta),
         evaluate_null_task(layout, beta),
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
@@ -263,7 +269,8 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         sample_task(layout),
         bracket_task(layout, {0: Bracket()}),
         neighbour_task(layout, {0: 1.0}),
-        stage_batches_task(plan, "run"),
+        stage_batches_task(plan, Gathering((), (0, 1)), "run"),
+        stage_files_task(plan, (FileColumn("x"),), "run"),
         read_profile_task,
         add_up_rows,
         merge_groups,

@@ -79,7 +79,7 @@ submit() {
 }
 
 submit jobs/train.py --config conf/train.yaml \
-  --set output.path="$folder/model" --set output.overwrite=true
+  --set output.path="$folder/model" --set output.overwrite=true --set input.splits=2
 submit jobs/score.py --config conf/score.yaml --set model="$folder/model/model.json" \
   --set output.path="$folder/scored" --set output.run_date=2026-11-21
 submit jobs/evaluate.py --config conf/evaluate.yaml --set model="$folder/model/model.json" \

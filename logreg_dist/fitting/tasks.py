@@ -21,6 +21,7 @@ from logreg_dist.inference.separation import (
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.sample import is_event
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
 
@@ -119,8 +120,8 @@ def sample_task(layout: RecordLayout) -> Callable[[StagedSplit], SampleRows]:
     def task(split: StagedSplit) -> SampleRows:
         sidecar = read_sidecar(split.path)
         chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
-        step = float(sidecar["sample_step"])
-        return SampleRows(tuple(_weighted(chunk, step) for chunk in chunks), sidecar["levels"])
+        steps = sidecar["sample_steps"]
+        return SampleRows(tuple(_weighted(chunk, *steps) for chunk in chunks), sidecar["levels"])
 
     return task
 
@@ -145,11 +146,11 @@ def null_block(chunk: RawChunk) -> Block:
     )
 
 
-def _weighted(chunk: RawChunk, step: float) -> RawChunk:
-    weight = np.full(len(chunk.y), step) if chunk.weight is None else chunk.weight * step
+def _weighted(chunk: RawChunk, event_step: int, other_step: int) -> RawChunk:
+    stands_for = np.where(is_event(chunk.y), float(event_step), float(other_step))
     return RawChunk(
         y=np.array(chunk.y),
-        weight=weight,
+        weight=stands_for if chunk.weight is None else chunk.weight * stands_for,
         offset=None if chunk.offset is None else np.array(chunk.offset),
         numeric=np.array(chunk.numeric),
         codes=np.array(chunk.codes),

@@ -121,7 +121,8 @@ class LevelDictionary:
         lookup = np.full(n + 1, -1, dtype=np.int32)
         for k in np.flatnonzero(occurs[:n]).tolist():
             lookup[k] = self._number(encoded.dictionary[k].as_py())
-        return lookup.take(indices)
+        codes: NDArray[np.int32] = lookup.take(indices)
+        return codes
 
     def _number(self, level: str | None) -> int:
         if level is None:

@@ -1,16 +1,59 @@
-"""The sample of a split: every k-th row, drawn while the split is staged."""
+"""The sample of a split: every k-th row of either label, drawn while the split is staged."""
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, write_chunk
 
+FloatArray = NDArray[np.float64]
+
 
 class SplitSample:
-    """Every k-th row of a split of unknown length; a builder.
+    """Every k-th event and every l-th other row of a split of unknown length; a builder.
+
+    Events have a step of their own: where one row of a thousand is an event, as many of them are kept
+    as of the others, or all of them, and weights make up for it (case-control sampling: King and Zeng
+    2001, Logistic Regression in Rare Events Data, section 4).
+    """
+
+    def __init__(self, max_rows: int) -> None:
+        share = max(max_rows // 2, 1)
+        self.strata = (_Stratum(share), _Stratum(share))
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many rows each kept row stands for: an event, another row."""
+        events, others = self.strata
+        return events.step, others.step
+
+    def add(self, chunk: RawChunk) -> None:
+        """Look at more rows; `chunk` may be a buffer that is filled again."""
+        event = is_event(chunk.y)
+        for stratum, which in zip(self.strata, (event, ~event), strict=True):
+            stratum.add(chunk, np.flatnonzero(which))
+
+    def write(self, file: BinaryIO, layout: RecordLayout) -> int:
+        """Write the sample in the layout of the splits and return its rows."""
+        parts = [part for stratum in self.strata for part in stratum.parts]
+        if not parts:
+            return 0
+        whole = _concatenate(parts)
+        for start in range(0, len(whole.y), layout.chunk_rows):
+            write_chunk(file, _take(whole, slice(start, start + layout.chunk_rows)), layout)
+        return len(whole.y)
+
+
+def is_event(y: FloatArray) -> NDArray[np.bool_]:
+    """Return which rows are drawn as events: label 1, or most of a row's trials."""
+    return y > 0.5
+
+
+class _Stratum:
+    """Every k-th of the rows shown.
 
     It starts with every row and doubles k whenever it holds twice as many rows as it should, so
     the rows lie evenly over the split: a file sorted by time is sampled over all of its time.
@@ -21,22 +64,13 @@ class SplitSample:
         self.step, self.seen, self.size = 1, 0, 0
         self.parts: list[RawChunk] = []
 
-    def add(self, chunk: RawChunk) -> None:
-        """Take the rows of `chunk` whose number in the split is a multiple of the step."""
-        first = -self.seen % self.step
-        self.seen += len(chunk.y)
-        self._keep(_every(chunk, first, self.step))
+    def add(self, chunk: RawChunk, rows: NDArray[np.intp]) -> None:
+        kept = rows[-self.seen % self.step :: self.step]
+        self.seen += len(rows)
+        if len(kept):
+            self._keep(_take(chunk, kept))
         while self.size > 2 * self.max_rows:
             self._thin()
-
-    def write(self, file: BinaryIO, layout: RecordLayout) -> int:
-        """Write the sample in the layout of the splits and return its rows."""
-        if self.size == 0:
-            return 0
-        whole = _concatenate(self.parts)
-        for start in range(0, self.size, layout.chunk_rows):
-            write_chunk(file, _slice(whole, slice(start, start + layout.chunk_rows)), layout)
-        return self.size
 
     def _keep(self, part: RawChunk) -> None:
         self.parts.append(part)
@@ -45,15 +79,11 @@ class SplitSample:
     def _thin(self) -> None:
         whole = _concatenate(self.parts)
         self.parts, self.size, self.step = [], 0, 2 * self.step
-        self._keep(_every(whole, 0, 2))
+        self._keep(_take(whole, slice(None, None, 2)))
 
 
-def _every(chunk: RawChunk, first: int, step: int) -> RawChunk:
-    return _slice(chunk, slice(first, None, step))
-
-
-def _slice(chunk: RawChunk, rows: slice) -> RawChunk:
-    """Copy some rows: the chunk may be a buffer that is filled again."""
+def _take(chunk: RawChunk, rows: slice | NDArray[np.intp]) -> RawChunk:
+    """Copy some rows."""
     return RawChunk(
         y=chunk.y[rows].copy(),
         weight=None if chunk.weight is None else chunk.weight[rows].copy(),

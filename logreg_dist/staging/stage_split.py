@@ -79,7 +79,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
 
     The sidecar ``.json`` holds the profile and the split's level dictionaries, the file
-    ``.sample`` every k-th row in the same layout as the split itself.
+    ``.sample`` some of its rows in the same layout, see `SplitSample`.
     """
     layout, survey = record_layout(plan), _SplitSurvey(plan)
     sample = SplitSample(plan.sample_rows)
@@ -96,7 +96,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         "profile": profile_to_dict(profile),
         "levels": [list(dictionary.numbers) for dictionary in survey.dictionaries],
         "n_sampled": n_sampled,
-        "sample_step": sample.step,
+        "sample_steps": sample.steps,
     }
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark import TaskContext
 
 from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
+from logreg_dist.staging.gathered import Gathering, scattered
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.scratch import scratch_folder
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
@@ -29,12 +30,13 @@ _ARROW_SCHEMA = pa.schema(
 
 
 def stage_batches_task(
-    plan: StagePlan, run_id: str
+    plan: StagePlan, gathering: Gathering, run_id: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function for `mapInArrow` that stages the partition it is given and yields one row."""
 
     def stage(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        columns = [[value] for value in astuple(_stage_here(batches, plan, run_id))]
+        staged = _stage_here(scattered(batches, gathering), plan, run_id)
+        columns = [[value] for value in astuple(staged)]
         yield pa.RecordBatch.from_arrays(
             [pa.array(c, t) for c, t in zip(columns, _ARROW_SCHEMA.types, strict=True)], schema=_ARROW_SCHEMA
         )

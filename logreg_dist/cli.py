@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overrides=tuple(asked.overrides),
         debug=asked.debug,
         resume=getattr(asked, "resume", "auto"),
+        profile=getattr(asked, "profile", False),
     )
     return run_job(request, {"train": train, "score": score, "evaluate": evaluate}[asked.job])
 
@@ -80,5 +81,10 @@ def _parser() -> argparse.ArgumentParser:
                 default="auto",
                 help="go on from the checkpoint of an interrupted fit if there is one, never, or fail "
                 "without one (checkpoints are not written in this version)",
+            )
+            job_parser.add_argument(
+                "--profile",
+                action="store_true",
+                help="print where the time of each pass went: staging, reading, kernel, tasks, driver",
             )
     return parser

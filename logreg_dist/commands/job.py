@@ -44,6 +44,8 @@ class Request:
         Whether to show stack traces.
     resume : str
         ``auto``, ``never`` or ``require``; of the train job.
+    profile : bool
+        Whether to print where the time of each pass went; of the train job.
     """
 
     job: str
@@ -51,6 +53,7 @@ class Request:
     overrides: tuple[str, ...] = ()
     debug: bool = False
     resume: str = "auto"
+    profile: bool = False
 
 
 # The work of a job: it returns what to print on stdout.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import Request, with_outputs
@@ -15,7 +17,9 @@ from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.forest import draw_effects
+from logreg_dist.report.pass_times import pass_records, pass_table
 from logreg_dist.report.summary import summarise
+from logreg_dist.staging.pass_timing import PassTiming
 
 MAX_PRINTED_TERMS = 100
 
@@ -34,8 +38,10 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     files = filesystem_for(config.output.path, spark)
     target = join(config.output.path, "model.json")
     _check_output(files, target, config, request)
+    timings: list[PassTiming] = []
     with recorder.timed("fit"):
-        model = _fit(spark, config)
+        model = _fit(spark, config, timings.append)
+    recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
     recorder.rows.update(
         used=model.n_rows,
@@ -49,14 +55,17 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         raise FitNotUsable(
             f"{model.status}: {model.status_text}\n  The model was written to {target}, marked."
         )
-    return with_outputs([summarise(model, max_terms=MAX_PRINTED_TERMS)], recorder)
+    lines = [summarise(model, max_terms=MAX_PRINTED_TERMS)]
+    if request.profile:
+        lines += ["", pass_table(timings)]
+    return with_outputs(lines, recorder)
 
 
-def _fit(spark: SparkSession, config: TrainConfig) -> LogisticModel:
+def _fit(spark: SparkSession, config: TrainConfig, on_pass: Callable[[PassTiming], None]) -> LogisticModel:
     assert config.input is not None
     table = open_table(spark, config.input)
     try:
-        return fit(table, config)
+        return fit(table, config, on_pass=on_pass)
     except EmptyTable:
         if config.input.filter is None:
             raise

@@ -21,6 +21,7 @@ from logreg_dist.inference.separation import (
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.sample import is_event
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
@@ -38,11 +39,13 @@ class SharedDesign(Protocol):
 
 def evaluate_task(
     design: SharedDesign, layout: RecordLayout, beta: FloatArray
-) -> Callable[[StagedSplit], LogisticState]:
+) -> Callable[[StagedSplit], Measured[LogisticState]]:
     """Return the task that sums a split's rows at `beta` (p,), in the kernel's order."""
 
-    def task(split: StagedSplit) -> LogisticState:
-        return evaluate(beta, split_blocks(split, design.value, layout), design.value.shape())
+    def task(split: StagedSplit) -> Measured[LogisticState]:
+        clock = ReadingClock()
+        blocks = clock.over(split_blocks(split, design.value, layout))
+        return Measured(evaluate(beta, blocks, design.value.shape()), clock.seconds)
 
     return task
 

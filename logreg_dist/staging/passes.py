@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pyspark import RDD, StorageLevel
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.spark.job_tags import cancelled_on_error
+from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
 from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
 
@@ -30,6 +33,15 @@ class _Lost:
     """What a task returns when the staged file is not on its machine: it must not guess."""
 
 
+@dataclass(frozen=True)
+class _Done(Generic[Result]):
+    """What comes back of one split."""
+
+    split: StagedSplit
+    result: Result | _Lost
+    timing: TaskTiming
+
+
 class StagedTable:
     """A table staged on the executors' local disks; a handle with a lifetime.
 
@@ -44,6 +56,8 @@ class StagedTable:
         Returns, lazily, the RDD that stages each of its partitions and holds the `StagedSplit`.
     run_id : str
         Unique: it names the folders on the executors' disks.
+    on_pass : callable
+        Told of each pass where its time went.
 
     Attributes
     ----------
@@ -53,14 +67,22 @@ class StagedTable:
         Passes made so far, the staging included.
     """
 
-    def __init__(self, spark: SparkSession, stage: Callable[[], RDD[StagedSplit]], run_id: str) -> None:
-        self._spark, self._run_id, self._stage = spark, run_id, stage
+    def __init__(
+        self,
+        spark: SparkSession,
+        stage: Callable[[], RDD[StagedSplit]],
+        run_id: str,
+        *,
+        on_pass: Callable[[PassTiming], None] = lambda timing: None,
+    ) -> None:
+        self._spark, self._run_id, self._stage, self._on_pass = spark, run_id, stage, on_pass
         self._rdd = self._staged()
         self.splits: list[StagedSplit] = []
         self.n_passes = 0
         self._folders: set[str] = set()
+        self._ended = time.perf_counter()
 
-    def run_pass(self, task: Callable[[StagedSplit], Result]) -> list[Result]:
+    def run_pass(self, task: Callable[[StagedSplit], Result | Measured[Result]]) -> list[Result]:
         """Apply `task` to every split where it lies and return the results in the splits' order.
 
         Costs one Spark job. The order makes sums over the results the same bits whatever the
@@ -73,13 +95,16 @@ class StagedTable:
         TemporaryFailure
             When files were lost `MAX_RESTAGES` times.
         """
+        start = time.perf_counter()
         for attempt in range(MAX_RESTAGES + 1):
             found = self._collect(task)
-            self._folders.update(str(Path(split.path).parent) for split, _ in found)
-            results = [result for _, result in found if not isinstance(result, _Lost)]
+            self._folders.update(str(Path(done.split.path).parent) for done in found)
+            results = [done.result for done in found if not isinstance(done.result, _Lost)]
             if len(results) == len(found):
-                self._check([split for split, _ in found], restaged=attempt > 0)
+                known = {split.path for split in self.splits}
+                self._check([done.split for done in found], restaged=attempt > 0)
                 self.n_passes += 1
+                self._tell(start, [_with_staging(done, known) for done in found])
                 return results
             log.warning("staged files were lost; staging the table again")
             self._rdd.unpersist()
@@ -126,10 +151,16 @@ class StagedTable:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
         return self._stage().persist(StorageLevel.MEMORY_AND_DISK)
 
-    def _collect(self, task: Callable[[StagedSplit], Result]) -> list[tuple[StagedSplit, Result | _Lost]]:
+    def _collect(self, task: Callable[[StagedSplit], Result | Measured[Result]]) -> list[_Done[Result]]:
         with cancelled_on_error(self._spark, f"logreg_dist-{self._run_id}"):
             found = self._rdd.mapPartitions(_task_over_rows(task)).collect()
-        return sorted(found, key=lambda pair: pair[0].split)
+        return sorted(found, key=lambda done: done.split.split)
+
+    def _tell(self, start: float, tasks: list[TaskTiming]) -> None:
+        slots = max(min(len(tasks), self._spark.sparkContext.defaultParallelism), 1)
+        end = time.perf_counter()
+        self._on_pass(PassTiming(self.n_passes, end - start, start - self._ended, slots, tuple(tasks)))
+        self._ended = end
 
     def _check(self, found: list[StagedSplit], *, restaged: bool) -> None:
         """Compare the splits with the first reading of the table, and say which were read again."""
@@ -157,16 +188,30 @@ def _changing_table(what: str) -> InputRejected:
 
 
 def _task_over_rows(
-    task: Callable[[StagedSplit], Result],
-) -> Callable[[Iterable[StagedSplit]], Iterator[tuple[StagedSplit, Result | _Lost]]]:
-    def over_rows(splits: Iterable[StagedSplit]) -> Iterator[tuple[StagedSplit, Result | _Lost]]:
+    task: Callable[[StagedSplit], Result | Measured[Result]],
+) -> Callable[[Iterable[StagedSplit]], Iterator[_Done[Result]]]:
+    def over_rows(splits: Iterable[StagedSplit]) -> Iterator[_Done[Result]]:
         for split in splits:
-            try:
-                yield split, task(split)
-            except FileNotFoundError:
-                yield split, _Lost()
+            yield _measured(task, split)
 
     return over_rows
+
+
+def _measured(task: Callable[[StagedSplit], Result | Measured[Result]], split: StagedSplit) -> _Done[Result]:
+    start = time.perf_counter()
+    try:
+        found = task(split)
+    except FileNotFoundError:
+        return _Done(split, _Lost(), TaskTiming())
+    seconds = time.perf_counter() - start
+    if isinstance(found, Measured):
+        return _Done(split, found.result, TaskTiming(0.0, found.reading, seconds - found.reading))
+    return _Done(split, found, TaskTiming(kernel=seconds))
+
+
+def _with_staging(done: _Done[Result], known: set[str]) -> TaskTiming:
+    """Add the time of staging where the pass was the first to ask for the split."""
+    return done.timing if done.split.path in known else replace(done.timing, staging=done.split.seconds)
 
 
 def read_profile_task(split: StagedSplit) -> dict[str, Any]:

@@ -107,7 +107,13 @@ def rows_of_sample(n_features: int) -> int:
 
 
 def rows_per_chunk(n_dense: int) -> int:
-    """Return how many rows make a chunk whose dense part stays within about 2 MB of L2 cache.
+    """Return how many rows make a chunk whose dense part stays within about 2 MB, up to 16,384 rows.
+
+    Notes
+    -----
+    Measured from 0.5 to 4 MB the time of a row differs by 5 % and less for 31, 101 and 201 columns, once the
+    kernel keeps its memory; smaller chunks pay for more calls, larger ones for more memory. From
+    1,000 columns on 1,024 rows are within 10 % of the fastest, 4,096, at a quarter of the memory.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -49,6 +50,8 @@ class StagedSplit:
         For the record of the fit.
     content : int
         What a second reading of the same rows must give again, see `ContentChecksum`.
+    seconds : float
+        Taken by reading and writing the rows.
     """
 
     split: int
@@ -57,6 +60,7 @@ class StagedSplit:
     label_sum: float
     weight_sum: float
     content: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     The sidecar ``.json`` holds the profile and the split's level dictionaries, the file
     ``.sample`` some of its rows in the same layout, see `SplitSample`.
     """
+    clock = time.perf_counter()
     layout, survey = record_layout(plan), _SplitSurvey(plan)
     sample = SplitSample(plan.sample_rows)
     with path.open("wb") as file:
@@ -101,7 +106,13 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows
     return StagedSplit(
-        split, str(path), counts.n_rows, counts.label_sum, counts.weight_sum, survey.content.value
+        split,
+        str(path),
+        counts.n_rows,
+        counts.label_sum,
+        counts.weight_sum,
+        survey.content.value,
+        time.perf_counter() - clock,
     )
 
 

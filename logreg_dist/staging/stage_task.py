@@ -16,7 +16,7 @@ from logreg_dist.staging.scratch import scratch_folder
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
 
 # The wire schema of staging: one row for each split.
-STAGED_SCHEMA = "split int, path string, n_rows bigint, label_sum double, weight_sum double, content bigint"
+STAGED_SCHEMA = "split int, path string, n_rows bigint, label_sum double, weight_sum double, content bigint, seconds double"
 _ARROW_SCHEMA = pa.schema(
     [
         ("split", pa.int32()),
@@ -25,6 +25,7 @@ _ARROW_SCHEMA = pa.schema(
         ("label_sum", pa.float64()),
         ("weight_sum", pa.float64()),
         ("content", pa.int64()),
+        ("seconds", pa.float64()),
     ]
 )
 

@@ -87,6 +87,7 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         chunk_rows=rows_per_chunk(len(numeric)),
         sample_rows=rows_of_sample(len(asked)),
         max_levels=MAX_LEVELS,
+        single=config.solver.precision == "float32",
     )
     expressions = [leaf.expression().alias(f"c{i}") for i, leaf in enumerate(selected)]
     return ResolvedTable(table.select(expressions), tuple(selected), tuple(asked), plan)

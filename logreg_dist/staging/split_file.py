@@ -1,8 +1,8 @@
 """The file of a staged split: chunks of raw columns as plain arrays, read through a memory map.
 
 A chunk of m rows is one record: the float64 columns one after the other (y, then weight and
-offset where the table has them, then the numeric columns), then the int32 codes of the
-categorical columns. All chunks but the last have the same number of rows, so a chunk is found by
+offset where the table has them, then the numeric columns, which may be float32), then the int32
+codes of the categorical columns. All chunks but the last have the same number of rows, so a chunk is found by
 arithmetic and the file needs no index. Missing numbers are NaN; missing levels have code -1.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class RecordLayout:
         Whether the records hold these vectors.
     chunk_rows : int
         Rows of every chunk but the last.
+    single : bool
+        Whether the numeric features are stored as float32.
     """
 
     n_numeric: int
@@ -39,16 +41,21 @@ class RecordLayout:
     weighted: bool
     has_offset: bool
     chunk_rows: int
+    single: bool = False
 
     @property
-    def n_float(self) -> int:
-        """Float64 columns: label, weight, offset and features."""
-        return 1 + self.weighted + self.has_offset + self.n_numeric
+    def n_vectors(self) -> int:
+        """Label, weight and offset, as far as there are any: always float64."""
+        return 1 + self.weighted + self.has_offset
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return 8 * self.n_vectors + (4 if self.single else 8) * self.n_numeric + 4 * self.n_categorical
 
     def record_bytes(self, n_rows: int) -> int:
         """Return the size of a record of `n_rows`, padded so that the next one is aligned."""
-        size = n_rows * (8 * self.n_float + 4 * self.n_categorical)
-        return -(-size // 64) * 64
+        return -(-n_rows * self.row_bytes // 64) * 64
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class RawChunk:
     y : ndarray (m,)
     weight, offset : ndarray (m,) or None
     numeric : ndarray (n_numeric, m)
-        NaN where missing.
+        NaN where missing; float32 when read from a file that is `single`.
     codes : ndarray (n_categorical, m)
         Numbers of the split's own dictionaries, -1 where missing.
     """
@@ -77,11 +84,10 @@ def write_chunk(file: BinaryIO, chunk: RawChunk, layout: RecordLayout) -> None:
     vectors = [vector for vector in (chunk.y, chunk.weight, chunk.offset) if vector is not None]
     for vector in vectors:
         file.write(np.ascontiguousarray(vector).data)
-    file.write(np.ascontiguousarray(chunk.numeric).data)
+    file.write(np.ascontiguousarray(chunk.numeric, dtype=_numeric_type(layout)).data)
     file.write(np.ascontiguousarray(chunk.codes).data)
     n_rows = len(chunk.y)
-    written = n_rows * (8 * layout.n_float + 4 * layout.n_categorical)
-    file.write(b"\0" * (layout.record_bytes(n_rows) - written))
+    file.write(b"\0" * (layout.record_bytes(n_rows) - n_rows * layout.row_bytes))
 
 
 def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawChunk]:
@@ -109,15 +115,20 @@ def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawCh
 
 
 def _view(record: NDArray[np.uint8], n_rows: int, layout: RecordLayout) -> RawChunk:
-    split = n_rows * 8 * layout.n_float
-    end = split + n_rows * 4 * layout.n_categorical
-    floats = record[:split].view(np.float64).reshape(layout.n_float, n_rows)
-    codes = record[split:end].view(np.int32).reshape(layout.n_categorical, n_rows)
-    first_feature = layout.n_float - layout.n_numeric
+    first = n_rows * 8 * layout.n_vectors
+    end = n_rows * layout.row_bytes
+    second = end - n_rows * 4 * layout.n_categorical
+    vectors = record[:first].view(np.float64).reshape(layout.n_vectors, n_rows)
+    numeric = record[first:second].view(_numeric_type(layout)).reshape(layout.n_numeric, n_rows)
+    codes = record[second:end].view(np.int32).reshape(layout.n_categorical, n_rows)
     return RawChunk(
-        y=floats[0],
-        weight=floats[1] if layout.weighted else None,
-        offset=floats[first_feature - 1] if layout.has_offset else None,
-        numeric=floats[first_feature:],
+        y=vectors[0],
+        weight=vectors[1] if layout.weighted else None,
+        offset=vectors[-1] if layout.has_offset else None,
+        numeric=numeric,
         codes=codes,
     )
+
+
+def _numeric_type(layout: RecordLayout) -> type[np.floating[Any]]:
+    return np.float32 if layout.single else np.float64

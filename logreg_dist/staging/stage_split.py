@@ -130,6 +130,7 @@ def record_layout(plan: StagePlan) -> RecordLayout:
         weighted=plan.is_weighted,
         has_offset=plan.offset is not None,
         chunk_rows=plan.chunk_rows,
+        single=plan.single,
     )
 
 
@@ -190,6 +191,11 @@ class _SplitSurvey:
         for row, (column, values) in enumerate(zip(plan.numeric, numeric, strict=True)):
             values[:], bad = numbers(columns[column.position])
             self.not_number[row] += bad
+        if plan.single:
+            with np.errstate(over="ignore"):  # beyond its range: infinite, and refused for that
+                # Rounded before anything looks at them, so that profile and fit are of the same numbers.
+                numeric = numeric.astype(np.float32).astype(np.float64)
+        for column, values in zip(plan.numeric, numeric, strict=True):
             if column.drop_if_missing:
                 dropped |= np.isnan(values)
         for row, column in enumerate(plan.categorical):

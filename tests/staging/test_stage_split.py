@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -168,3 +169,28 @@ def test_dropped_rows_leave_no_trace_in_rows_and_profile(tmp_path):
     for sidecar in sidecars:
         del sidecar["profile"]["label_levels"]
     assert sidecars[0]["profile"] == sidecars[1]["profile"]
+
+
+def test_single_precision_rounds_before_anything_is_counted_and_keeps_that(tmp_path):
+    plan = replace(plan_of(TABLE, sample_rows=20), single=True)
+    rounded = TABLE.set_column(0, "x1", TABLE["x1"].cast(pa.float32()).cast(pa.float64()))
+    for name, table, how in (("single", TABLE, plan), ("rounded", rounded, replace(plan, single=False))):
+        stage_split(table.to_batches(), how, tmp_path / f"{name}.rows", 0)
+    found = {}
+    for name, how in (("single", plan), ("rounded", replace(plan, single=False))):
+        path, profile = tmp_path / f"{name}.rows", read_sidecar(str(tmp_path / f"{name}.rows"))["profile"]
+        n_rows = profile["rows"][3]
+        found[name] = profile, list(read_chunks(path, n_rows, record_layout(how)))
+
+    assert found["single"][0] == found["rounded"][0]
+    assert found["single"][1][0].numeric.dtype == np.float32
+    for single, double in zip(found["single"][1], found["rounded"][1], strict=True):
+        np.testing.assert_array_equal(single.numeric.astype(float), double.numeric)
+        np.testing.assert_array_equal(single.codes, double.codes)
+        np.testing.assert_array_equal(single.offset, double.offset)  # never rounded
+
+
+def test_a_number_beyond_single_precision_is_infinite_for_the_check_to_find(tmp_path):
+    table = pa.table({"x": [1e39, 1.0], "label": [0.0, 1.0]})
+    stage_split(table.to_batches(), replace(plan_of(table), single=True), tmp_path / "a.rows", 0)
+    assert read_sidecar(str(tmp_path / "a.rows"))["profile"]["numeric"][1] == [1]

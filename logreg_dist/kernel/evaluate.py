@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import combinations
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from logreg_dist.kernel.block import Block, BlockShape, CodeArray, FloatArray
-from logreg_dist.kernel.rows import RowTerms, row_terms
+from logreg_dist.kernel.block import Block, BlockShape, FloatArray
+from logreg_dist.kernel.dense_sums import DenseInformation, WeightedRows
+from logreg_dist.kernel.level_sums import LevelInformation, LevelScores, LevelTotals
+from logreg_dist.kernel.merge import MergedColumn, merge_columns, merge_for_pairs
+from logreg_dist.kernel.rows import RowTerms, row_scratch, row_terms
 from logreg_dist.kernel.state import InformationBlocks, LogisticState
 
 
-def evaluate(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> LogisticState:
+def evaluate(
+    beta: FloatArray, blocks: Iterable[Block], shape: BlockShape, *, information: bool = True
+) -> LogisticState:
     """Sum deviance, score and information over blocks, in the order given.
 
     The log-likelihood is ``sum(weight * (y * eta - log(1 + exp(eta))))`` with
@@ -26,6 +30,9 @@ def evaluate(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> Lo
         Any number of blocks, none included.
     shape : BlockShape
         Sizes that all blocks share.
+    information : bool
+        False leaves the information out, which is most of the work: for line searches and
+        quasi-Newton. The state then holds `no_information`, and adds to its like only.
 
     Returns
     -------
@@ -46,10 +53,63 @@ def evaluate(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> Lo
     >>> round(state.deviance, 6), state.score.tolist(), state.information.dense.tolist()
     (2.772589, [0.0], [[0.5]])
     """
-    sums = _Sums(shape)
+    merged = merge_for_pairs(shape.widths) if information else merge_columns(shape.widths)
+    sums = _Sums(beta, shape, merged)
+    if not information:
+        for block in blocks:
+            sums.add(block)
+        return sums.state(no_information())
+    rows = WeightedRows(shape.n_dense)
+    dense, levels = DenseInformation(rows), LevelInformation(shape, merged)
     for block in blocks:
-        sums.add(beta, block)
-    return sums.state()
+        terms = sums.add(block)
+        dense.add(block.dense, terms.working_weight)
+        if merged:
+            weighted = rows.weighted(block.dense, terms.working_weight)
+            levels.add(sums.levels.codes, terms.working_weight, weighted)
+    return sums.state(InformationBlocks(dense.total(), levels.diagonals(), levels.crosses(), levels.pairs()))
+
+
+def no_information() -> InformationBlocks:
+    """Return the information of a state that was evaluated without: empty, whatever the shape.
+
+    Not zeros: between columns of many levels the zeros alone would fill the memory. It adds to
+    itself and to nothing else.
+
+    Examples
+    --------
+    >>> (no_information() + no_information()).dense.shape
+    (0, 0)
+    """
+    return InformationBlocks(dense=np.zeros((0, 0)), diagonals=(), crosses=(), pairs=())
+
+
+def information_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> FloatArray:
+    """Return the diagonal of the information, shape (p,): a preconditioner for quasi-Newton.
+
+    Takes about as long as `evaluate` without the information.
+
+    Parameters
+    ----------
+    beta : ndarray (p,)
+    blocks : iterable of Block
+    shape : BlockShape
+
+    Examples
+    --------
+    >>> block = Block(dense=np.array([[1.0, 1.0], [2.0, 4.0]]), codes=(), y=np.array([0.0, 1.0]))
+    >>> information_diagonal(np.zeros(2), [block], BlockShape(n_dense=2)).tolist()
+    [0.5, 5.0]
+    """
+    merged = merge_columns(shape.widths)
+    sums, levels = _Sums(beta, shape, merged), LevelTotals(merged)
+    dense, rows = np.zeros(shape.n_dense), WeightedRows(shape.n_dense)
+    for block in blocks:
+        working_weight = sums.add(block).working_weight
+        levels.add(sums.levels.codes, working_weight[None])
+        root = rows.rooted(block.dense, working_weight)[: shape.n_dense]
+        dense += np.einsum("ij,ij->i", root, root)
+    return np.concatenate([dense, *(total[0] for total in levels.by_column())])
 
 
 def linear_predictor(beta: FloatArray, block: Block, shape: BlockShape) -> FloatArray:
@@ -63,75 +123,43 @@ def linear_predictor(beta: FloatArray, block: Block, shape: BlockShape) -> Float
 
 
 class _Sums:
-    """The running sums of one call of `evaluate`; the only mutable state in the kernel.
+    """The sums of one call that every kind of evaluation needs, and the memory it works in.
 
-    Categorical sums keep one more row and column, for the reference level, so that the codes
-    can be counted without masking; `state` leaves them out.
+    The memory is as large as a block, and allocated anew only for a block of another size.
     """
 
-    def __init__(self, shape: BlockShape) -> None:
-        self.shape = shape
-        d, padded = shape.n_dense, [width + 1 for width in shape.widths]
+    def __init__(self, beta: FloatArray, shape: BlockShape, merged: Sequence[MergedColumn]) -> None:
+        self.beta, self.shape = beta, shape
+        self.levels = LevelScores(shape, beta, merged)
         self.n_rows, self.weight_sum, self.deviance = 0, 0.0, 0.0
-        self.dense_score = np.zeros(d)
-        self.dense = np.zeros((d, d))
-        self.level_scores = [np.zeros(size) for size in padded]
-        self.diagonals = [np.zeros(size) for size in padded]
-        self.crosses = [np.zeros((d, size)) for size in padded]
-        self.pairs = [np.zeros(a * b) for a, b in combinations(padded, 2)]
+        self.dense_score = np.zeros(shape.n_dense)
+        self._eta, self._scratch = np.empty(0), row_scratch(0)
 
-    def add(self, beta: FloatArray, block: Block) -> None:
-        terms = row_terms(linear_predictor(beta, block, self.shape), block.y, block.weight)
+    def add(self, block: Block) -> RowTerms:
+        """Add the rows of a block; the terms returned are valid until the next block."""
+        terms = row_terms(self._linear_predictor(block), block.y, block.weight, self._scratch)
         self.n_rows += block.n_rows
         self.weight_sum += float(block.n_rows if block.weight is None else block.weight.sum())
         self.deviance += terms.deviance
-        self._add_dense(block, terms)
-        if block.codes:
-            self._add_levels(block, terms)
-
-    def _add_dense(self, block: Block, terms: RowTerms) -> None:
         self.dense_score += block.dense @ terms.residual
-        root = block.dense * np.sqrt(terms.working_weight)
-        # One operand and its transpose: NumPy then calls SYRK, half the work of GEMM.
-        self.dense += root @ root.T
+        self.levels.add(terms.residual)
+        return terms
 
-    def _add_levels(self, block: Block, terms: RowTerms) -> None:
-        weighted = block.dense * terms.working_weight
-        for k, codes in enumerate(block.codes):
-            _add_at(self.level_scores[k], codes, terms.residual)
-            _add_at(self.diagonals[k], codes, terms.working_weight)
-            for row, cross in zip(weighted, self.crosses[k], strict=True):
-                _add_at(cross, codes, row)
-        for pair, (a, b) in zip(self.pairs, combinations(range(len(block.codes)), 2), strict=True):
-            joint = block.codes[a].astype(np.int64)
-            joint *= self.shape.widths[b] + 1
-            joint += block.codes[b]
-            _add_at(pair, joint, terms.working_weight)
-
-    def state(self) -> LogisticState:
-        padded = [width + 1 for width in self.shape.widths]
-        pairs = zip(self.pairs, combinations(padded, 2), strict=True)
+    def state(self, information: InformationBlocks) -> LogisticState:
         return LogisticState(
             n_rows=self.n_rows,
             weight_sum=self.weight_sum,
             deviance=self.deviance,
-            score=np.concatenate([self.dense_score, *(score[:-1] for score in self.level_scores)]),
-            information=InformationBlocks(
-                dense=self.dense,
-                diagonals=tuple(diagonal[:-1] for diagonal in self.diagonals),
-                crosses=tuple(np.ascontiguousarray(cross[:, :-1].T) for cross in self.crosses),
-                pairs=tuple(np.ascontiguousarray(pair.reshape(size)[:-1, :-1]) for pair, size in pairs),
-            ),
+            score=np.concatenate([self.dense_score, *self.levels.scores()]),
+            information=information,
         )
 
-
-def _add_at(total: FloatArray, codes: CodeArray | np.ndarray, values: FloatArray) -> None:
-    """Add each value to the entry of its code.
-
-    `bincount` makes a new array as long as `total`, which is the faster way until that array is
-    much longer than the block.
-    """
-    if len(total) <= 4 * len(codes):
-        total += np.bincount(codes, weights=values, minlength=len(total))
-    else:
-        np.add.at(total, codes, values)
+    def _linear_predictor(self, block: Block) -> FloatArray:
+        if block.n_rows != len(self._eta):
+            self._eta, self._scratch = np.empty(block.n_rows), row_scratch(block.n_rows)
+        eta = np.matmul(self.beta[: self.shape.n_dense], block.dense, out=self._eta)
+        self.levels.read(block.codes, block.n_rows)
+        self.levels.add_effects(eta, self._scratch[0])
+        if block.offset is not None:
+            eta += block.offset
+        return eta

@@ -28,10 +28,12 @@ class RowTerms:
     working_weight: FloatArray
 
 
-def row_terms(eta: FloatArray, y: FloatArray, weight: FloatArray | None) -> RowTerms:
+def row_terms(
+    eta: FloatArray, y: FloatArray, weight: FloatArray | None, scratch: FloatArray | None = None
+) -> RowTerms:
     """Compute deviance, residual and working weight from the linear predictor.
 
-    Only ``e = exp(-|eta|)`` is formed, which lies in (0, 1]: nothing overflows and `mu` needs no
+    Only ``exp(-|eta|)`` is formed, which lies in (0, 1]: nothing overflows and `mu` needs no
     clipping, so the result is finite for every finite `eta` and has the exact limits.
 
     Parameters
@@ -42,6 +44,8 @@ def row_terms(eta: FloatArray, y: FloatArray, weight: FloatArray | None) -> RowT
         Label in [0, 1].
     weight : ndarray (m,) or None
         Prior weight >= 0; None means 1.
+    scratch : ndarray (5, m) or None
+        Memory to work in, see `row_scratch`: the result lies in it. None allocates it.
 
     Examples
     --------
@@ -51,17 +55,33 @@ def row_terms(eta: FloatArray, y: FloatArray, weight: FloatArray | None) -> RowT
     >>> round(float(terms.deviance - 2 * (np.log(2) + 1e4)), 9)
     0.0
     """
-    e = np.exp(-np.abs(eta))
-    likelier = 1.0 / (1.0 + e)  # the probability of the side that eta points to
-    rarer = e * likelier
-    upward = eta >= 0
-    mu = np.where(upward, likelier, rarer)
-    # 1 - mu is taken from the other side rather than subtracted: it keeps its digits near 1.
-    one_minus_mu = np.where(upward, rarer, likelier)
-    # log1p(e) is the part that -log-likelihood shares for both labels; the rest is linear in eta.
-    loss = np.maximum(eta, 0.0) - y * eta + np.log1p(e)
-    residual = y * one_minus_mu - (1.0 - y) * mu
-    working_weight = likelier * rarer
+    mu, one_minus_mu, e, loss, residual = row_scratch(len(eta)) if scratch is None else scratch
+    # Of exp(min(eta, 0)) and exp(-max(eta, 0)) one is 1 and the other e = exp(-|eta|): divided by
+    # 1 + e they are mu and 1 - mu, each with all its digits, where a choice row by row (np.where)
+    # would take a mask and 1.0 - mu would lose digits near 1.
+    np.maximum(eta, 0.0, out=loss)
+    np.exp(np.minimum(eta, 0.0, out=mu), out=mu)
+    np.exp(np.negative(loss, out=one_minus_mu), out=one_minus_mu)
+    np.multiply(mu, one_minus_mu, out=e)
+    # log1p(e) is the part that -log-likelihood shares for both labels; the rest is linear in eta. The
+    # difference is taken row by row: far out on the right side it is exactly 0, and sums of the
+    # two parts would leave rounding there. log(1 + e) would lose the tail and saves no time.
+    loss -= np.multiply(y, eta, out=residual)
+    loss += np.log1p(e, out=residual)
+    e += 1.0
+    mu /= e
+    one_minus_mu /= e
+    working_weight = np.multiply(mu, one_minus_mu, out=e)
+    mu *= np.subtract(1.0, y, out=residual)
+    np.multiply(y, one_minus_mu, out=residual)
+    residual -= mu
     if weight is None:
         return RowTerms(2.0 * float(loss.sum()), residual, working_weight)
-    return RowTerms(2.0 * float(weight @ loss), weight * residual, weight * working_weight)
+    residual *= weight
+    working_weight *= weight
+    return RowTerms(2.0 * float(weight @ loss), residual, working_weight)
+
+
+def row_scratch(n_rows: int) -> FloatArray:
+    """Return memory for `row_terms`; new memory costs several times the arithmetic on it."""
+    return np.empty((5, n_rows))

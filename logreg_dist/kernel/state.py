@@ -50,6 +50,24 @@ class InformationBlocks:
             full[rows, columns], full[columns, rows] = pair, pair.T
         return full
 
+    def without(self, column: int) -> InformationBlocks:
+        """Leave a categorical column out."""
+        columns = [k for k in range(len(self.diagonals)) if k != column]
+        pairs = dict(zip(combinations(range(len(self.diagonals)), 2), self.pairs, strict=True))
+        return InformationBlocks(
+            dense=self.dense,
+            diagonals=tuple(self.diagonals[k] for k in columns),
+            crosses=tuple(self.crosses[k] for k in columns),
+            pairs=tuple(pairs[pair] for pair in combinations(columns, 2)),
+        )
+
+    def beside(self, column: int) -> FloatArray:
+        """Return the blocks of a categorical column with all others, side by side, (width, p - width)."""
+        pairs = dict(zip(combinations(range(len(self.diagonals)), 2), self.pairs, strict=True))
+        before = [pairs[k, column].T for k in range(column)]
+        after = [pairs[column, k] for k in range(column + 1, len(self.diagonals))]
+        return np.hstack([self.crosses[column], *before, *after])
+
 
 @dataclass(frozen=True)
 class LogisticState:

@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo package cluster-demo test lint format clean check-tools
+.PHONY: install demo package cluster-demo test bench lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -43,6 +43,16 @@ cluster-demo: install ## the demo on a Spark master and two workers on this mach
 
 test: install ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest tests logreg_dist
+
+bench: $(VENV)/.bench ## compare fits with other tools on D30; others: make bench CASES="CRM AIR"
+	@$(BIN)/python -m benchmarks fit --case $(CASES)
+
+CASES ?= D30
+
+$(VENV)/.bench: $(VENV)/.installed
+	@$(BIN)/python -m pip install --editable '.[bench]' > $(VENV)/bench.log 2>&1 \
+	  || { tail -20 $(VENV)/bench.log; exit 1; }
+	@touch $@
 
 lint: install ## ruff and mypy, as CI runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

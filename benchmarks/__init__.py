@@ -1,0 +1,1 @@
+"""Cases, peers and one command that prints the tables: ``python -m benchmarks --help``."""

@@ -17,11 +17,13 @@ from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
 from logreg_dist.fitting.tasks import split_blocks
-from logreg_dist.inference.covariance import covariance, uncentre_matrix
+from logreg_dist.inference.covariance import covariance
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts, count_along, neutral_rows
 from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, newton, scaled_ridge
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending, SolverResult
+from logreg_dist.solver.ridge import scaled_ridge
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan
 from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar, record_layout, stage_split
@@ -95,7 +97,7 @@ class Fitted:
     terms: list[str]
     estimate: np.ndarray
     covariance: np.ndarray
-    result: NewtonResult
+    result: SolverResult
     spec: DesignSpec
     staged: Staged
     counts: list[DirectionCounts]
@@ -190,7 +192,7 @@ def _uncentred(column: NumericColumn | CategoricalColumn) -> NumericColumn | Cat
 
 
 def _in_column_units(
-    result: NewtonResult, spec: DesignSpec, staged: Staged, counts: list[DirectionCounts], *, penalised: bool
+    result: SolverResult, spec: DesignSpec, staged: Staged, counts: list[DirectionCounts], *, penalised: bool
 ) -> Fitted:
     """Undo the centring here rather than with the library's `assemble`, which needs pyspark."""
     terms = [term.name for term in spec.terms()]
@@ -199,7 +201,7 @@ def _in_column_units(
     centres = dict(zip((column.name for column in spec.numeric), spec.centres, strict=True))
     undo = np.eye(len(terms))
     if spec.intercept:
-        undo = uncentre_matrix(np.array([centres.get(name, 0.0) for name in terms]), 0)
+        undo[0] -= [centres.get(name, 0.0) for name in terms]
     spread = np.full_like(undo, np.nan)
     if result.ending is Ending.CONVERGED and not penalised:
         block = np.ix_(estimable, estimable)

@@ -42,11 +42,12 @@ class SolverConfig(Section):
     """How the optimum is found, when to stop, and what to do where there is none."""
 
     method: Annotated[
-        Literal["auto", "newton"], choice("auto", "newton", later=("lbfgs", "proximal_newton"))
+        Literal["auto", "newton", "lbfgs"], choice("auto", "newton", "lbfgs", later=("proximal_newton",))
     ] = "auto"
     tolerance: Annotated[float, Field(gt=0, le=1e-2), expected("a number > 0 and <= 0.01")] = 1e-8
     max_iterations: Annotated[int, Field(ge=1, le=1000), expected("a whole number from 1 to 1000")] = 50
     start: Annotated[Literal["sample", "zero"], choice("sample", "zero")] = "sample"
+    precision: Annotated[Literal["float64", "float32"], choice("float64", "float32")] = "float64"
     on_separation: Annotated[
         Literal["error", "ridge", "firth"], choice("error", later=("ridge", "firth"))
     ] = "error"

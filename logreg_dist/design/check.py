@@ -26,8 +26,10 @@ from logreg_dist.staging.plan import Kind
 from logreg_dist.staging.profile import TableProfile
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
-# The information matrix then takes 0.8 GB, and a few copies of it.
-MAX_TERMS = 10_000
+# Larger models are fitted by L-BFGS (see fitting/method.py), which has no matrix; this is what its steps
+# and the records of the terms, twice and as JSON, were measured to take on the driver.
+BYTES_PER_TERM = 5_000
+MAX_TERMS = 500_000
 
 _FILLED = ("mean", "median", "indicator")  # policies that need values to learn from
 
@@ -45,7 +47,7 @@ def check_profile(profile: TableProfile, asked: Sequence[AskedColumn], config: T
 
 
 def refuse_too_many_terms(spec: DesignSpec) -> None:
-    """Raise when the information matrix would not fit on the driver.
+    """Raise when the model itself would not fit on the driver, whatever the solver.
 
     Raises
     ------
@@ -61,9 +63,8 @@ def refuse_too_many_terms(spec: DesignSpec) -> None:
             Problem(
                 f"the model would have {p:,} terms, more than {MAX_TERMS:,}: {counted_columns(levels, limit=3)} "
                 "levels",
-                f"Its information matrix alone takes {8 * p * p / 1e9:,.1f} GB on the driver. Raise "
-                "min_level_count for the\nlargest columns so that rare levels merge, group their levels, or "
-                "exclude them.",
+                f"Steps and model would take {BYTES_PER_TERM * p / 1e9:,.1f} GB on the driver. Raise min_level_count "
+                "for the\nlargest columns so that rare levels merge, group their levels, or exclude them.",
             )
         ]
     )

@@ -31,11 +31,14 @@ def describe_aliases(
     centres : ndarray (p,)
         What was subtracted from each term's column, units of the column.
     """
-    names = [quoted(term.name)[1:-1] for term in spec.terms()]
+    if not dependences:
+        return []
+    terms = spec.terms()
+    names = [quoted(term.name)[1:-1] for term in terms]
     sizes = _sizes(spec)
     return [
         AliasedTerm(
-            spec.terms()[dependence.position].name, _reason(dependence, names, sizes, centres, spec.intercept)
+            terms[dependence.position].name, _reason(dependence, names, sizes, centres, spec.intercept)
         )
         for dependence in dependences
     ]

@@ -16,62 +16,75 @@ from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.spec import DesignSpec, NumericColumn
 from logreg_dist.fitting.aliases import describe_aliases
 from logreg_dist.fitting.outcome import Verdict, few_events_note
-from logreg_dist.inference.covariance import covariance, uncentre_matrix
+from logreg_dist.inference.covariance import covariance, uncentred, uncentred_covariance, variances
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import Coefficient, HistoryEntry, LabelRecord, LogisticModel
 from logreg_dist.solver.linear_system import SingularInformation
-from logreg_dist.solver.newton import NewtonResult
+from logreg_dist.solver.result import Method, SolverResult
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import TableProfile
 
 FloatArray = NDArray[np.float64]
 
+_LBFGS_NOTE = (
+    "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
+    "depend on each other, or several of them separate the label together, was not looked into"
+)
+
 
 @dataclass(frozen=True)
 class Estimates:
-    """Estimates and their covariance in the units of the columns, in term order.
+    """Estimates and their spread in the units of the columns, in term order.
 
     Attributes
     ----------
     estimate : ndarray (p,)
         NaN for aliased terms.
-    covariance : ndarray (p, p)
+    variance : ndarray (p,)
         NaN where there is no inference.
+    covariance : ndarray (k, k) or None
+        Of the k estimable terms; None where there is no inference, and for more than
+        `MAX_COVARIANCE_TERMS` terms.
     estimable : ndarray (p,) of bool
     """
 
     estimate: FloatArray
-    covariance: FloatArray
+    variance: FloatArray
+    covariance: FloatArray | None
     estimable: NDArray[np.bool_]
 
 
-def estimates_in_column_units(result: NewtonResult, spec: DesignSpec, *, penalised: bool) -> Estimates:
+def estimates_in_column_units(result: SolverResult, spec: DesignSpec, *, penalised: bool) -> Estimates:
     """Undo the centring, which touches the intercept alone, and invert the information.
 
     A penalised fit gets no covariance: the inverse information is not the covariance of estimates
-    that are biased on purpose.
+    that are biased on purpose. Nor does one by L-BFGS, which knows no information.
     """
-    p = len(result.point.beta)
-    estimable = np.ones(p, dtype=bool)
+    beta, centres, intercept = result.point.beta, term_centres(spec), 0 if spec.intercept else None
+    estimable = np.ones(len(beta), dtype=bool)
     estimable[[dependence.position for dependence in result.dependences]] = False
-    undo = uncentre_matrix(term_centres(spec), 0) if spec.intercept else np.eye(p)
-    estimate = np.where(estimable, undo @ result.point.beta, np.nan)
-    spread = np.full((p, p), np.nan)
-    if not penalised:
-        try:
-            found = covariance(result.point.sums.information, estimable)
-        except SingularInformation:  # a fit that did not converge; its status says so
-            return Estimates(estimate, spread, estimable)
-        block = np.ix_(estimable, estimable)
-        part = undo[block]
-        spread[block] = part @ found[block] @ part.T
-    return Estimates(estimate, spread, estimable)
+    estimate = np.where(estimable, uncentred(beta, centres, intercept), np.nan)
+    nothing = Estimates(estimate, np.full(len(beta), np.nan), None, estimable)
+    information = result.point.sums.information
+    if penalised or information is None:
+        return nothing
+    try:
+        if len(beta) > MAX_COVARIANCE_TERMS:
+            spread = variances(information, estimable, centres, intercept)
+            return Estimates(estimate, spread, None, estimable)
+        centred = covariance(information, estimable)[np.ix_(estimable, estimable)]
+    except SingularInformation:  # a fit that did not converge; its status says so
+        return nothing
+    found = uncentred_covariance(centred, centres[estimable], intercept) if estimable.any() else centred
+    spread = np.full(len(beta), np.nan)
+    spread[estimable] = np.diag(found)
+    return Estimates(estimate, spread, found if np.isfinite(found).all() else None, estimable)
 
 
 def assemble_model(
-    result: NewtonResult,
+    result: SolverResult,
     verdict: Verdict,
     *,
     null_deviance: float,
@@ -84,7 +97,7 @@ def assemble_model(
     """Build the model of a finished fit."""
     spec, rows = learned.spec, profile.rows
     found = estimates_in_column_units(result, spec, penalised=config.penalty.l2 > 0)
-    table = wald_table(found.estimate, np.diag(found.covariance), config.inference.confidence)
+    table = wald_table(found.estimate, found.variance, config.inference.confidence)
     n_parameters = int(found.estimable.sum())
     measures = fit_measures(
         deviance=result.point.sums.deviance,
@@ -101,6 +114,8 @@ def assemble_model(
         notes.append(
             "penalised fit: no standard errors, tests or intervals; AIC and BIC count every term in full"
         )
+    elif result.method is Method.LBFGS:
+        notes.append(_LBFGS_NOTE)
     return LogisticModel(
         model_id="",  # a hash of the content: the file knows it
         family="binary",
@@ -116,7 +131,7 @@ def assemble_model(
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(spec, table),
-        covariance=_covariance_of_estimated(found),
+        covariance=found.covariance,
         aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
         label=label,
         design=spec,
@@ -158,13 +173,6 @@ def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
         "mcfadden_r2": _finite(measures.mcfadden_r2),
         "lr_p_value": None if penalised else _finite(measures.lr_p_value),
     }
-
-
-def _covariance_of_estimated(found: Estimates) -> FloatArray | None:
-    block = found.covariance[np.ix_(found.estimable, found.estimable)]
-    if len(block) > MAX_COVARIANCE_TERMS or not np.isfinite(block).all():
-        return None
-    return block
 
 
 def _fingerprint(staged: StagedTable) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +15,23 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign, learn_design
 from logreg_dist.design.problems import reject
-from logreg_dist.design.spec import DesignSpec
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.aliases import describe_aliases
 from logreg_dist.fitting.assemble import assemble_model, term_centres, term_scales
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.median import weighted_medians
+from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
-from logreg_dist.fitting.splits import in_splits, most_splits
-from logreg_dist.fitting.start import sample_start
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.resolve import ResolvedTable, resolve
-from logreg_dist.solver.newton import Ending, NewtonOptions, newton, scaled_ridge
+from logreg_dist.reading.sources import RowSource, choose_source
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending
+from logreg_dist.staging.pass_timing import PassTiming
 from logreg_dist.staging.passes import StagedTable, read_profile_task
 from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
 from logreg_dist.staging.stage_split import record_layout
@@ -40,7 +43,9 @@ FloatArray = NDArray[np.float64]
 MAX_WARNINGS = 20
 
 
-def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
+def fit(
+    table: DataFrame, config: TrainConfig, *, on_pass: Callable[[PassTiming], None] = lambda timing: None
+) -> LogisticModel:
     """Fit a binary logistic regression by maximum (or ridge-penalised) likelihood.
 
     The table is read once; what follows are passes over encoded splits on the executors' disks.
@@ -53,6 +58,8 @@ def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
         for each pass.
     config : TrainConfig
         `output` and the source in `input` are the business of the job and ignored here.
+    on_pass : callable
+        Told, after each pass, where its time went.
 
     Returns
     -------
@@ -68,28 +75,34 @@ def fit(table: DataFrame, config: TrainConfig) -> LogisticModel:
     ConfigError
         When a policy does not go with the type of a column.
     """
-    pinned = config.input.splits if config.input else None
-    resolved = resolve(table, config, n_splits=most_splits(table, pinned))
-    in_order = in_splits(resolved.table, pinned)
-    with StagedTable(in_order, resolved.plan, uuid.uuid4().hex[:12], pinned=pinned) as staged:
-        profile = _profile(staged, resolved)
+    spark, run_id = table.sparkSession, uuid.uuid4().hex[:12]
+    resolved = resolve(table, config)
+    source = choose_source(table, resolved, config)
+    plan = resolved.plan.shared_among(source.n_splits)
+    with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
+        profile = _profile(staged, resolved, source)
         reject(check_profile(profile, resolved.asked, config))
         refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
-        passes = FitPasses(
-            table.sparkSession.sparkContext, staged, learned.spec, record_layout(resolved.plan)
-        )
+        passes = FitPasses(spark.sparkContext, staged, learned.spec, record_layout(resolved.plan))
         model = _solve(passes, learned, profile, config)
+    model = replace(model, fingerprint={"reader": source.reader, **model.fingerprint})
     _warn(model, n_known=len(learned.notes))
     return model
 
 
-def _profile(staged: StagedTable, resolved: ResolvedTable) -> TableProfile:
+def _profile(staged: StagedTable, resolved: ResolvedTable, source: RowSource) -> TableProfile:
     parts = [profile_from_dict(sidecar["profile"]) for sidecar in staged.run_pass(read_profile_task)]
     profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
     if profile.rows.n_read == 0:
         raise EmptyTable("the table has no rows.\n  Check where it is read from, and its filter.")
-    log.info("pass 1: read %s rows into %d splits", f"{profile.rows.n_read:,}", len(staged.splits))
+    log.info(
+        "pass 1: read %s rows into %d splits with %s (%s)",
+        f"{profile.rows.n_read:,}",
+        len(staged.splits),
+        "pyarrow" if source.reader == "arrow" else "Spark",
+        source.why,
+    )
     return profile
 
 
@@ -108,20 +121,12 @@ def _learn(
 def _solve(
     passes: FitPasses, learned: LearnedDesign, profile: TableProfile, config: TrainConfig
 ) -> LogisticModel:
-    spec, ridge = learned.spec, _ridge(learned.spec, profile, config)
-    found: list[DirectionCounts] = []
-
-    def rises_for_ever(direction: FloatArray) -> bool:
-        found.append(passes.prove_separation(direction))
-        return found[-1].proves_separation
-
-    options = NewtonOptions(config.solver.tolerance, config.solver.max_iterations, ridge, alias=ridge is None)
-    start = _start(passes, spec, ridge, config)
-    result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
+    spec, optimum = learned.spec, find_optimum(passes, profile, config)
+    result, counts = optimum.result, optimum.counts
     label = label_record(config.label, profile.label_levels)
     verdict = judge(
         result,
-        _separation(passes, found[-1], profile, label, config) if result.direction is not None else None,
+        _separation(passes, counts, profile, label, config) if counts is not None else None,
         spec=spec,
         scale=term_scales(spec),
         aliased=describe_aliases(result.dependences, spec, term_centres(spec)),
@@ -151,20 +156,6 @@ def _separation(
     min_count = config.features.defaults.min_level_count
     cells = empty_cells(passes.spec, profile, label, min_count=min_count)
     return Separation(counts, passes.separating_columns(), tuple(cells.values()))
-
-
-def _start(passes: FitPasses, spec: DesignSpec, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
-    if config.solver.start == "zero":
-        return np.zeros(spec.shape().p)
-    weak = np.where([term.column is not None for term in spec.terms()], term_scales(spec) ** 2, 0.0)
-    return sample_start(passes.read_sample(), spec, ridge=ridge, weak_ridge=weak)
-
-
-def _ridge(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:
-    if config.penalty.l2 == 0:
-        return None
-    is_penalised = np.array([term.column is not None for term in spec.terms()])
-    return scaled_ridge(config.penalty.l2, profile.rows.weight_sum, is_penalised)
 
 
 def _null_deviance(passes: FitPasses, profile: TableProfile) -> float:

@@ -12,7 +12,7 @@ from logreg_dist.design.problems import counted, quoted
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.model import AliasedTerm, LabelRecord, Status
-from logreg_dist.solver.newton import Ending, NewtonResult
+from logreg_dist.solver.result import Ending, Method, SolverResult
 from logreg_dist.staging.profile import TableProfile
 
 MIN_EVENTS_PER_PARAMETER = 10
@@ -49,7 +49,7 @@ class Separation:
 
 
 def judge(
-    result: NewtonResult,
+    result: SolverResult,
     separation: Separation | None,
     *,
     spec: DesignSpec,
@@ -61,7 +61,7 @@ def judge(
 
     Parameters
     ----------
-    result : NewtonResult
+    result : SolverResult
     separation : Separation or None
         When the iterations ended as separated.
     spec : DesignSpec
@@ -79,21 +79,17 @@ def judge(
             Status.NOT_CONVERGED,
             f"not converged: {result.ending} at the start. Look for near-collinear columns, or raise penalty.l2.",
         )
+    about = "about " if result.method is Method.LBFGS else ""
     if result.ending is not Ending.CONVERGED:
         last = result.history[-1]
         return Verdict(
             Status.NOT_CONVERGED,
             f"not converged after {last.iteration} iterations: {result.ending}; the last point is "
-            f"{last.change:.3g} standard errors from the optimum. {_WAYS_ON.get(result.ending, _LOOK)}",
+            f"{about}{last.change:.3g} standard errors from the optimum. {_WAYS_ON.get(result.ending, _LOOK)}",
         )
     if aliased and collinear_is_error:
         return Verdict(Status.RANK_DEFICIENT, _collinear(aliased))
-    steps, change = result.n_steps, result.history[-1].change
-    return Verdict(
-        Status.CONVERGED,
-        f"converged after {steps} Newton step{'s' * (steps != 1)}: {change:.1g} standard errors from the "
-        "optimum before the last",
-    )
+    return Verdict(Status.CONVERGED, _converged(result))
 
 
 def empty_cells(
@@ -132,6 +128,13 @@ def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
         f"{rarer / n_terms:.1f} events per parameter ({rarer:,.0f} of the rarer label, {n_terms} parameters): "
         f"below {MIN_EVENTS_PER_PARAMETER} estimates and intervals are unreliable"
     ]
+
+
+def _converged(result: SolverResult) -> str:
+    steps, change = result.n_steps, f"{result.history[-1].change:.1g} standard errors from the optimum"
+    if result.method is Method.LBFGS:
+        return f"converged after {steps} L-BFGS step{'s' * (steps != 1)}: about {change}"
+    return f"converged after {steps} Newton step{'s' * (steps != 1)}: {change} before the last"
 
 
 def _collinear(aliased: Sequence[AliasedTerm]) -> str:

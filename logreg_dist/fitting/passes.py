@@ -13,7 +13,15 @@ from pyspark import SparkContext
 
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
-from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
+from logreg_dist.fitting.method import bytes_of
+from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
+from logreg_dist.fitting.sums import (
+    in_kernel_order,
+    in_term_order,
+    information_in_term_order,
+    sum_scores,
+    sum_states,
+)
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
     SampleRows,
@@ -26,7 +34,8 @@ from logreg_dist.fitting.tasks import (
 )
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.solver.newton import Sums
+from logreg_dist.solver.information import Information
+from logreg_dist.solver.result import Sums
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.split_file import RecordLayout
 
@@ -47,6 +56,7 @@ class FitPasses:
         self.staged, self.spec, self.layout = staged, spec, layout
         self.shape, self.positions = spec.shape(), spec.kernel_positions()
         self.design = context.broadcast(spec)
+        self.max_result_bytes = bytes_of(context.getConf().get("spark.driver.maxResultSize", "1g"))
 
     def evaluate(self, beta: FloatArray) -> Sums:
         """Return deviance, score and information at `beta` (p,)."""
@@ -55,6 +65,23 @@ class FitPasses:
         state = sum_states(self.staged.run_pass(task), self.shape)
         self._log(f"deviance {state.deviance:.10g}", clock)
         return in_term_order(state, self.shape, self.positions)
+
+    def evaluate_score(self, beta: FloatArray) -> Sums:
+        """Return deviance and score at `beta` (p,), without information."""
+        clock = time.perf_counter()
+        task = evaluate_score_task(self.design, self.layout, in_kernel_order(beta, self.positions))
+        sums = sum_scores(self.staged.run_pass(task), self.positions)
+        self._log(f"deviance {sums.deviance:.10g}", clock)
+        return sums
+
+    def information_diagonal(self, beta: FloatArray) -> FloatArray:
+        """Return the diagonal of the information at `beta` (p,), shape (p,)."""
+        clock = time.perf_counter()
+        task = information_diagonal_task(self.design, self.layout, in_kernel_order(beta, self.positions))
+        diagonals = self.staged.run_pass(task)
+        self._log("diagonal of the information", clock)
+        total: FloatArray = np.sum(diagonals, axis=0)
+        return total[self.positions]
 
     def read_sample(self) -> list[SampleRows]:
         """Return the rows that staging kept aside, split by split."""
@@ -73,10 +100,14 @@ class FitPasses:
         self._log(f"null deviance {state.deviance:.10g}", clock)
         return in_term_order(state, NULL_SHAPE, np.array([0]))
 
-    def prove_separation(self, direction: FloatArray) -> DirectionCounts:
-        """Count the rows on either side of a direction (p,); two passes, five before a proof."""
+    def prove_separation(self, direction: FloatArray, *, with_information: bool = True) -> DirectionCounts:
+        """Count the rows on either side of a direction (p,); two passes, five before a proof.
+
+        Where the information matrix does not fit, only a direction that is exact as it is can be proved.
+        """
         clock = time.perf_counter()
-        passes = RowPasses(self._count_along, self._neutral_information, term_scales(self.spec))
+        information = self._neutral_information if with_information else None
+        passes = RowPasses(self._count_along, information, term_scales(self.spec))
         counts = prove_separation(direction / np.abs(direction).max(), passes)
         self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
         return counts
@@ -99,13 +130,13 @@ class FitPasses:
         task = count_along_task(self.design, self.layout, along, in_kernel_order(blur, self.positions))
         return sum(self.staged.run_pass(task), DirectionCounts())
 
-    def _neutral_information(self, direction: FloatArray, blur: FloatArray) -> FloatArray:
+    def _neutral_information(self, direction: FloatArray, blur: FloatArray) -> Information:
         along = in_kernel_order(direction, self.positions)
         task = neutral_information_task(
             self.design, self.layout, along, in_kernel_order(blur, self.positions)
         )
         state = sum_states(self.staged.run_pass(task), self.shape)
-        return in_term_order(state, self.shape, self.positions).information
+        return information_in_term_order(state, self.shape, self.positions)
 
     def _log(self, what: str, clock: float) -> None:
         log.info("pass %d: %s (%.2f s)", self.staged.n_passes, what, time.perf_counter() - clock)

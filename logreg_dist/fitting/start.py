@@ -11,7 +11,8 @@ from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.solver.newton import Ending, NewtonOptions, Sums, newton
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending, Sums
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
 ROWS_PER_TERM = 5

@@ -9,7 +9,7 @@ import numpy as np
 
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
-from logreg_dist.solver.linear_system import find_dependences
+from logreg_dist.solver.information import Information, dependences_in
 
 # A Newton step late in a separated fit is a direction of separation to some accuracy between these.
 SHARES = (1e-13, 1e-10, 1e-7, 1e-4)
@@ -25,14 +25,15 @@ class RowPasses:
     ----------
     count : callable
         From direction and blur (p,) to the rows on either side; see `count_along`.
-    neutral_information : callable
-        From direction and blur (p,) to ``X'X`` (p, p) of the rows that count as neutral.
+    neutral_information : callable or None
+        From direction and blur (p,) to ``X'X`` of the rows that count as neutral; None where that
+        matrix is too large.
     scale : ndarray (p,)
         Typical size of each term's column.
     """
 
     count: Callable[[FloatArray, FloatArray], DirectionCounts]
-    neutral_information: Callable[[FloatArray, FloatArray], FloatArray]
+    neutral_information: Callable[[FloatArray, FloatArray], Information] | None
     scale: FloatArray
 
     def blur(self, direction: FloatArray, share: float) -> FloatArray:
@@ -46,7 +47,8 @@ def prove_separation(direction: FloatArray, passes: RowPasses) -> DirectionCount
     If no row at all lies on the wrong side and none near the boundary, the step itself separates
     completely. Rows near the boundary may lie on it: the direction is replaced by one along which
     these are neutral exactly, and all rows are counted again. Where there is no such direction, they
-    speak against separation.
+    speak against separation. Without information a direction is proved if it is exact as it is: no
+    row lies between the boundary and the rounding around it.
 
     Parameters
     ----------
@@ -71,6 +73,9 @@ def prove_separation(direction: FloatArray, passes: RowPasses) -> DirectionCount
             return counts
         if counts.violated:
             continue  # at this accuracy the step is still blurred
+        if passes.neutral_information is None:
+            is_exact = passes.count(direction, np.zeros_like(direction)) == counts
+            return counts if is_exact else _disproved(counts)
         exact = null_direction(direction, passes.neutral_information(direction, blur))
         if exact.any():
             found = passes.count(exact, passes.blur(exact, EXACT_SHARE))
@@ -84,7 +89,7 @@ def _disproved(counts: DirectionCounts) -> DirectionCounts:
     return DirectionCounts(counts.separated, 0, max(counts.violated + counts.neutral, 1))
 
 
-def null_direction(direction: FloatArray, information: FloatArray) -> FloatArray:
+def null_direction(direction: FloatArray, information: Information) -> FloatArray:
     """Return the vector v near a direction with ``information v = 0``, shape (p,); zeros if none.
 
     A vector of the null space is fixed by its entries at the dependent terms, which are taken
@@ -101,7 +106,7 @@ def null_direction(direction: FloatArray, information: FloatArray) -> FloatArray
     [0.0, 0.0]
     """
     exact = np.zeros_like(direction)
-    for dependence in find_dependences(information):
+    for dependence in dependences_in(information):
         size = direction[dependence.position]
         exact[dependence.position] += size
         for position, weight in dependence.weights.items():

@@ -6,57 +6,30 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.solver.linear_system import (
-    Dependence,
-    SingularInformation,
-    factorise,
-    find_dependences,
+from logreg_dist.solver.endings import (
+    at_rounding_floor,
+    decrement_unit,
+    is_creeping,
+    is_slow,
+    loses_less_than_a_coin,
 )
+from logreg_dist.solver.halving import halve_until_better
+from logreg_dist.solver.information import (
+    Information,
+    active_part,
+    dependences_in,
+    factor_of,
+    plus_ridge,
+)
+from logreg_dist.solver.linear_system import Dependence, SingularInformation
+from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
+from logreg_dist.solver.ridge import penalised_score
 
 FloatArray = NDArray[np.float64]
-
-# Deviance is a sum of up to billions of terms: smaller rises than this share are rounding.
-ROUNDING = 1e-13
-# Far from the optimum steps are too long by up to exp(|eta|): this is enough for |eta| = 34.
-MAX_HALVINGS = 50
-# A trial with a slope this steep on the other side of the minimum along the step lies too far beyond.
-OVERSHOT = 0.5
-# Newton's decrement falls quadratically near an optimum, but only by exp(-1/2) a step along a
-# direction in which the likelihood rises for ever.
-SLOW = 0.3
-
-
-@dataclass(frozen=True)
-class Sums:
-    """The sums at one ``beta`` in the order of the terms.
-
-    Attributes
-    ----------
-    n_rows : int
-    weight_sum, deviance : float
-    score : ndarray (p,)
-    information : ndarray (p, p)
-    """
-
-    n_rows: int
-    weight_sum: float
-    deviance: float
-    score: FloatArray
-    information: FloatArray
-
-
-@dataclass(frozen=True)
-class Point:
-    """A ``beta`` and its sums, never separated."""
-
-    beta: FloatArray
-    sums: Sums
 
 
 @dataclass(frozen=True)
@@ -82,69 +55,6 @@ class NewtonOptions:
     alias: bool = True
 
 
-@dataclass(frozen=True)
-class Iteration:
-    """One accepted step, or the start when `iteration` is 0.
-
-    Attributes
-    ----------
-    iteration : int
-    deviance : float
-        -2 log-likelihood, without penalty.
-    change : float
-        Newton's decrement at the point: its distance to the optimum in standard errors.
-    halvings : int
-    seconds : float
-        Wall time of the step's passes.
-    """
-
-    iteration: int
-    deviance: float
-    change: float
-    halvings: int
-    seconds: float
-
-
-class Ending(StrEnum):
-    """How the iterations ended."""
-
-    CONVERGED = "the score is zero to within rounding or the tolerance"
-    CREEPING = "the steps do not shrink as they do near an optimum; the label is close to separated"
-    ITERATIONS = "the iterations ran out"
-    SINGULAR = "the information matrix became singular"
-    STUCK = "no step along Newton's direction improves the likelihood"
-    SEPARATED = "the likelihood rises for ever along a direction"
-
-
-@dataclass(frozen=True)
-class NewtonResult:
-    """Where the iterations ended.
-
-    Attributes
-    ----------
-    point : Point
-        Aliased terms have ``beta`` 0.
-    ending : Ending
-    dependences : list of Dependence
-        Terms left out as linear combinations of earlier ones.
-    history : tuple of Iteration
-        Empty when there is no step even at the start.
-    direction : ndarray (p,) or None
-        With `Ending.SEPARATED` the direction of the endless rise.
-    """
-
-    point: Point
-    ending: Ending
-    dependences: list[Dependence]
-    history: tuple[Iteration, ...]
-    direction: FloatArray | None = None
-
-    @property
-    def n_steps(self) -> int:
-        """Newton steps taken; the last one of a converged fit cost no pass of its own."""
-        return max(len(self.history) - 1, 0) + (self.ending is Ending.CONVERGED)
-
-
 def newton(
     evaluate: Callable[[FloatArray], Sums],
     start: FloatArray,
@@ -152,13 +62,13 @@ def newton(
     *,
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
-) -> NewtonResult:
+) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
 
     Parameters
     ----------
     evaluate : callable
-        ``beta`` (p,) to `Sums`: one pass.
+        ``beta`` (p,) to `Sums` with their information, in either of its forms: one pass.
     start : ndarray (p,)
         Finite; entries of dependent terms are ignored.
     options : NewtonOptions
@@ -196,8 +106,7 @@ def newton(
         if options.ridge is not None:
             return False
         candidates = [direction]
-        if point.sums.deviance < 2 * math.log(2) * point.sums.weight_sum / max(point.sums.n_rows, 1):
-            # All rows together lose less than one tossed coin: each lies on its side of beta itself.
+        if loses_less_than_a_coin(point):
             candidates.append(point.beta)
         for candidate in candidates:
             if candidate.any() and rises_for_ever(candidate):
@@ -205,37 +114,37 @@ def newton(
                 return True
         return False
 
-    def end(ending: Ending) -> NewtonResult:
+    def end(ending: Ending) -> SolverResult:
         along = direction if ending is Ending.SEPARATED else None
-        return NewtonResult(point, ending, dependences, tuple(history), along)
+        return SolverResult(point, ending, dependences, tuple(history), along)
 
     while True:
         step = _newton_step(point, active, options.ridge)
         if step is None:
             return end(Ending.SEPARATED if is_separated() else Ending.SINGULAR)
         direction = step
-        decrement = _decrement(point, step, options.ridge)
+        decrement = math.sqrt(max(float(penalised_score(point, options.ridge) @ step), 0.0))
         now = time.perf_counter()
         history.append(Iteration(len(history), point.sums.deviance, decrement, halvings, now - clock))
         report(history[-1])
         clock = now
 
-        unit = _unit(point.sums)
-        if decrement <= options.tolerance * min(unit, 1.0) or _at_rounding_floor(history, unit):
-            if _is_slow(history[-2:]) and is_separated():
+        unit = decrement_unit(point.sums)
+        if decrement <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
+            if is_slow(history[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
-            if options.ridge is None and _is_creeping(history):
+            if options.ridge is None and is_creeping(history):
                 return end(Ending.CREEPING)
             polished = Point(point.beta + step, point.sums)
-            return NewtonResult(polished, Ending.CONVERGED, dependences, tuple(history))
-        if _is_creeping(history) and len(history) >= asked_at + 4:
+            return SolverResult(polished, Ending.CONVERGED, dependences, tuple(history))
+        if is_creeping(history) and len(history) >= asked_at + 4:
             asked_at = len(history)
             if is_separated():
                 return end(Ending.SEPARATED)
         if len(history) > options.max_iterations:
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
-        trial, halvings = _line_search(evaluate, point, step, options.ridge)
+        trial, halvings = halve_until_better(evaluate, point, step, options.ridge)
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
@@ -249,12 +158,12 @@ def _without_dependences(
     Only at 0 do all rows count alike. Far from it terms can seem dependent because the rows that
     tell them apart have lost their working weight: such a start is given up.
     """
-    dependences = find_dependences(start.sums.information)
+    dependences = dependences_in(_information(start))
     if not dependences or not start.beta.any():
         return start, dependences
     zeros = np.zeros_like(start.beta)
     cold = Point(zeros, evaluate(zeros))
-    found = find_dependences(cold.sums.information)
+    found = dependences_in(_information(cold))
     if len(found) < len(dependences):
         return cold, found
     beta = start.beta.copy()
@@ -263,82 +172,19 @@ def _without_dependences(
 
 
 def _newton_step(point: Point, active: NDArray[np.bool_], ridge: FloatArray | None) -> FloatArray | None:
-    information, score = point.sums.information, _penalised_score(point, ridge)
-    if ridge is not None:
-        information = information + np.diag(ridge)
+    score = penalised_score(point, ridge)
     step = np.zeros_like(score)
     if not active.any():
         return step
     try:
-        step[active] = factorise(information[np.ix_(active, active)]).solve(score[active])
+        factor = factor_of(active_part(plus_ridge(_information(point), ridge), active))
     except SingularInformation:
         return None
+    step[active] = factor.solve(score[active])
     return step
 
 
-def _decrement(point: Point, step: FloatArray, ridge: FloatArray | None) -> float:
-    return math.sqrt(max(float(_penalised_score(point, ridge) @ step), 0.0))
-
-
-def _line_search(
-    evaluate: Callable[[FloatArray], Sums], point: Point, step: FloatArray, ridge: FloatArray | None
-) -> tuple[Point | None, int]:
-    """Halve the step until the penalised deviance does not rise, nor has fallen only to rise again.
-
-    Where full steps oscillate, a trial barely below the start can lie far up the other side, with
-    rows so extreme that the next step is worse. More than a standard error from the optimum the
-    slope along the step has to tell, as in the strong Wolfe conditions (Nocedal and Wright 2006,
-    equation 3.7b); nearer to it Newton's step is right.
-    """
-    limit = _penalised_deviance(point, ridge)
-    limit += ROUNDING * abs(limit)
-    slope = float(_penalised_score(point, ridge) @ step)
-    steepest = OVERSHOT * slope if slope > _unit(point.sums) ** 2 else math.inf
-    for halvings in range(MAX_HALVINGS):
-        beta = point.beta + step * 0.5**halvings
-        trial = Point(beta, evaluate(beta))
-        # A comparison with NaN is false: an overflow is halved away like any other rise.
-        if _penalised_deviance(trial, ridge) <= limit and -_penalised_score(trial, ridge) @ step <= steepest:
-            return trial, halvings
-    return None, MAX_HALVINGS
-
-
-def _penalised_score(point: Point, ridge: FloatArray | None) -> FloatArray:
-    return point.sums.score if ridge is None else point.sums.score - ridge * point.beta
-
-
-def _penalised_deviance(point: Point, ridge: FloatArray | None) -> float:
-    penalty = 0.0 if ridge is None else float(ridge @ point.beta**2)
-    return point.sums.deviance + penalty
-
-
-def _is_creeping(history: list[Iteration]) -> bool:
-    if len(history) < 8:
-        return False
-    return _is_slow(history[-4:])
-
-
-def _is_slow(last: list[Iteration]) -> bool:
-    """Whether the decrement fell, in each of these iterations, less than it does near an optimum."""
-    return len(last) > 1 and all(now.change > SLOW * before.change for before, now in pairwise(last))
-
-
-def _at_rounding_floor(history: list[Iteration], unit: float) -> bool:
-    """Whether the decrement has stopped falling where only rounding can stop it."""
-    now = history[-1]
-    negligible = now.change**2 <= 1e-15 * max(abs(now.deviance), 1e-300)
-    return negligible and now.change < 1e-5 * max(unit, 1.0) and _is_slow(history[-2:])
-
-
-def _unit(sums: Sums) -> float:
-    """Return the size of a decrement compared with what it is when all weights are 1."""
-    return math.sqrt(sums.weight_sum / max(sums.n_rows, 1))
-
-
-def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> FloatArray:
-    """Return `NewtonOptions.ridge` for ``(1/W) sum(loss) + l2/2 ||beta||^2``, shape (p,).
-
-    Multiplying the objective by ``2 W`` turns the loss into the deviance and the penalty into
-    ``W l2 ||beta||^2``; half of its derivative is what the score loses.
-    """
-    return np.where(penalised, l2 * weight_sum, 0.0)
+def _information(point: Point) -> Information:
+    if point.sums.information is None:
+        raise TypeError("Newton's method needs the information at every point")
+    return point.sums.information

@@ -85,7 +85,10 @@ def test_a_configuration_is_frozen():
         ({"penalty": {"standardize": True}}, "penalty.standardize: true is not available in this version"),
         ({"family": "multinomial"}, "family: multinomial is not available in this version"),
         ({"family": "poisson"}, 'family: expected binary, found text "poisson"'),
-        ({"solver": {"method": "lbfgs"}}, "solver.method: lbfgs is not available in this version"),
+        (
+            {"solver": {"method": "proximal_newton"}},
+            "solver.method: proximal_newton is not available in this version",
+        ),
         (
             {"solver": {"on_separation": "firth"}},
             "solver.on_separation: firth is not available in this version",

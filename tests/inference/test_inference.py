@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from logreg_dist.inference.covariance import covariance, uncentre_matrix
+from logreg_dist.inference.covariance import covariance, uncentred, uncentred_covariance, variances
 from logreg_dist.inference.fit_measures import bernoulli_deviance, fit_measures
 from logreg_dist.inference.wald import wald_table
 from logreg_dist.solver.linear_system import SingularInformation
@@ -44,7 +44,34 @@ def test_a_model_without_estimable_terms_has_a_covariance_of_nothing():
 def test_undoing_the_centring_keeps_predictions():
     x, centres = np.array([[1.0, 4.0, 9.0]]), np.array([0.0, 3.0, 7.0])
     beta = np.array([0.5, 2.0, -1.0])
-    np.testing.assert_allclose(x @ (uncentre_matrix(centres, 0) @ beta), (x - centres) @ beta, rtol=DIGITS)
+    np.testing.assert_allclose(x @ uncentred(beta, centres, 0), (x - centres) @ beta, rtol=DIGITS)
+    assert uncentred(beta, np.zeros(3), None) is beta
+
+
+@pytest.mark.parametrize("intercept", [0, 2])
+def test_undoing_the_centring_gives_the_covariance_of_the_columns_themselves(intercept):
+    X = np.random.default_rng(0).normal(size=(50, 4))
+    X[:, intercept] = 1.0
+    centres = np.array([1.0, -20.0, 3.0, 0.5])
+    centres[intercept] = 0.0
+    centred, every = (X - centres).T @ (X - centres), np.ones(4, dtype=bool)
+    expected = np.linalg.inv(X.T @ X)
+    found = uncentred_covariance(covariance(centred, every), centres, intercept)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(variances(centred, every, centres, intercept), np.diag(expected), rtol=1e-9)
+
+
+def test_variances_alone_are_those_of_the_covariance_with_nothing_for_aliased_terms():
+    X = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 1e12, 1e-12]
+    information, kept = np.zeros((4, 4)), np.array([True, True, False, True])
+    information[np.ix_(kept, kept)] = X.T @ X
+    found = variances(information, kept, np.zeros(4), None)
+    np.testing.assert_allclose(found, np.diag(covariance(information, kept)), rtol=1e-10)
+    assert np.isnan(found).tolist() == [False, False, True, False]
+    assert np.isnan(variances(np.zeros((2, 2)), np.zeros(2, dtype=bool), np.zeros(2), 0)).all()
+    with pytest.raises(SingularInformation, match=r"^$"):
+        variances(np.ones((2, 2)), np.ones(2, dtype=bool), np.zeros(2), None)
 
 
 @pytest.mark.parametrize("z", [0.0, 0.1, 1.96, 8.3, 20.0, 37.0])

@@ -11,7 +11,8 @@ from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import count_along, neutral_rows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.solver.newton import Ending, NewtonOptions, NewtonResult, Sums, newton
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending, SolverResult, Sums
 
 
 def block_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Block:
@@ -31,7 +32,7 @@ def fit_arrays(
     *,
     start: np.ndarray | None = None,
     **options: object,
-) -> NewtonResult:
+) -> SolverResult:
     """Fit with the proof of separation that a fit on a table uses."""
     shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logreg_dist.solver.newton import Ending, NewtonOptions
+from logreg_dist.solver.newton import NewtonOptions
+from logreg_dist.solver.result import Ending
 from tests.in_process import fit_rows, logistic_table, policy
 
 SAME = 1e-9  # relative, of the largest: another order of adding and one Newton step

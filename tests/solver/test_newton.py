@@ -5,7 +5,9 @@ import pytest
 
 from logreg_dist.fitting.outcome import judge
 from logreg_dist.model.model import Status
-from logreg_dist.solver.newton import Ending, NewtonOptions, Point, Sums, newton, scaled_ridge
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending, Point, Sums
+from logreg_dist.solver.ridge import scaled_ridge
 from tests.solver.arrays import fit_arrays, overlapping, sums_of, with_ones
 
 ESTIMATES = 1e-9  # relative; Newton's last step leaves the square of a decrement below 1e-8

@@ -1,0 +1,118 @@
+"""Which solver a model gets: the documented rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from logreg_dist.design.problems import Problem, reject
+from logreg_dist.fitting.sums import huge_column
+from logreg_dist.kernel.block import BlockShape
+from logreg_dist.kernel.state import state_bytes
+from logreg_dist.solver.result import Method
+
+# Of the information matrix on the driver, which works with about four copies of it: 10,000 terms,
+# or 40,000 levels of one column beside 2,000 other terms.
+MAX_MATRIX_BYTES = 800_000_000
+# Spark counts its own envelopes against spark.driver.maxResultSize.
+RESULT_SHARE = 0.9
+
+_UNITS = "kmgtp"
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A solver and why."""
+
+    method: Method
+    why: str
+
+
+def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_bytes: int) -> MethodChoice:
+    """Return Newton's method where the information matrix fits, and L-BFGS where it does not.
+
+    Newton's method needs a tenth of the passes and gives standard errors. The matrix must fit on
+    the driver (`MAX_MATRIX_BYTES`), and those of all splits into the result of a Spark job.
+
+    Parameters
+    ----------
+    asked : str
+        ``auto``, or a method that is taken at its word.
+    shape : BlockShape
+    n_splits : int
+    max_result_bytes : int
+        ``spark.driver.maxResultSize``; 0 for no limit.
+
+    Raises
+    ------
+    InputRejected
+        When Newton's method was asked for and the matrix does not fit.
+
+    Examples
+    --------
+    >>> one_huge = BlockShape(11, (20_000, 50, 50))
+    >>> choose_method("auto", one_huge, n_splits=4, max_result_bytes=2**30).method.value
+    'newton'
+    >>> choose_method("auto", BlockShape(14, (4_000,) * 25), n_splits=4, max_result_bytes=2**30)
+    MethodChoice(method=<Method.LBFGS: 'lbfgs'>, why='the information matrix would take 80.0 GB on the driver')
+    """
+    if asked == Method.LBFGS:
+        return MethodChoice(Method.LBFGS, "solver.method says so")
+    obstacle = _obstacle(shape, n_splits, max_result_bytes)
+    if obstacle is None:
+        return MethodChoice(Method.NEWTON, "the information matrix fits")
+    if asked == Method.NEWTON:
+        way_out = (
+            "Set solver.method to auto, which takes L-BFGS and gives no standard errors, or let rare levels\n"
+        )
+        reject(
+            [
+                Problem(
+                    f"solver.method is newton, but {obstacle}",
+                    f"{way_out}merge: raise min_level_count.",
+                )
+            ]
+        )
+    return MethodChoice(Method.LBFGS, obstacle)
+
+
+def matrix_bytes(shape: BlockShape) -> int:
+    """Return the bytes of the information matrix on the driver.
+
+    Examples
+    --------
+    >>> matrix_bytes(BlockShape(10_000)), matrix_bytes(BlockShape(11, (20_000, 50, 50)))
+    (800000000, 18018568)
+    """
+    column = huge_column(shape)
+    levels = 0 if column is None else shape.widths[column]
+    others = shape.p - levels
+    return 8 * (levels * (1 + others) + others * others)
+
+
+def bytes_of(setting: str) -> int:
+    """Return the bytes of a Spark setting.
+
+    Examples
+    --------
+    >>> bytes_of("1g"), bytes_of("512m"), bytes_of("0")
+    (1073741824, 536870912, 0)
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*([kmgtp]?)b?\s*", setting.lower())
+    if found is None:
+        raise ValueError(f"not a size in bytes: {setting!r}")
+    number, unit = found.groups()
+    power = _UNITS.index(unit) + 1 if unit else 0
+    return int(number) << (10 * power)
+
+
+def _obstacle(shape: BlockShape, n_splits: int, max_result_bytes: int) -> str | None:
+    matrix, states = matrix_bytes(shape), n_splits * state_bytes(shape)
+    if matrix > MAX_MATRIX_BYTES:
+        return f"the information matrix would take {matrix / 1e9:,.1f} GB on the driver"
+    if 0 < RESULT_SHARE * max_result_bytes < states:
+        return (
+            f"the information matrices of {n_splits} splits would take {states / 1e9:,.1f} GB together, and "
+            f"spark.driver.maxResultSize is {max_result_bytes / 1e9:,.1f} GB"
+        )
+    return None

@@ -1,0 +1,140 @@
+"""Finding the optimum of a fit, by the method that suits the model."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.spec import INTERCEPT, DesignSpec
+from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.fitting.method import choose_method
+from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.start import sample_start
+from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Method, SolverResult
+from logreg_dist.solver.ridge import scaled_ridge
+from logreg_dist.staging.profile import TableProfile
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where a search ended.
+
+    Attributes
+    ----------
+    result : SolverResult
+    counts : DirectionCounts or None
+        Of the rows along the direction in which the likelihood rises for ever, where there is one.
+    """
+
+    result: SolverResult
+    counts: DirectionCounts | None
+
+
+def find_optimum(passes: FitPasses, profile: TableProfile, config: TrainConfig) -> Optimum:
+    """Maximise the likelihood of a staged table.
+
+    Raises
+    ------
+    InputRejected
+        When the method asked for does not fit the size of the model.
+    """
+    spec, ridge = passes.spec, ridge_of(passes.spec, profile, config)
+    choice = choose_method(
+        config.solver.method,
+        spec.shape(),
+        n_splits=len(passes.staged.splits),
+        max_result_bytes=passes.max_result_bytes,
+    )
+    log.info("solver: %s, because %s", choice.method, choice.why)
+    by_newton = choice.method is Method.NEWTON
+    found: list[DirectionCounts] = []
+
+    def rises_for_ever(direction: FloatArray) -> bool:
+        found.append(passes.prove_separation(direction, with_information=by_newton))
+        return found[-1].proves_separation
+
+    tolerance, iterations = config.solver.tolerance, config.solver.max_iterations
+    if by_newton:
+        options = NewtonOptions(tolerance, iterations, ridge, alias=ridge is None)
+        start = _newton_start(passes, ridge, config)
+        result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
+    else:
+        suspects = [] if ridge is not None else one_label_directions(spec, profile)
+        start = _lbfgs_start(passes, profile)
+        result = lbfgs(
+            passes.evaluate_score,
+            start,
+            passes.information_diagonal(start),
+            LbfgsOptions(
+                tolerance,
+                STEPS_PER_ITERATION * iterations,
+                ridge,
+                suspects,
+                np.where(_has_column(spec), term_scales(spec), 0.0),
+            ),
+            rises_for_ever=rises_for_ever,
+        )
+    return Optimum(result, found[-1] if result.direction is not None else None)
+
+
+def ridge_of(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:
+    """Return the ridge on the scale of the deviance, shape (p,); None without a penalty."""
+    if config.penalty.l2 == 0:
+        return None
+    return scaled_ridge(config.penalty.l2, profile.rows.weight_sum, _has_column(spec))
+
+
+def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatArray]:
+    """Return the direction that separates the levels whose rows all have one label: none or one.
+
+    The likelihood rises for ever along it, since it is 0 for all other rows. A reference level
+    is told from the others by the intercept.
+    """
+    direction = np.zeros(spec.shape().p)
+    positions = {term.name: k for k, term in enumerate(spec.terms())}
+    for column, found in zip(spec.categorical, profile.categorical, strict=True):
+        for level in column.levels:
+            n, events = found.levels.get(level, (0.0, 0.0))
+            if n <= 0 or 0 < events < n:
+                continue
+            sign = 1.0 if events else -1.0
+            if level != column.reference:
+                direction[positions[f"{column.name}[{level}]"]] += sign
+            elif spec.intercept:
+                direction[positions[INTERCEPT]] += sign
+                for other in column.coefficient_levels:
+                    direction[positions[f"{column.name}[{other}]"]] -= sign
+    return [direction] if direction.any() else []
+
+
+def _newton_start(passes: FitPasses, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
+    spec = passes.spec
+    if config.solver.start == "zero":
+        return np.zeros(spec.shape().p)
+    weak = np.where(_has_column(spec), term_scales(spec) ** 2, 0.0)
+    return sample_start(passes.read_sample(), spec, ridge=ridge, weak_ridge=weak)
+
+
+def _lbfgs_start(passes: FitPasses, profile: TableProfile) -> FloatArray:
+    """Return the model of the intercept alone: a sample says too little about so many terms."""
+    start = np.zeros(passes.spec.shape().p)
+    rows = profile.rows
+    if passes.spec.intercept and not passes.layout.has_offset:
+        start[0] = math.log(rows.label_sum / (rows.weight_sum - rows.label_sum))
+    return start
+
+
+def _has_column(spec: DesignSpec) -> NDArray[np.bool_]:
+    return np.array([term.column is not None for term in spec.terms()])

@@ -1,0 +1,182 @@
+"""L-BFGS for models whose information matrix is too large; an evaluation is one pass for deviance and score."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.solver.endings import decrement_unit, is_at_rest, is_negligible, loses_less_than_a_coin
+from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
+from logreg_dist.solver.ridge import penalised_score
+from logreg_dist.solver.slope_search import search_along
+
+FloatArray = NDArray[np.float64]
+
+# Pairs of steps and changes of the score that stand for the information matrix.
+MEMORY = 40
+# Quasi-Newton steps that count as one of Newton's in `solver.max_iterations`.
+STEPS_PER_ITERATION = 20
+# Log-odds per typical size of a column that no overlapping table needs: odds of 3 million to one.
+FAR = 15.0
+# Iterations after which separation is first asked about; then twice as many, and so on.
+FIRST_QUESTION = 8
+
+
+@dataclass(frozen=True)
+class LbfgsOptions:
+    """When to stop.
+
+    Attributes
+    ----------
+    tolerance : float
+        On the estimated distance to the optimum in standard errors; see `lbfgs`.
+    max_iterations : int
+        Steps, of a pass or a few each.
+    ridge : ndarray (p,) or None
+        Added to the deviance as ``sum(ridge * beta**2)``.
+    suspects : sequence of ndarray (p,)
+        Directions in which the likelihood may rise for ever, asked about before the step's own.
+    scale : ndarray (p,) or None
+        Typical size of each term's column, 0 where any estimate is credible. Without a ridge estimates
+        beyond `FAR` are not called converged: nothing proves here that they are finite.
+    """
+
+    tolerance: float = 1e-8
+    max_iterations: int = 50 * STEPS_PER_ITERATION
+    ridge: FloatArray | None = None
+    suspects: Sequence[FloatArray] = ()
+    scale: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A step and how much it changed the score (downwards), with ``1 / step'change``."""
+
+    step: FloatArray
+    change: FloatArray
+    inverse: float
+
+
+def lbfgs(
+    evaluate: Callable[[FloatArray], Sums],
+    start: FloatArray,
+    diagonal: FloatArray,
+    options: LbfgsOptions,
+    *,
+    rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
+    report: Callable[[Iteration], None] = lambda iteration: None,
+) -> SolverResult:
+    """Maximise the (ridge-penalised) likelihood from `start` without an information matrix.
+
+    Parameters
+    ----------
+    evaluate : callable
+        ``beta`` (p,) to `Sums`, of which only deviance and score are looked at: one pass.
+    start : ndarray (p,)
+        Finite.
+    diagonal : ndarray (p,)
+        Of the information at the start, without ridge: the preconditioner.
+    options : LbfgsOptions
+    rises_for_ever : callable
+        As for `newton`; asked after `FIRST_QUESTION` iterations, after twice as many, and at the end.
+    report : callable
+        Told of each iteration.
+
+    Notes
+    -----
+    Converged means that two estimates of Newton's decrement ``sqrt(score' information^-1 score)``
+    are within the tolerance, or rest where only rounding can stop them: with the quasi-Newton matrix
+    for the inverse, which knows the directions that were taken, and with the diagonal, which is right
+    for uncorrelated columns. Measured, the true decrement was up to five times larger; unlike it, the
+    estimates are no proof, because a direction that is flat and that no step took is in neither.
+
+    Nocedal and Wright (2006), Numerical Optimization, algorithms 7.4 and 7.5.
+    """
+    clock = time.perf_counter()
+    point = Point(start, evaluate(start))
+    ridge = options.ridge
+    curvature = diagonal if ridge is None else diagonal + ridge
+    preconditioner = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
+    pairs: deque[_Pair] = deque(maxlen=MEMORY)
+    history: list[Iteration] = []
+    direction, trials, next_question = np.zeros_like(start), 0, FIRST_QUESTION
+
+    def separating() -> FloatArray | None:
+        if ridge is not None:
+            return None
+        beta = [point.beta] if loses_less_than_a_coin(point) else []
+        candidates = [*options.suspects, direction, *beta]
+        return next((along for along in candidates if along.any() and rises_for_ever(along)), None)
+
+    def end(ending: Ending) -> SolverResult:
+        along = separating()
+        if along is not None:
+            ending = Ending.SEPARATED
+        elif ending is Ending.CONVERGED and _is_far(point.beta, options):
+            ending = Ending.FAR
+        return SolverResult(point, ending, [], tuple(history), along, Method.LBFGS)
+
+    while True:
+        score = penalised_score(point, ridge)
+        direction = _times_inverse(score, pairs, preconditioner)
+        slope = float(score @ direction)
+        if not (slope > 0 and np.isfinite(direction).all()):
+            pairs.clear()
+            direction = preconditioner * score
+            slope = float(score @ direction)
+        change = math.sqrt(max(slope, float(score @ (preconditioner * score))))
+        now = time.perf_counter()
+        history.append(Iteration(len(history), point.sums.deviance, change, trials, now - clock))
+        report(history[-1])
+        clock = now
+
+        unit = decrement_unit(point.sums)
+        if change <= options.tolerance * min(unit, 1.0) or is_at_rest(history, unit):
+            return end(Ending.CONVERGED)
+        if len(history) > options.max_iterations:
+            return end(Ending.ITERATIONS)
+        if len(history) > next_question:
+            next_question *= 2
+            if (along := separating()) is not None:
+                return SolverResult(point, Ending.SEPARATED, [], tuple(history), along, Method.LBFGS)
+
+        trial, trials = search_along(evaluate, point, direction, ridge)
+        if trial is None and pairs and not is_negligible(history[-1], unit):
+            pairs.clear()  # its memory may mislead: once more along the preconditioned score
+            direction = preconditioner * score
+            trial, trials = search_along(evaluate, point, direction, ridge)
+        if trial is None:
+            return end(Ending.CONVERGED if is_negligible(history[-1], unit) else Ending.STUCK)
+        step, drop = trial.beta - point.beta, score - penalised_score(trial, ridge)
+        if step @ drop > 0:
+            pairs.append(_Pair(step, drop, 1.0 / float(step @ drop)))
+        point = trial
+
+
+def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
+    if options.ridge is not None or options.scale is None:
+        return False
+    return float(np.abs(beta * options.scale).max(initial=0.0)) > FAR
+
+
+def _times_inverse(score: FloatArray, pairs: Sequence[_Pair], preconditioner: FloatArray) -> FloatArray:
+    """Return the quasi-Newton matrix times the score, shape (p,): the two-loop recursion."""
+    rest = score.copy()
+    shares = []
+    for pair in reversed(pairs):
+        share = pair.inverse * float(pair.step @ rest)
+        shares.append(share)
+        rest -= share * pair.change
+    direction = preconditioner * rest
+    if pairs:
+        last = pairs[-1]
+        direction *= 1.0 / (last.inverse * float(last.change @ (preconditioner * last.change)))
+    for pair, share in zip(pairs, reversed(shares), strict=True):
+        direction += (share - pair.inverse * float(pair.change @ direction)) * pair.step
+    return direction

@@ -1,0 +1,35 @@
+"""The ridge penalty, on the scale of deviance and score."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.solver.result import Point
+
+FloatArray = NDArray[np.float64]
+
+
+def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> FloatArray:
+    """Return the `ridge` of a solver for ``(1/W) sum(loss) + l2/2 ||beta||^2``, shape (p,).
+
+    Multiplying the objective by ``2 W`` turns the loss into the deviance and the penalty into
+    ``W l2 ||beta||^2``; half of its derivative is what the score loses.
+
+    Examples
+    --------
+    >>> scaled_ridge(0.1, 50.0, np.array([False, True])).tolist()
+    [0.0, 5.0]
+    """
+    return np.where(penalised, l2 * weight_sum, 0.0)
+
+
+def penalised_score(point: Point, ridge: FloatArray | None) -> FloatArray:
+    """Return the score less ``ridge * beta``, shape (p,)."""
+    return point.sums.score if ridge is None else point.sums.score - ridge * point.beta
+
+
+def penalised_deviance(point: Point, ridge: FloatArray | None) -> float:
+    """Return the deviance plus ``sum(ridge * beta**2)``."""
+    penalty = 0.0 if ridge is None else float(ridge @ point.beta**2)
+    return point.sums.deviance + penalty

@@ -27,13 +27,12 @@ from logreg_dist.fitting.tasks import (
     count_along_task,
     evaluate_null_task,
     evaluate_task,
+    first_look_task,
     neutral_information_task,
-    sample_task,
 )
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
-from logreg_dist.staging.passes import read_profile_task
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
 from tests.in_process import logistic_table, plan_of
@@ -266,12 +265,11 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
         column_ranges_task(design, layout),
-        sample_task(layout),
+        first_look_task(layout, with_sample=True),
         bracket_task(layout, {0: Bracket()}),
         neighbour_task(layout, {0: 1.0}),
         stage_batches_task(plan, Gathering((), (0, 1)), "run"),
         stage_files_task(plan, (FileColumn("x"),), "run"),
-        read_profile_task,
         add_up_rows,
         merge_groups,
     ]

@@ -17,7 +17,8 @@ from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.names import LeafColumn
 from logreg_dist.scoring.contributions import as_number, is_missing, level_of
 from logreg_dist.scoring.counts import count_columns, read_counts, refuse_forbidden
-from logreg_dist.scoring.score import ScorePlan, plan_scores
+from logreg_dist.scoring.expression import ScorePlan, plan_scores
+from logreg_dist.scoring.match import match_table
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
         When the model did not converge.
     """
     roles = _roles(model, config)
-    plan = plan_scores(table, model, keys=(), others=roles.names())
+    plan = plan_scores(match_table(table, model, keys=(), others=roles.names()))
     y = _outcome(plan.leaves, roles.label)
     frequency = _number(plan.leaves, roles.frequency) * _number(plan.leaves, roles.label.trials)
     weight = frequency * _number(plan.leaves, roles.weight)
@@ -129,7 +130,7 @@ def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column) -> dict[st
     assert found is not None
     counts: dict[str, int] = found.asDict()
     reject(_problems(counts, roles))
-    refuse_forbidden(read_counts(counts, plan), plan, counts["n_rows"])
+    refuse_forbidden(read_counts(counts, plan.terms, ()), plan.terms, counts["n_rows"])
     return counts
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from pyspark.sql import Observation, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from logreg_dist.commands.job import Request, with_outputs
@@ -18,8 +19,12 @@ from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
-from logreg_dist.scoring.counts import count_columns, read_counts, refuse_forbidden
-from logreg_dist.scoring.score import plan_scores, select_scores
+from logreg_dist.scoring.counts import read_counts, refuse_forbidden
+from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.score import select_scores
+from logreg_dist.scoring.ways import choose_way, observed_scores, short_methods
+
+log = logging.getLogger(__name__)
 
 
 def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
@@ -33,26 +38,22 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     config = load_score_config(request.config, request.overrides)
     model = read_model(spark, config.model)
     table = open_table(spark, config.input)
-    carried = [*config.keys, *config.keep]
-    plan = plan_scores(table, model, keys=config.keys, others=config.keep)
-    observation = Observation()
-    observed_plan = replace(plan, table=plan.table.observe(observation, *count_columns(plan)))
+    source = match_table(table, model, keys=config.keys, others=config.keep)
+    way = choose_way(source, config.engine)
+    recorder.details["engine"] = {"name": way.name, "why": way.why}
+    log.info("scoring with engine %s (%s)", way.name, way.why)
+    observed = observed_scores(source, way)
     scored = select_scores(
-        observed_plan,
-        model,
-        plan.linear_predictor,
-        carried=carried,
-        columns=config.output.columns,
-        run_id=recorder.run_id,
+        observed.rows, source, model, columns=config.output.columns, run_id=recorder.run_id
     ).withColumn("run_date", F.lit(config.output.run_date).cast("date"))
 
     def inspect(written: Mapping[str, Any]) -> None:
-        counts = read_counts(observation.get, plan)
+        counts = read_counts(observed.counts(), source.terms, source.keys)
         recorder.details.update(asdict(counts))
         recorder.rows["read"] = int(written["n_rows"])
-        refuse_forbidden(counts, plan, int(written["n_rows"]))
+        refuse_forbidden(counts, source.terms, int(written["n_rows"]))
 
-    with recorder.timed("score"):
+    with recorder.timed("score"), short_methods(spark):
         published = publish(
             scored,
             Destination(
@@ -74,7 +75,8 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     recorder.outputs["run"] = join(config.output.path, "_runs", recorder.run_id, "run.json")
     lines = [
         f"{published.n_rows:,} rows scored with model {model.model_id} for {config.output.run_date}, "
-        f"in {published.files} files"
+        f"in {published.files} files",
+        f"Engine: {way.name} ({way.why}).",
     ]
     return with_outputs([*lines, *_odd_rows(recorder)], recorder)
 

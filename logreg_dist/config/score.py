@@ -63,10 +63,18 @@ class ScoreOutputConfig(Section):
 
 
 class ScoreConfig(Document):
-    """What to score; `keys` identify a row and are carried to the output, as `keep` is."""
+    """What to score; `keys` identify a row and are carried to the output, as `keep` is.
+
+    `engine` is how scores are worked out, with the same numbers: ``arrow`` reads plain Parquet files
+    inside the tasks, ``array`` hands the rows of any table to NumPy, ``sql`` is an expression of
+    Spark. ``auto`` takes the fastest for the table.
+    """
 
     model: Location
     input: InputConfig
+    engine: Annotated[Literal["auto", "sql", "array", "arrow"], choice("auto", "sql", "array", "arrow")] = (
+        "auto"
+    )
     keys: Annotated[Names, Field(min_length=1), expected("a list of one column name or more (text)")]
     keep: Names = ()
     output: ScoreOutputConfig

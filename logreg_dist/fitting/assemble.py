@@ -28,6 +28,10 @@ from logreg_dist.staging.profile import TableProfile
 
 FloatArray = NDArray[np.float64]
 
+_SINGLE_NOTE = (
+    "single precision: every number was rounded to float32 (by up to 6e-8 of itself) before the fit, which is exact "
+    "for the rounded table"
+)
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
     "depend on each other, or several of them separate the label together, was not looked into"
@@ -116,6 +120,8 @@ def assemble_model(
         )
     elif result.method is Method.LBFGS:
         notes.append(_LBFGS_NOTE)
+    if config.solver.precision == "float32":
+        notes.append(_SINGLE_NOTE)
     return LogisticModel(
         model_id="",  # a hash of the content: the file knows it
         family="binary",

@@ -6,7 +6,6 @@ the weight and the weight of label 1. One pass adds these up; what follows costs
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
-
-log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -32,8 +34,8 @@ from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending
 from logreg_dist.staging.pass_timing import PassTiming
-from logreg_dist.staging.passes import StagedTable, read_profile_task
-from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
+from logreg_dist.staging.passes import StagedTable
+from logreg_dist.staging.profile import TableProfile, merge_profiles
 from logreg_dist.staging.stage_split import record_layout
 
 log = logging.getLogger(__name__)
@@ -80,29 +82,47 @@ def fit(
     source = choose_source(table, resolved, config)
     plan = resolved.plan.shared_among(source.n_splits)
     with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
-        profile = _profile(staged, resolved, source)
+        looks = _read(staged, resolved, source, config)
+        profile = _profile(looks, resolved)
         reject(check_profile(profile, resolved.asked, config))
         refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
         passes = FitPasses(spark.sparkContext, staged, learned.spec, record_layout(resolved.plan))
-        model = _solve(passes, learned, profile, config)
+        samples = [look.sample for look in looks if look.sample is not None]
+        model = _solve(passes, learned, profile, samples, config)
     model = replace(model, fingerprint={"reader": source.reader, **model.fingerprint})
     _warn(model, n_known=len(learned.notes))
     return model
 
 
-def _profile(staged: StagedTable, resolved: ResolvedTable, source: RowSource) -> TableProfile:
-    parts = [profile_from_dict(sidecar["profile"]) for sidecar in staged.run_pass(read_profile_task)]
-    profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
-    if profile.rows.n_read == 0:
-        raise EmptyTable("the table has no rows.\n  Check where it is read from, and its filter.")
+def _read(
+    staged: StagedTable, resolved: ResolvedTable, source: RowSource, config: TrainConfig
+) -> list[FirstLook]:
+    clock = time.perf_counter()
+    staged.stage()
     log.info(
-        "pass 1: read %s rows into %d splits with %s (%s)",
-        f"{profile.rows.n_read:,}",
+        "pass 1: read %s rows into %d splits with %s, because %s (%.2f s)",
+        f"{sum(split.n_rows for split in staged.splits):,}",
         len(staged.splits),
         "pyarrow" if source.reader == "arrow" else "Spark",
         source.why,
+        time.perf_counter() - clock,
     )
+    clock = time.perf_counter()
+    with_sample = config.solver.start == "sample"
+    task = first_look_task(record_layout(resolved.plan), with_sample=with_sample)
+    looks = staged.run_pass(task)
+    n_sampled = sum(look.sample.n_rows for look in looks if look.sample is not None)
+    what = f"profile, and a sample of {n_sampled:,} rows to start from" if with_sample else "profile"
+    log.info("pass 2: %s (%.2f s)", what, time.perf_counter() - clock)
+    return looks
+
+
+def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
+    parts = [look.profile for look in looks]
+    profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
+    if profile.rows.n_read == 0:
+        raise EmptyTable("the table has no rows.\n  Check where it is read from, and its filter.")
     return profile
 
 
@@ -119,9 +139,13 @@ def _learn(
 
 
 def _solve(
-    passes: FitPasses, learned: LearnedDesign, profile: TableProfile, config: TrainConfig
+    passes: FitPasses,
+    learned: LearnedDesign,
+    profile: TableProfile,
+    samples: list[SampleRows],
+    config: TrainConfig,
 ) -> LogisticModel:
-    spec, optimum = learned.spec, find_optimum(passes, profile, config)
+    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config)
     result, counts = optimum.result, optimum.counts
     label = label_record(config.label, profile.label_levels)
     verdict = judge(

@@ -10,6 +10,7 @@ from logreg_dist.fitting.sums import huge_column
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.state import state_bytes
 from logreg_dist.solver.result import Method
+from logreg_dist.staging.split_tasks import MAX_SENT_BYTES, group_size
 
 # Of the information matrix on the driver, which works with about four copies of it: 10,000 terms,
 # or 40,000 levels of one column beside 2,000 other terms.
@@ -107,12 +108,15 @@ def bytes_of(setting: str) -> int:
 
 
 def _obstacle(shape: BlockShape, n_splits: int, max_result_bytes: int) -> str | None:
-    matrix, states = matrix_bytes(shape), n_splits * state_bytes(shape)
+    n_results = n_splits
+    if n_splits * state_bytes(shape) > MAX_SENT_BYTES:  # then Spark adds neighbours first
+        n_results = -(-n_splits // group_size(n_splits))
+    matrix, states = matrix_bytes(shape), n_results * state_bytes(shape)
     if matrix > MAX_MATRIX_BYTES:
         return f"the information matrix would take {matrix / 1e9:,.1f} GB on the driver"
     if 0 < RESULT_SHARE * max_result_bytes < states:
         return (
-            f"the information matrices of {n_splits} splits would take {states / 1e9:,.1f} GB together, and "
+            f"the information matrices of {n_splits} splits would take {states / 1e9:,.1f} GB on their way, and "
             f"spark.driver.maxResultSize is {max_result_bytes / 1e9:,.1f} GB"
         )
     return None

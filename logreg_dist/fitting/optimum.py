@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.start import sample_start
+from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -42,8 +44,18 @@ class Optimum:
     counts: DirectionCounts | None
 
 
-def find_optimum(passes: FitPasses, profile: TableProfile, config: TrainConfig) -> Optimum:
+def find_optimum(
+    passes: FitPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+) -> Optimum:
     """Maximise the likelihood of a staged table.
+
+    Parameters
+    ----------
+    passes : FitPasses
+    profile : TableProfile
+    samples : list of SampleRows
+        To start from, by split; without any the start is 0.
+    config : TrainConfig
 
     Raises
     ------
@@ -68,8 +80,10 @@ def find_optimum(passes: FitPasses, profile: TableProfile, config: TrainConfig) 
     tolerance, iterations = config.solver.tolerance, config.solver.max_iterations
     if by_newton:
         options = NewtonOptions(tolerance, iterations, ridge, alias=ridge is None)
-        start = _newton_start(passes, ridge, config)
-        result = newton(passes.evaluate, start, options, rises_for_ever=rises_for_ever)
+        by_cell = collapsing_pays(spec, passes.layout, profile.rows.n_rows)
+        evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
+        start = np.zeros(spec.shape().p) if by_cell else _newton_start(passes, ridge, samples)
+        result = newton(evaluate, start, options, rises_for_ever=rises_for_ever)
     else:
         suspects = [] if ridge is not None else one_label_directions(spec, profile)
         start = _lbfgs_start(passes, profile)
@@ -119,12 +133,10 @@ def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatA
     return [direction] if direction.any() else []
 
 
-def _newton_start(passes: FitPasses, ridge: FloatArray | None, config: TrainConfig) -> FloatArray:
+def _newton_start(passes: FitPasses, ridge: FloatArray | None, samples: list[SampleRows]) -> FloatArray:
     spec = passes.spec
-    if config.solver.start == "zero":
-        return np.zeros(spec.shape().p)
     weak = np.where(_has_column(spec), term_scales(spec) ** 2, 0.0)
-    return sample_start(passes.read_sample(), spec, ridge=ridge, weak_ridge=weak)
+    return sample_start(samples, spec, ridge=ridge, weak_ridge=weak)
 
 
 def _lbfgs_start(passes: FitPasses, profile: TableProfile) -> FloatArray:

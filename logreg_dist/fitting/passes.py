@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -13,6 +15,7 @@ from pyspark import SparkContext
 
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.method import bytes_of
 from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
 from logreg_dist.fitting.sums import (
@@ -20,20 +23,19 @@ from logreg_dist.fitting.sums import (
     in_term_order,
     information_in_term_order,
     sum_scores,
-    sum_states,
 )
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
-    SampleRows,
     column_ranges_task,
     count_along_task,
     evaluate_null_task,
     evaluate_task,
     neutral_information_task,
-    sample_task,
 )
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.state import LogisticState, state_bytes
 from logreg_dist.solver.information import Information
 from logreg_dist.solver.result import Sums
 from logreg_dist.staging.passes import StagedTable
@@ -62,9 +64,24 @@ class FitPasses:
         """Return deviance, score and information at `beta` (p,)."""
         clock = time.perf_counter()
         task = evaluate_task(self.design, self.layout, in_kernel_order(beta, self.positions))
-        state = sum_states(self.staged.run_pass(task), self.shape)
+        state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(self.shape))
         self._log(f"deviance {state.deviance:.10g}", clock)
         return in_term_order(state, self.shape, self.positions)
+
+    def evaluate_by_cell(self) -> Callable[[FloatArray], Sums]:
+        """Return `evaluate` for a table of categories alone: one pass now, and none when it is called."""
+        clock = time.perf_counter()
+        parts: list[CellSums] = self.staged.run_pass(cell_sums_task(self.design, self.layout))
+        cells = reduce(add, parts)
+        blocks = cell_blocks(cells, self.shape)
+        n_cells, n_rows = sum(block.n_rows for block in blocks), sum(s.n_rows for s in self.staged.splits)
+        self._log(f"{n_rows:,} rows are {n_cells:,} different ones", clock)
+
+        def evaluate_cells(beta: FloatArray) -> Sums:
+            state = evaluate(in_kernel_order(beta, self.positions), blocks, self.shape)
+            return replace(in_term_order(state, self.shape, self.positions), n_rows=n_rows)
+
+        return evaluate_cells
 
     def evaluate_score(self, beta: FloatArray) -> Sums:
         """Return deviance and score at `beta` (p,), without information."""
@@ -83,20 +100,11 @@ class FitPasses:
         total: FloatArray = np.sum(diagonals, axis=0)
         return total[self.positions]
 
-    def read_sample(self) -> list[SampleRows]:
-        """Return the rows that staging kept aside, split by split."""
-        clock = time.perf_counter()
-        samples = self.staged.run_pass(sample_task(self.layout))
-        self._log(
-            f"collected a sample of {sum(sample.n_rows for sample in samples):,} rows to start from", clock
-        )
-        return samples
-
     def evaluate_null(self, intercept: FloatArray) -> Sums:
         """Return the sums of a model of offset and `intercept` (1,) alone."""
         clock = time.perf_counter()
-        states = self.staged.run_pass(evaluate_null_task(self.layout, intercept))
-        state = sum_states(states, NULL_SHAPE)
+        task = evaluate_null_task(self.layout, intercept)
+        state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(NULL_SHAPE))
         self._log(f"null deviance {state.deviance:.10g}", clock)
         return in_term_order(state, NULL_SHAPE, np.array([0]))
 
@@ -135,7 +143,7 @@ class FitPasses:
         task = neutral_information_task(
             self.design, self.layout, along, in_kernel_order(blur, self.positions)
         )
-        state = sum_states(self.staged.run_pass(task), self.shape)
+        state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(self.shape))
         return information_in_term_order(state, self.shape, self.positions)
 
     def _log(self, what: str, clock: float) -> None:

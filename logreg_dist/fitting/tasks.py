@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
+from logreg_dist.staging.profile import TableProfile, profile_from_dict
 from logreg_dist.staging.sample import is_event
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
@@ -50,12 +51,15 @@ def evaluate_task(
     return task
 
 
-def evaluate_null_task(layout: RecordLayout, beta: FloatArray) -> Callable[[StagedSplit], LogisticState]:
+def evaluate_null_task(
+    layout: RecordLayout, beta: FloatArray
+) -> Callable[[StagedSplit], Measured[LogisticState]]:
     """Return the task that sums a split's rows under an intercept and the offset alone."""
 
-    def task(split: StagedSplit) -> LogisticState:
-        chunks = read_chunks(Path(split.path), split.n_rows, layout)
-        return evaluate(beta, (null_block(chunk) for chunk in chunks), NULL_SHAPE)
+    def task(split: StagedSplit) -> Measured[LogisticState]:
+        clock, chunks = ReadingClock(), read_chunks(Path(split.path), split.n_rows, layout)
+        blocks = clock.over(null_block(chunk) for chunk in chunks)
+        return Measured(evaluate(beta, blocks, NULL_SHAPE), clock.seconds)
 
     return task
 
@@ -74,14 +78,15 @@ def count_along_task(
 
 def neutral_information_task(
     design: SharedDesign, layout: RecordLayout, direction: FloatArray, blur: FloatArray
-) -> Callable[[StagedSplit], LogisticState]:
+) -> Callable[[StagedSplit], Measured[LogisticState]]:
     """Return the task whose information is ``X'X`` of a split's rows that count as neutral along `direction`."""
 
-    def task(split: StagedSplit) -> LogisticState:
-        spec = design.value
+    def task(split: StagedSplit) -> Measured[LogisticState]:
+        clock, spec = ReadingClock(), design.value
         shape = spec.shape()
-        rows = neutral_rows(direction, split_blocks(split, spec, layout), shape, blur=blur)
-        return evaluate(np.zeros(shape.p), rows, shape)
+        blocks = clock.over(split_blocks(split, spec, layout))
+        rows = neutral_rows(direction, blocks, shape, blur=blur)
+        return Measured(evaluate(np.zeros(shape.p), rows, shape), clock.seconds)
 
     return task
 
@@ -117,14 +122,28 @@ def column_ranges_task(design: SharedDesign, layout: RecordLayout) -> Callable[[
     return task
 
 
-def sample_task(layout: RecordLayout) -> Callable[[StagedSplit], SampleRows]:
-    """Return the task that reads a split's sample."""
+@dataclass(frozen=True)
+class FirstLook:
+    """What staging noted of a split beside its rows.
 
-    def task(split: StagedSplit) -> SampleRows:
+    Attributes
+    ----------
+    profile : TableProfile
+    sample : SampleRows or None
+        None when it was not asked for.
+    """
+
+    profile: TableProfile
+    sample: SampleRows | None
+
+
+def first_look_task(layout: RecordLayout, *, with_sample: bool) -> Callable[[StagedSplit], FirstLook]:
+    """Return the task that reads a split's profile and sample."""
+
+    def task(split: StagedSplit) -> FirstLook:
         sidecar = read_sidecar(split.path)
-        chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
-        steps = sidecar["sample_steps"]
-        return SampleRows(tuple(_weighted(chunk, *steps) for chunk in chunks), sidecar["levels"])
+        profile = profile_from_dict(sidecar["profile"])
+        return FirstLook(profile, _sample_rows(split, sidecar, layout) if with_sample else None)
 
     return task
 
@@ -147,6 +166,12 @@ def null_block(chunk: RawChunk) -> Block:
     return Block(
         dense=np.ones((1, len(chunk.y))), codes=(), y=chunk.y, weight=chunk.weight, offset=chunk.offset
     )
+
+
+def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout) -> SampleRows:
+    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
+    steps = sidecar["sample_steps"]
+    return SampleRows(tuple(_weighted(chunk, *steps) for chunk in chunks), sidecar["levels"])
 
 
 def _weighted(chunk: RawChunk, event_step: int, other_step: int) -> RawChunk:

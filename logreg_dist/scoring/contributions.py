@@ -9,7 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from logreg_dist.design.spec import OTHER, CategoricalColumn, NumericColumn
+from logreg_dist.scoring.terms import LevelTerm, NumericTerm
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
 # As in staging: a decimal number and nothing else.
@@ -31,125 +31,49 @@ class Contribution:
     missing, unseen, unusable : Column
         Booleans, never null: no value; a level that the model does not list; an infinite number,
         one that the fit would not have taken either, or a text that is no number.
-    missing_is_error, unseen_is_error : bool
-        Whether such rows must not be scored. Unusable ones never are.
-    unseen_policy : str
-        The policy for unseen levels, in words where it cannot be followed.
     """
 
     value: Column
     missing: Column
     unseen: Column
     unusable: Column
-    missing_is_error: bool
-    unseen_is_error: bool
-    unseen_policy: str = "error"
 
 
-def numeric_contribution(
-    column: NumericColumn, source: Column, kind: T.DataType, estimates: Mapping[str, float]
-) -> Contribution:
-    """Return ``estimate * value``, with the policy for missing values."""
+def numeric_contribution(term: NumericTerm, source: Column, kind: T.DataType) -> Contribution:
+    """Return ``slope * value``, with the policy for missing values."""
     number, missing = as_number(source, kind), is_missing(source, kind)
-    unusable = _is_unusable(number, missing)
-    slope = estimates[column.name]
-    value = F.when(~missing & ~unusable, F.lit(slope) * number)
-    if column.fill is not None:
-        filled = slope * column.fill
-        if column.indicator:
-            filled += estimates[f"{column.name}[missing]"]
-        value = F.when(missing, F.lit(filled)).otherwise(value)
-    return Contribution(
-        value=value,
-        missing=missing,
-        unseen=F.lit(False),
-        unusable=unusable,
-        missing_is_error=column.missing == "error",
-        unseen_is_error=False,
-    )
-
-
-def offset_contribution(source: Column, kind: T.DataType) -> Contribution:
-    """Return a known log-odds term as it is; a row without one cannot be scored."""
-    number, missing = as_number(source, kind), is_missing(source, kind)
-    unusable = _is_unusable(number, missing)
-    return Contribution(
-        value=F.when(~missing & ~unusable, number),
-        missing=missing,
-        unseen=F.lit(False),
-        unusable=unusable,
-        missing_is_error=True,
-        unseen_is_error=False,
-    )
-
-
-def level_estimates(column: CategoricalColumn, estimates: Mapping[str, float]) -> dict[str, float]:
-    """Return the log-odds of every level, 0 for the reference.
-
-    Examples
-    --------
-    >>> column = CategoricalColumn("c", "string", "error", "error", ("a", "b"), "a", None)
-    >>> level_estimates(column, {"c[b]": 0.5})
-    {'a': 0.0, 'b': 0.5}
-    """
-    return {
-        level: 0.0 if level == column.reference else estimates[f"{column.name}[{level}]"]
-        for level in column.levels
-    }
+    unusable = ~missing & (number.isNull() | (F.abs(number) > F.lit(MAX_MAGNITUDE)))
+    value = F.when(~missing & ~unusable, F.lit(term.slope) * number)
+    if term.missing_value is not None:
+        value = F.when(missing, F.lit(term.missing_value)).otherwise(value)
+    return Contribution(value, missing, unseen=F.lit(False), unusable=unusable)
 
 
 def categorical_contribution(
-    column: CategoricalColumn,
-    source: Column,
-    kind: T.DataType,
-    estimates: Mapping[str, float],
-    listed: Column,
+    term: LevelTerm, source: Column, kind: T.DataType, listed: Column
 ) -> Contribution:
     """Return the estimate of the row's level, with the policies for missing and unknown levels.
 
     Parameters
     ----------
-    column : CategoricalColumn
+    term : LevelTerm
     source : Column
     kind : DataType
         Of the column in this table.
-    estimates : mapping of str to float
-        By term.
     listed : Column
         The estimate of the row's level, null when the model does not list it: a CASE expression or
         the result of a join, whichever the caller chose.
     """
-    by_level = level_estimates(column, estimates)
     missing = is_missing(source, kind)
-    text = level_of(source, kind)
-    unusable = ~missing & text.isNull()
-    unseen = ~missing & ~unusable & listed.isNull()
-    if column.missing not in ("error", "drop") and column.missing_level is None:
-        unseen = unseen | missing  # a level of its own for missing values, but none was met in training
+    unusable = ~missing & level_of(source, kind).isNull()
+    unlisted = ~missing & ~unusable & listed.isNull()
     value = F.when(~missing, listed)
-    unseen_is_error = True
-    if column.has_other and column.unseen in ("error", "other"):
-        # A level too rare for training was merged; it is not listed and must score as it was fitted.
-        value, unseen_is_error = F.when(unseen, F.lit(by_level[OTHER])).otherwise(value), False
-    elif column.unseen == "reference" and column.reference is not None:
-        value, unseen_is_error = F.when(unseen, F.lit(0.0)).otherwise(value), False
-    elif column.unseen == "null":
-        unseen_is_error = False
-    unfollowed = {
-        "other": f"other, but training made no level {OTHER}" if not column.has_other else "other",
-        "reference": "reference, but the model has none" if column.reference is None else "reference",
-    }
-    if column.missing_level is not None:
-        value = F.when(missing, F.lit(by_level[column.missing_level])).otherwise(value)
-    return Contribution(
-        value=value,
-        missing=missing,
-        unseen=unseen,
-        unusable=unusable,
-        missing_is_error=column.missing == "error",
-        unseen_is_error=unseen_is_error,
-        unseen_policy=unfollowed.get(column.unseen, column.unseen),
-    )
+    if term.unseen_value is not None:
+        value = F.when(unlisted, F.lit(term.unseen_value)).otherwise(value)
+    if term.missing_value is not None:
+        value = F.when(missing, F.lit(term.missing_value)).otherwise(value)
+    unseen = unlisted | missing if term.missing_is_unseen else unlisted
+    return Contribution(value, missing, unseen, unusable)
 
 
 def case_of_levels(text: Column, by_level: Mapping[str, float]) -> Column:
@@ -191,10 +115,6 @@ def is_missing(source: Column, kind: T.DataType) -> Column:
     if isinstance(kind, (T.FloatType, T.DoubleType)):
         return source.isNull() | F.isnan(source)
     return source.isNull()
-
-
-def _is_unusable(number: Column, missing: Column) -> Column:
-    return ~missing & (number.isNull() | (F.abs(number) > F.lit(MAX_MAGNITUDE)))
 
 
 def _wall_clock_micros(source: Column) -> Column:

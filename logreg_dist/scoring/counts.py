@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from logreg_dist.design.problems import counted, quoted
 from logreg_dist.errors import InputRejected
-from logreg_dist.scoring.score import ScorePlan
+from logreg_dist.scoring.expression import ScorePlan
+from logreg_dist.scoring.terms import ScoreTerms, count_names
 
 
 def count_columns(plan: ScorePlan, among: Column | None = None) -> list[Column]:
     """Return aggregates that count missing, unseen and unusable values and rows without a score.
 
-    Their names are ``missing_<i>``, ``unseen_<i>``, ``unusable_<i>`` with the column's number,
-    ``missing_key_<i>`` with the key's, and ``unscored``.
+    Their names are those of `count_names`: ``missing_<i>``, ``unseen_<i>``, ``unusable_<i>`` with the
+    column's number, ``missing_key_<i>`` with the key's, and ``unscored``.
 
     Parameters
     ----------
@@ -25,19 +27,12 @@ def count_columns(plan: ScorePlan, among: Column | None = None) -> list[Column]:
     among : Column or None
         Which rows to look at; None looks at all.
     """
-
-    def count(condition: Column, name: str) -> Column:
-        return F.count_if(condition if among is None else among & condition).alias(name)
-
-    counts = [count(plan.linear_predictor.isNull(), "unscored")]
-    for i, contribution in enumerate(plan.contributions.values()):
-        counts += [
-            count(contribution.missing, f"missing_{i}"),
-            count(contribution.unseen, f"unseen_{i}"),
-            count(contribution.unusable, f"unusable_{i}"),
-        ]
-    return counts + [
-        count(missing, f"missing_key_{i}") for i, missing in enumerate(plan.missing_keys.values())
+    odd = [(c.missing, c.unseen, c.unusable) for c in plan.contributions]
+    conditions = [plan.linear_predictor.isNull(), *chain.from_iterable(odd), *plan.missing_keys.values()]
+    names = count_names(plan.terms.columns, len(plan.missing_keys))
+    return [
+        F.count_if(condition if among is None else among & condition).alias(name)
+        for condition, name in zip(conditions, names, strict=True)
     ]
 
 
@@ -59,23 +54,24 @@ class ScoreCounts:
     unscored: int
 
 
-def read_counts(observed: Mapping[str, int], plan: ScorePlan) -> ScoreCounts:
-    """Return the observed aggregates of `count_columns` by column."""
+def read_counts(observed: Mapping[str, int], terms: ScoreTerms, keys: Sequence[str]) -> ScoreCounts:
+    """Return what was counted under the names of `count_names`, by column."""
+    columns = [term.name for term in terms.columns]
 
     def of(kind: str, names: Iterable[str]) -> dict[str, int]:
         pairs = ((name, int(observed[f"{kind}_{i}"])) for i, name in enumerate(names))
         return {name: n for name, n in pairs if n}
 
     return ScoreCounts(
-        missing=of("missing", plan.contributions),
-        unseen=of("unseen", plan.contributions),
-        unusable=of("unusable", plan.contributions),
-        missing_keys=of("missing_key", plan.missing_keys),
+        missing=of("missing", columns),
+        unseen=of("unseen", columns),
+        unusable=of("unusable", columns),
+        missing_keys=of("missing_key", keys),
         unscored=int(observed["unscored"]),
     )
 
 
-def refuse_forbidden(counts: ScoreCounts, plan: ScorePlan, n_rows: int) -> None:
+def refuse_forbidden(counts: ScoreCounts, terms: ScoreTerms, n_rows: int) -> None:
     """Raise when rows were met that their policies do not allow to be scored.
 
     Raises
@@ -87,14 +83,15 @@ def refuse_forbidden(counts: ScoreCounts, plan: ScorePlan, n_rows: int) -> None:
         f"key column {quoted(name)} has {counted(n, 'missing value')}"
         for name, n in counts.missing_keys.items()
     ]
-    for name, contribution in plan.contributions.items():
-        column = f"{'offset ' * (name == plan.offset)}column {quoted(name)} has"
-        if contribution.missing_is_error and counts.missing.get(name):
-            why = "" if name == plan.offset else " (policy missing: error)"
+    for term in terms.columns:
+        name = term.name
+        column = f"{'offset ' * (name == terms.offset)}column {quoted(name)} has"
+        if term.missing_is_error and counts.missing.get(name):
+            why = "" if name == terms.offset else " (policy missing: error)"
             problems.append(f"{column} {counted(counts.missing[name], 'missing value')}{why}")
-        if contribution.unseen_is_error and counts.unseen.get(name):
+        if term.unseen_is_error and counts.unseen.get(name):
             n = counts.unseen[name]
-            policy = f"(policy unseen: {contribution.unseen_policy})"
+            policy = f"(policy unseen: {term.unseen_policy})"
             problems.append(f"{column} {counted(n, 'value')} that the model has not seen {policy}")
         if counts.unusable.get(name):
             n = counts.unusable[name]

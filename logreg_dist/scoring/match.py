@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from logreg_dist.design.problems import nearest, quoted
-from logreg_dist.errors import InputRejected
+from logreg_dist.errors import ArtefactInvalid, InputRejected
 from logreg_dist.model.model import LogisticModel
-from logreg_dist.reading.names import LeafColumn
+from logreg_dist.reading.names import LeafColumn, leaf_columns
+from logreg_dist.scoring.terms import ScoreTerms, score_terms
 
 _CLASSES: Mapping[str, tuple[type[T.DataType], ...]] = {
     "a boolean": (T.BooleanType,),
@@ -25,6 +28,49 @@ _CLASS_OF_SOURCE = {
     "timestamp": "a timestamp",
     "timestamp_ntz": "a timestamp",
 }
+
+
+@dataclass(frozen=True)
+class ScoreInput:
+    """A table that fits a model, and the model as scoring needs it.
+
+    Attributes
+    ----------
+    table : DataFrame
+    leaves : mapping of str to LeafColumn
+        The columns that scoring reads.
+    terms : ScoreTerms
+    keys, others : tuple of str
+        Columns that identify a row, and further ones to carry.
+    """
+
+    table: DataFrame
+    leaves: Mapping[str, LeafColumn]
+    terms: ScoreTerms
+    keys: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def match_table(
+    table: DataFrame, model: LogisticModel, *, keys: Sequence[str], others: Sequence[str]
+) -> ScoreInput:
+    """Find the columns that a model needs in a table; no job.
+
+    Raises
+    ------
+    InputRejected
+        When columns are missing or of another kind.
+    ArtefactInvalid
+        When the model did not converge.
+    """
+    if not model.converged:
+        raise ArtefactInvalid(
+            f"the model's status is {model.status}: its estimates must not be used.\n  {model.status_text}"
+        )
+    offset = model.config.get("offset")
+    leaves = match_columns(leaf_columns(table.schema), model, [*keys, *others, *([offset] if offset else [])])
+    terms = score_terms(model.design, model.estimates, offset)
+    return ScoreInput(table, leaves, terms, tuple(keys), tuple(others))
 
 
 def match_columns(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from pyspark import RDD, StorageLevel
 from pyspark.sql import SparkSession
@@ -18,7 +20,17 @@ from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.spark.job_tags import cancelled_on_error
 from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
 from logreg_dist.staging.scratch import removal_task
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.split_tasks import (
+    MAX_SENT_BYTES,
+    Added,
+    Done,
+    Lost,
+    add_in_groups,
+    added,
+    group_size,
+    over_splits,
+)
+from logreg_dist.staging.stage_split import StagedSplit
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +39,6 @@ Result = TypeVar("Result")
 MAX_RESTAGES = 3
 REMOVAL_SECONDS = 20.0
 MAX_REMOVAL_ROUNDS = 3  # what is left then lay on a machine that is gone
-
-
-class _Lost:
-    """What a task returns when the staged file is not on its machine: it must not guess."""
-
-
-@dataclass(frozen=True)
-class _Done(Generic[Result]):
-    """What comes back of one split."""
-
-    split: StagedSplit
-    result: Result | _Lost
-    timing: TaskTiming
 
 
 class StagedTable:
@@ -82,6 +81,19 @@ class StagedTable:
         self._folders: set[str] = set()
         self._ended = time.perf_counter()
 
+    def stage(self) -> None:
+        """Stage the table now; one Spark job, which the first pass would need otherwise.
+
+        A job of its own starts half as many Python workers as one that stages and looks at the splits
+        at a time: Spark gives each of the two steps a process.
+
+        Raises
+        ------
+        InputRejected, TemporaryFailure
+            As `run_pass`.
+        """
+        self._run(lambda: [Done(split, None, TaskTiming()) for split in self._rdd.collect()])
+
     def run_pass(self, task: Callable[[StagedSplit], Result | Measured[Result]]) -> list[Result]:
         """Apply `task` to every split where it lies and return the results in the splits' order.
 
@@ -95,24 +107,32 @@ class StagedTable:
         TemporaryFailure
             When files were lost `MAX_RESTAGES` times.
         """
-        start = time.perf_counter()
-        for attempt in range(MAX_RESTAGES + 1):
-            found = self._collect(task)
-            self._folders.update(str(Path(done.split.path).parent) for done in found)
-            results = [done.result for done in found if not isinstance(done.result, _Lost)]
-            if len(results) == len(found):
-                known = {split.path for split in self.splits}
-                self._check([done.split for done in found], restaged=attempt > 0)
-                self.n_passes += 1
-                self._tell(start, [_with_staging(done, known) for done in found])
-                return results
-            log.warning("staged files were lost; staging the table again")
-            self._rdd.unpersist()
-            self._rdd = self._staged()
-        raise TemporaryFailure(
-            f"staged splits were lost {MAX_RESTAGES + 1} times: executors come and go faster than a pass.\n"
-            "  Use fixed executors, or raise spark.locality.wait and spark.dynamicAllocation.executorIdleTimeout."
-        )
+        return self._run(lambda: self._rdd.mapPartitions(over_splits(task)).collect())
+
+    def sum_pass(self, task: Callable[[StagedSplit], Measured[Result]], *, result_bytes: int) -> Result:
+        """Apply `task` to every split and return the sum of the results; one Spark job.
+
+        Neighbouring splits are added to groups, and the groups in order: the same bits whether the
+        driver does it, or Spark where the results (`result_bytes` each) are too many to be sent.
+
+        Raises
+        ------
+        InputRejected, TemporaryFailure
+            As `run_pass`.
+        """
+        n_splits = len(self.splits)
+        if n_splits * result_bytes <= MAX_SENT_BYTES:
+            total: Result = add_in_groups(self.run_pass(task), n_splits)
+            return total
+        size = group_size(n_splits)
+
+        def collect() -> list[Done[Result]]:
+            done = self._rdd.mapPartitions(over_splits(task)).keyBy(lambda one: one.split.split // size)
+            groups = done.groupByKey(-(-n_splits // size))
+            found: list[Done[Result]] = groups.flatMap(lambda group: added(group[1])).collect()
+            return found
+
+        return reduce(add, self._run(collect))
 
     def release(self) -> None:
         """Remove the staged files and forget the splits; stages nothing and never raises."""
@@ -151,10 +171,26 @@ class StagedTable:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
         return self._stage().persist(StorageLevel.MEMORY_AND_DISK)
 
-    def _collect(self, task: Callable[[StagedSplit], Result | Measured[Result]]) -> list[_Done[Result]]:
-        with cancelled_on_error(self._spark, f"logreg_dist-{self._run_id}"):
-            found = self._rdd.mapPartitions(_task_over_rows(task)).collect()
-        return sorted(found, key=lambda done: done.split.split)
+    def _run(self, collect: Callable[[], list[Done[Result]]]) -> list[Result]:
+        """Run the Spark job of a pass, again with the table staged anew while files are missing."""
+        start = time.perf_counter()
+        for attempt in range(MAX_RESTAGES + 1):
+            with cancelled_on_error(self._spark, f"logreg_dist-{self._run_id}"):
+                found = sorted(collect(), key=lambda done: done.split.split)
+            self._folders.update(str(Path(done.split.path).parent) for done in found)
+            if not any(isinstance(done.result, Lost) for done in found):
+                known = {split.path for split in self.splits}
+                self._check([done.split for done in found], restaged=attempt > 0)
+                self.n_passes += 1
+                self._tell(start, [_with_staging(done, known) for done in found])
+                return [done.result for done in found if not isinstance(done.result, Lost | Added)]
+            log.warning("staged files were lost; staging the table again")
+            self._rdd.unpersist()
+            self._rdd = self._staged()
+        raise TemporaryFailure(
+            f"staged splits were lost {MAX_RESTAGES + 1} times: executors come and go faster than a pass.\n"
+            "  Use fixed executors, or raise spark.locality.wait and spark.dynamicAllocation.executorIdleTimeout."
+        )
 
     def _tell(self, start: float, tasks: list[TaskTiming]) -> None:
         slots = max(min(len(tasks), self._spark.sparkContext.defaultParallelism), 1)
@@ -187,33 +223,6 @@ def _changing_table(what: str) -> InputRejected:
     )
 
 
-def _task_over_rows(
-    task: Callable[[StagedSplit], Result | Measured[Result]],
-) -> Callable[[Iterable[StagedSplit]], Iterator[_Done[Result]]]:
-    def over_rows(splits: Iterable[StagedSplit]) -> Iterator[_Done[Result]]:
-        for split in splits:
-            yield _measured(task, split)
-
-    return over_rows
-
-
-def _measured(task: Callable[[StagedSplit], Result | Measured[Result]], split: StagedSplit) -> _Done[Result]:
-    start = time.perf_counter()
-    try:
-        found = task(split)
-    except FileNotFoundError:
-        return _Done(split, _Lost(), TaskTiming())
-    seconds = time.perf_counter() - start
-    if isinstance(found, Measured):
-        return _Done(split, found.result, TaskTiming(0.0, found.reading, seconds - found.reading))
-    return _Done(split, found, TaskTiming(kernel=seconds))
-
-
-def _with_staging(done: _Done[Result], known: set[str]) -> TaskTiming:
+def _with_staging(done: Done[Result], known: set[str]) -> TaskTiming:
     """Add the time of staging where the pass was the first to ask for the split."""
     return done.timing if done.split.path in known else replace(done.timing, staging=done.split.seconds)
-
-
-def read_profile_task(split: StagedSplit) -> dict[str, Any]:
-    """Return the sidecar of a split; the task of the first pass."""
-    return read_sidecar(split.path)

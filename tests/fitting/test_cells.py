@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from logreg_dist import TrainConfig, fit
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.fitting.cells import (
     MAX_CELLS,
@@ -95,3 +98,23 @@ def test_a_number_among_the_columns_makes_every_row_its_own_cell():
     numeric = NumericColumn("x", "double", "error", "error", None, False, 0.0, 1.0)
     spec = DesignSpec((numeric, column("a", 3)), intercept=True)
     assert not collapsing_pays(spec, RecordLayout(1, 1, False, False, 64), 10**6)
+
+
+@pytest.mark.spark
+def test_a_table_of_few_cells_is_read_once_and_counted_once(spark, tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    k = rng.integers(0, 3, size=(3, 3_000))
+    y = rng.random(3_000) < 1 / (1 + np.exp(1 - 0.7 * k[0] + 0.4 * (k[1] == 2)))
+    table = pa.table({name: [f"{name}{v}" for v in values] for name, values in zip("abc", k, strict=True)})
+    pq.write_table(table.append_column("y", [y]), tmp_path / "t.parquet")
+    config = TrainConfig(label={"column": "y"}, solver={"start": "zero"})
+    by_cell = fit(spark.read.parquet(str(tmp_path)), config)
+    monkeypatch.setattr("logreg_dist.fitting.cells.MAX_CELLS", 0)
+    by_row = fit(spark.read.parquet(str(tmp_path)), config)
+
+    assert (by_cell.converged, by_cell.n_passes, by_cell.n_rows) == (True, 3, 3_000)
+    assert by_row.n_passes > 5
+    found, expected = ([row.estimate for row in model.coefficient_rows] for model in (by_cell, by_row))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(by_cell.covariance, by_row.covariance, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(by_cell.deviance, by_row.deviance, rtol=ROUNDING)

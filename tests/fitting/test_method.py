@@ -11,6 +11,7 @@ from logreg_dist.fitting.optimum import one_label_directions
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.state import state_bytes
 from logreg_dist.solver.result import Method
+from logreg_dist.staging.split_tasks import group_size
 from tests.in_process import learned_spec, logistic_table, policy, stage
 
 GB = 2**30
@@ -39,14 +40,19 @@ def test_the_matrix_on_the_driver_decides():
 
 def test_the_results_of_all_splits_must_fit_into_sparks_limit():
     shape = BlockShape(3_000)
-    splits = int(0.9 * GB / state_bytes(shape))
-    assert chosen(shape, n_splits=splits) is Method.NEWTON
-    assert chosen(shape, n_splits=splits + 1) is Method.LBFGS
-    assert chosen(shape, n_splits=splits + 1, limit=2 * GB) is Method.NEWTON
-    assert chosen(shape, n_splits=100 * splits, limit=0) is Method.NEWTON
-    found = choose_method("auto", shape, n_splits=100, max_result_bytes=GB)
+    fits = int(
+        0.9 * GB / state_bytes(shape)
+    )  # as many results; Spark adds those of neighbouring splits first
+    assert fits == 13
+    n_splits = 13 * group_size(13 * 14)
+    assert n_splits == 13 * 14
+    assert chosen(shape, n_splits=n_splits) is Method.NEWTON
+    assert chosen(shape, n_splits=n_splits + 1) is Method.LBFGS
+    assert chosen(shape, n_splits=n_splits + 1, limit=2 * GB) is Method.NEWTON
+    assert chosen(shape, n_splits=10_000, limit=0) is Method.NEWTON
+    found = choose_method("auto", shape, n_splits=400, max_result_bytes=GB)
     assert found.why == (
-        "the information matrices of 100 splits would take 7.2 GB together, and "
+        "the information matrices of 400 splits would take 1.4 GB on their way, and "
         "spark.driver.maxResultSize is 1.1 GB"
     )
 

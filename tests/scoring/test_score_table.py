@@ -11,7 +11,9 @@ from pyspark.sql import types as T
 from logreg_dist import TrainConfig, fit, load_model
 from logreg_dist.errors import ArtefactInvalid, ConfigError
 from logreg_dist.scoring.contributions import case_of_levels
-from logreg_dist.scoring.score import MAX_CASE_LEVELS
+from logreg_dist.scoring.expression import MAX_CASE_LEVELS
+from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.refused import refused_scores
 
 # One rounding of each term and of the exponential.
 SCORE_TOLERANCE = 1e-12
@@ -64,13 +66,14 @@ def test_scores_are_the_sigmoid_of_x_beta(spark, customers, model):
 @pytest.mark.spark
 def test_many_levels_are_joined_and_few_are_a_case_with_the_same_scores(spark, customers, model, monkeypatch):
     assert len(model.design.categorical[1].levels) > MAX_CASE_LEVELS
-    joined = model.score(spark.createDataFrame(customers), keys=["key"]).toPandas()
-    monkeypatch.setattr("logreg_dist.scoring.score.MAX_CASE_LEVELS", 10_000)
-    cased = model.score(spark.createDataFrame(customers), keys=["key"]).toPandas()
-    columns = ["key", "probability"]
+    source = match_table(spark.createDataFrame(customers), model, keys=["key"], others=[])
+    joined = refused_scores(source, "joined")
+    monkeypatch.setattr("logreg_dist.scoring.expression.MAX_CASE_LEVELS", 10_000)
+    cased = refused_scores(source, "cased")
+    assert "Join" in joined._jdf.queryExecution().toString()
+    assert "Join" not in cased._jdf.queryExecution().toString()
     pd.testing.assert_frame_equal(
-        joined[columns].sort_values("key", ignore_index=True),
-        cased[columns].sort_values("key", ignore_index=True),
+        *(rows.toPandas().sort_values("carried_0", ignore_index=True) for rows in (joined, cased)),
         check_exact=True,
     )
 

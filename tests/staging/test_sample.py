@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from logreg_dist.fitting.tasks import sample_task
+from logreg_dist.fitting.tasks import first_look_task
 from logreg_dist.staging.stage_split import record_layout
 from tests.in_process import plan_of, stage
 
@@ -21,7 +21,7 @@ def sample_of(n_rows: int, folder: Path, *, every: int = 2, weighted: bool = Fal
         columns["weight"] = 1.0 + np.arange(n_rows) % 3
     table = pa.table(columns)
     staged = stage(table, folder, plan=plan_of(table, chunk_rows=16, sample_rows=SAMPLE_ROWS))
-    sample = sample_task(record_layout(staged.plan))(staged.splits[0])
+    sample = first_look_task(record_layout(staged.plan), with_sample=True)(staged.splits[0]).sample
     rows = np.concatenate([chunk.numeric[0] for chunk in sample.chunks]) if sample.chunks else np.empty(0)
     weight = np.concatenate([chunk.weight for chunk in sample.chunks]) if sample.chunks else np.empty(0)
     event = rows % every == 0

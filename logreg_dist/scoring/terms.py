@@ -1,0 +1,182 @@
+"""What each column adds to the linear predictor, as plain values: every way of scoring is made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec, NumericColumn
+
+
+@dataclass(frozen=True)
+class NumericTerm:
+    """A column that adds ``slope * value``.
+
+    Attributes
+    ----------
+    name : str
+    slope : float
+        Log-odds per unit of the column.
+    missing_value : float or None
+        Log-odds of a row without a value; None: it gets no score.
+    missing_is_error : bool
+        Whether such rows must not be scored.
+    """
+
+    name: str
+    slope: float
+    missing_value: float | None
+    missing_is_error: bool
+
+    @property
+    def unseen_is_error(self) -> bool:
+        """Numbers have no levels."""
+        return False
+
+    @property
+    def unseen_policy(self) -> str:
+        """Numbers have no levels."""
+        return "error"
+
+
+@dataclass(frozen=True)
+class LevelTerm:
+    """A column that adds the estimate of its level.
+
+    Attributes
+    ----------
+    name : str
+    estimates : mapping of str to float
+        Log-odds of every level, 0 for the reference.
+    missing_value, unseen_value : float or None
+        Log-odds of a row without a value, and of a level that is not listed; None: no score.
+    missing_is_unseen : bool
+        A level of its own was asked for missing values, but none was met in training.
+    missing_is_error, unseen_is_error : bool
+        Whether such rows must not be scored.
+    unseen_policy : str
+        The policy for unseen levels, in words where it cannot be followed.
+    """
+
+    name: str
+    estimates: Mapping[str, float]
+    missing_value: float | None
+    unseen_value: float | None
+    missing_is_unseen: bool
+    missing_is_error: bool
+    unseen_is_error: bool
+    unseen_policy: str
+
+
+@dataclass(frozen=True)
+class ScoreTerms:
+    """A model as scoring needs it.
+
+    Attributes
+    ----------
+    intercept : float or None
+    columns : tuple of NumericTerm and LevelTerm
+        In the order of the sum; the offset is the last one.
+    offset : str or None
+        The one column that is no feature.
+    """
+
+    intercept: float | None
+    columns: tuple[NumericTerm | LevelTerm, ...]
+    offset: str | None
+
+
+def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str | None) -> ScoreTerms:
+    """Return what each column adds, with its policies worked out.
+
+    Parameters
+    ----------
+    design : DesignSpec
+    estimates : mapping of str to float
+        By term, log-odds per unit of the column.
+    offset : str or None
+        A column of known log-odds, added as it is; a row without one cannot be scored.
+
+    Examples
+    --------
+    >>> age = NumericColumn("age", "int", "mean", "error", 40.0, False, 40.0, 9.0)
+    >>> terms = score_terms(DesignSpec((age,), intercept=True), {"intercept": -1.0, "age": 0.5}, None)
+    >>> terms.intercept, terms.columns[0].slope, terms.columns[0].missing_value
+    (-1.0, 0.5, 20.0)
+    """
+    columns = [
+        _numeric_term(column, estimates)
+        if isinstance(column, NumericColumn)
+        else _level_term(column, estimates)
+        for column in design.columns
+    ]
+    if offset:
+        columns.append(NumericTerm(offset, 1.0, missing_value=None, missing_is_error=True))
+    return ScoreTerms(estimates["intercept"] if design.intercept else None, tuple(columns), offset)
+
+
+def count_names(columns: Sequence[NumericTerm | LevelTerm], n_keys: int) -> list[str]:
+    """Return the names of what is counted about scored rows, in the order of every way of scoring.
+
+    Examples
+    --------
+    >>> count_names([NumericTerm("age", 0.5, None, True)], 1)
+    ['unscored', 'missing_0', 'unseen_0', 'unusable_0', 'missing_key_0']
+    """
+    kinds = ("missing", "unseen", "unusable")
+    of_columns = [f"{kind}_{i}" for i in range(len(columns)) for kind in kinds]
+    return ["unscored", *of_columns, *(f"missing_key_{i}" for i in range(n_keys))]
+
+
+def level_estimates(column: CategoricalColumn, estimates: Mapping[str, float]) -> dict[str, float]:
+    """Return the log-odds of every level, 0 for the reference.
+
+    Examples
+    --------
+    >>> column = CategoricalColumn("c", "string", "error", "error", ("a", "b"), "a", None)
+    >>> level_estimates(column, {"c[b]": 0.5})
+    {'a': 0.0, 'b': 0.5}
+    """
+    return {
+        level: 0.0 if level == column.reference else estimates[f"{column.name}[{level}]"]
+        for level in column.levels
+    }
+
+
+def _numeric_term(column: NumericColumn, estimates: Mapping[str, float]) -> NumericTerm:
+    slope, filled = estimates[column.name], None
+    if column.fill is not None:
+        filled = slope * column.fill
+        if column.indicator:
+            filled += estimates[f"{column.name}[missing]"]
+    return NumericTerm(column.name, slope, filled, missing_is_error=column.missing == "error")
+
+
+def _level_term(column: CategoricalColumn, estimates: Mapping[str, float]) -> LevelTerm:
+    by_level = level_estimates(column, estimates)
+    missing_is_unseen = column.missing not in ("error", "drop") and column.missing_level is None
+    unseen_value, unseen_is_error = None, True
+    if column.has_other and column.unseen in ("error", "other"):
+        # A level too rare for training was merged; it is not listed and must score as it was fitted.
+        unseen_value, unseen_is_error = by_level[OTHER], False
+    elif column.unseen == "reference" and column.reference is not None:
+        unseen_value, unseen_is_error = 0.0, False
+    elif column.unseen == "null":
+        unseen_is_error = False
+    missing_value = unseen_value if missing_is_unseen else None
+    if column.missing_level is not None:
+        missing_value = by_level[column.missing_level]
+    unfollowed = {
+        "other": f"other, but training made no level {OTHER}" if not column.has_other else "other",
+        "reference": "reference, but the model has none" if column.reference is None else "reference",
+    }
+    return LevelTerm(
+        name=column.name,
+        estimates=by_level,
+        missing_value=missing_value,
+        unseen_value=unseen_value,
+        missing_is_unseen=missing_is_unseen,
+        missing_is_error=column.missing == "error",
+        unseen_is_error=unseen_is_error,
+        unseen_policy=unfollowed.get(column.unseen, column.unseen),
+    )

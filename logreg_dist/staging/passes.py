@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -127,7 +127,8 @@ class StagedTable:
         size = group_size(n_splits)
 
         def collect() -> list[Done[Result]]:
-            done = self._rdd.mapPartitions(over_splits(task)).keyBy(lambda one: one.split.split // size)
+            run: Callable[[Iterable[StagedSplit]], Iterator[Done[Result]]] = over_splits(task)
+            done = self._rdd.mapPartitions(run).keyBy(lambda one: one.split.split // size)
             groups = done.groupByKey(-(-n_splits // size))
             found: list[Done[Result]] = groups.flatMap(lambda group: added(group[1])).collect()
             return found

@@ -15,7 +15,8 @@ from benchmarks.phases import STARTUP
 from benchmarks.table import spread
 
 SCORE_WAYS = {
-    "ours": "model.score(spark.read.parquet(...)).write.parquet(...)",
+    "ours": "the score job: scores written, read back, counted and swapped in",
+    "ours-lazy": "model.score(spark.read.parquet(...)).write.parquet(...)",
     "mllib": "MLlib: pipeline and model transform, key and probability written",
     "direct": "pyarrow and NumPy in one process, a row group at a time",
 }

@@ -77,13 +77,16 @@ SPARK_IN_ARRAYS = {
 # What runs on executors, where only these can be expected beside the standard library.
 ON_EXECUTORS = (
     "logreg_dist.fitting.tasks",
-    "logreg_dist.fitting.score_tasks",
     "logreg_dist.staging.stage_split",
     "logreg_dist.staging.median",
     "logreg_dist.staging.passes",
     "logreg_dist.kernel.evaluate",
     "logreg_dist.inference.separation",
     "logreg_dist.design.encode",
+    "logreg_dist.fitting.cells",
+    "logreg_dist.fitting.score_tasks",
+    "logreg_dist.scoring.part_files",
+    "logreg_dist.scoring.tasks",
     "logreg_dist.assessment.passes",
     "logreg_dist.assessment.rows",
     "logreg_dist.assessment.groups",

@@ -20,9 +20,10 @@ from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
 from logreg_dist.scoring.counts import read_counts, refuse_forbidden
+from logreg_dist.scoring.direct import can_be_direct, direct_scores
 from logreg_dist.scoring.match import match_table
 from logreg_dist.scoring.score import select_scores
-from logreg_dist.scoring.ways import choose_way, observed_scores, short_methods
+from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +41,35 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     table = open_table(spark, config.input)
     source = match_table(table, model, keys=config.keys, others=config.keep)
     way = choose_way(source, config.engine)
-    recorder.details["engine"] = {"name": way.name, "why": way.why}
-    log.info("scoring with engine %s (%s)", way.name, way.why)
+    destination = Destination(
+        path=config.output.path,
+        format=config.output.format,
+        run_date=config.output.run_date,
+        partition_by=config.output.partition_by,
+        mode=config.output.mode,
+        allow_empty=config.output.allow_empty,
+    )
+    direct = None
+    if way.files is not None and can_be_direct(destination, spark):
+        direct = direct_scores(
+            source,
+            way.files,
+            model,
+            columns=config.output.columns,
+            run_id=recorder.run_id,
+            destination=destination,
+        )
+    writer = "spark" if direct is None else "arrow"
+    recorder.details["engine"] = {"name": way.name, "why": way.why, "writer": writer}
+    log.info("scoring with engine %s (%s), files written by %s", way.name, way.why, writer)
     observed = observed_scores(source, way)
     scored = select_scores(
         observed.rows, source, model, columns=config.output.columns, run_id=recorder.run_id
     ).withColumn("run_date", F.lit(config.output.run_date).cast("date"))
 
     def inspect(written: Mapping[str, Any]) -> None:
-        counts = read_counts(observed.counts(), source.terms, source.keys)
+        found = observed.counts() if direct is None else named_counts(source, direct.counts())
+        counts = read_counts(found, source.terms, source.keys)
         recorder.details.update(asdict(counts))
         recorder.rows["read"] = int(written["n_rows"])
         refuse_forbidden(counts, source.terms, int(written["n_rows"]))
@@ -56,17 +77,11 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     with recorder.timed("score"), short_methods(spark):
         published = publish(
             scored,
-            Destination(
-                path=config.output.path,
-                format=config.output.format,
-                run_date=config.output.run_date,
-                partition_by=config.output.partition_by,
-                mode=config.output.mode,
-                allow_empty=config.output.allow_empty,
-            ),
+            destination,
             run_id=recorder.run_id,
             sums={},
             inspect=inspect,
+            write=None if direct is None else direct.write,
         )
     recorder.rows["published"] = published.n_rows
     recorder.outputs["scores"] = (

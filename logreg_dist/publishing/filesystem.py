@@ -95,6 +95,11 @@ def is_local(path: str, spark: SparkSession | None = None) -> bool:
     return default is None or default.startswith("file:")
 
 
+def local_path(path: str, spark: SparkSession | None = None) -> Path | None:
+    """Return a local path as Python opens it, None for one that Hadoop must open."""
+    return _local(path) if is_local(path, spark) else None
+
+
 def join(folder: str, *names: str) -> str:
     """Append names to a path or URI.
 

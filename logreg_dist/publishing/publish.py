@@ -23,10 +23,12 @@ from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.lock import held
 from logreg_dist.publishing.staged import (
     N_ROWS,
+    StagedTotals,
     count_live,
     verify_staged,
     without_internal_totals,
     write_staged,
+    write_staged_by,
 )
 from logreg_dist.publishing.swap import (
     STAGING,
@@ -66,6 +68,7 @@ def publish(
     run_id: str,
     sums: Mapping[str, Column],
     inspect: Callable[[Mapping[str, Any]], None],
+    write: Callable[[str], StagedTotals] | None = None,
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
 
@@ -88,6 +91,9 @@ def publish(
     inspect : callable
         Gets ``n_rows`` and the values of `sums` before anything is published; what it raises
         (such as InputRejected) leaves the old output in place.
+    write : callable or None
+        Writes the rows in Spark's place: it gets the name of a folder that does not exist yet. `table`
+        then only says what the files must hold, and `sums` are not computed.
 
     Raises
     ------
@@ -110,7 +116,10 @@ def publish(
             _staging(files, destination.path, run_id) as staged,
             cancelled_on_error(spark, f"publish-{run_id}"),
         ):
-            observed = write_staged(table, destination, staged, sums)
+            if write is None:
+                observed = write_staged(table, destination, staged, sums)
+            else:
+                observed = write_staged_by(write, destination, staged)
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)

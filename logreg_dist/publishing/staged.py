@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -66,6 +67,41 @@ def write_staged(
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, destination.path) from error
     return observed
+
+
+@dataclass(frozen=True)
+class StagedTotals:
+    """What somebody else than Spark wrote to a staging folder.
+
+    Attributes
+    ----------
+    n_rows : int
+        All of the run's date.
+    sums : mapping of str to float or None
+        Of the columns ``probability`` and ``probability_*``; None where no row has a value.
+    """
+
+    n_rows: int
+    sums: Mapping[str, float | None]
+
+
+def write_staged_by(
+    write: Callable[[str], StagedTotals], destination: Destination, staged: str
+) -> dict[str, Any]:
+    """Let `write` fill the new folder of the run's date under `staged`; return what `write_staged` does.
+
+    Raises
+    ------
+    OutputNotVerified, TemporaryFailure
+        Spark's tasks could not write, by cause.
+    """
+    folder = join(staged, partition_folder(destination)) if destination.partition_by else staged
+    try:
+        totals = write(folder)
+    except (PySparkException, Py4JError) as error:
+        raise explain_write_error(error, destination.path) from error
+    sums = {f"{SUM_OF}{name}": value for name, value in totals.sums.items()}
+    return {N_ROWS: totals.n_rows, ROWS_OF_DATE: totals.n_rows, **sums}
 
 
 def verify_staged(

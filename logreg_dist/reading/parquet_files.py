@@ -198,13 +198,15 @@ def _refuse_unlike(file: pq.ParquetFile, leaves: Sequence[LeafColumn]) -> None:
 def _means_the_same(spark: T.DataType, arrow: pa.DataType, physical: str) -> bool:
     """Whether both readers make the same number or the same text of every value."""
     if isinstance(spark, _INTEGERS):
-        return bool(pa.types.is_signed_integer(arrow))
+        widths = {T.ByteType: 8, T.ShortType: 16, T.IntegerType: 32, T.LongType: 64}
+        return bool(pa.types.is_signed_integer(arrow)) and arrow.bit_width <= widths[type(spark)]
     if isinstance(spark, T.FloatType):
         return bool(pa.types.is_float32(arrow))
     if isinstance(spark, T.DoubleType):
         return bool(pa.types.is_float64(arrow))
     if isinstance(spark, T.DecimalType):
-        return bool(pa.types.is_decimal128(arrow)) and arrow.scale == spark.scale
+        is_decimal = pa.types.is_decimal128(arrow) and arrow.precision <= spark.precision
+        return bool(is_decimal) and arrow.scale == spark.scale
     if isinstance(spark, T.TimestampType):
         # The old INT96 form has a calendar of its own and no unit.
         return bool(pa.types.is_timestamp(arrow)) and arrow.tz is not None and physical == "INT64"

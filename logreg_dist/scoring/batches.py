@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -16,7 +16,7 @@ from logreg_dist.scoring.contributions import as_number
 from logreg_dist.scoring.match import ScoreInput
 from logreg_dist.scoring.tasks import BatchLayout, output_names, score_batches_task, score_files_task
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm
-from logreg_dist.staging.file_rows import cut_files
+from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 
 # Numbers in one array: Spark generates one method for each, and long ones are not compiled.
 ARRAY_LENGTH = 50
@@ -41,10 +41,24 @@ _ARROW_TYPES: dict[type[T.DataType], pa.DataType] = {
 }
 
 
-def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
-    """Return ``carried_0, ..., linear_predictor, note`` of Parquet files; lazy.
+@dataclass(frozen=True)
+class FileWork:
+    """Which rows of which files each task scores, and how.
 
-    Spark plans and retries the tasks, and gets nothing of the files but these columns.
+    Attributes
+    ----------
+    splits : list of tuples of FilePart
+    columns : tuple of FileColumn
+    layout : BatchLayout
+    """
+
+    splits: list[tuple[FilePart, ...]]
+    columns: tuple[FileColumn, ...]
+    layout: BatchLayout
+
+
+def file_work(source: ScoreInput, files: ParquetFiles) -> FileWork:
+    """Cut the files of a table among tasks.
 
     Parameters
     ----------
@@ -56,10 +70,10 @@ def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
     position = {name: i for i, name in enumerate(source.leaves)}
     carried = _carried(source)
     by_level = {term.name for term in source.terms.columns if isinstance(term, LevelTerm)}
-    columns = [
+    columns = tuple(
         replace(column, as_levels=column.as_levels and name in by_level)
         for name, column in zip(source.leaves, files.columns, strict=True)
-    ]
+    )
     layout = BatchLayout(
         terms=source.terms,
         places=tuple((position[term.name], None) for term in source.terms.columns),
@@ -68,9 +82,25 @@ def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
         types=tuple(_arrow_type(leaf.type, spark) for leaf in carried),
     )
     n_values = sum(file.n_rows for file in files.files) * len(columns)
-    splits = cut_files(files.files, _enough_tasks(spark, n_values))
-    task = score_files_task(splits, columns, layout)
-    return spark.range(0, len(splits), 1, len(splits)).mapInArrow(task, _schema(carried))
+    return FileWork(cut_files(files.files, _enough_tasks(spark, n_values)), columns, layout)
+
+
+def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
+    """Return ``carried_0, ..., linear_predictor, note`` of Parquet files; lazy.
+
+    Spark plans and retries the tasks, and gets nothing of the files but these columns.
+
+    Parameters
+    ----------
+    source : ScoreInput
+    files : ParquetFiles
+        With the columns of ``source.leaves``, in order.
+    """
+    work = file_work(source, files)
+    task = score_files_task(work.splits, work.columns, work.layout)
+    n = len(work.splits)
+    spark = source.table.sparkSession
+    return spark.range(0, n, 1, n).mapInArrow(task, _schema(_carried(source)))
 
 
 def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] | None = None) -> DataFrame:

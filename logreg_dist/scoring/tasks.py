@@ -76,14 +76,14 @@ def score_batches(batches: Iterable[pa.RecordBatch], layout: BatchLayout) -> Ite
     of `count_names`, if any of them is not 0: Spark drops the rows of a task that it runs twice, and
     the counts with them, which it does not do with accumulators.
     """
-    total = np.zeros(1 + 3 * len(layout.terms.columns) + layout.n_keys, dtype=np.int64)
+    total = no_counts(layout)
     held: list[pa.Array] = []
     for batch in batches:
         if batch.num_rows == 0:
             continue
         if held:
             yield _with_note(held, None)
-        held, counts = _score(batch, layout)
+        held, counts = score_batch(batch, layout)
         total += counts
         if layout.refusals is not None:
             yield _with_note(held, next((s for k, s in layout.refusals if counts[k]), None))
@@ -105,7 +105,13 @@ def read_notes(notes: Iterable[str], n_counts: int) -> list[int]:
     return found
 
 
-def _score(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Array], IntArray]:
+def no_counts(layout: BatchLayout) -> IntArray:
+    """Return a zero for each of `count_names`, to add to."""
+    return np.zeros(1 + 3 * len(layout.terms.columns) + layout.n_keys, dtype=np.int64)
+
+
+def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Array], IntArray]:
+    """Return the carried columns with the linear predictor of a batch, and its counts by `count_names`."""
     together: dict[int, FloatArray] = {}
     columns: list[pa.Array | FloatArray] = []
     for position, place in layout.places:

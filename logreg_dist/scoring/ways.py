@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -124,9 +124,15 @@ def observed_scores(source: ScoreInput, way: Way) -> ObservedScores:
     rows = noted.observe(observation, F.collect_list("note").alias("notes")).drop("note")
 
     def counts() -> Mapping[str, int]:
-        return dict(zip(names, read_notes(observation.get["notes"], len(names)), strict=True))
+        return named_counts(source, read_notes(observation.get["notes"], len(names)))
 
     return ObservedScores(rows, counts)
+
+
+def named_counts(source: ScoreInput, counts: Sequence[int]) -> dict[str, int]:
+    """Return counts by `count_names`."""
+    names = count_names(source.terms.columns, len(source.keys))
+    return dict(zip(names, counts, strict=True))
 
 
 def carried_columns(source: ScoreInput) -> list[Column]:

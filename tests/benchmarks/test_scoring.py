@@ -23,7 +23,8 @@ def table(spark, small):
 def test_all_ways_write_the_same(spark, table, tmp_path):
     scoring.write_ours(spark, table, table.path, str(tmp_path / "ours"))
     scoring.write_mllib(spark, scoring.mllib_models(spark, table), table.path, str(tmp_path / "mllib"))
-    for way in ("ours", "mllib"):
+    scoring.write_lazily(spark, table, table.path, str(tmp_path / "lazy"))
+    for way in ("ours", "lazy", "mllib"):
         assert scoring.check_scores(table, str(tmp_path / way)) < scoring.TOLERANCE
 
 

@@ -161,7 +161,7 @@ input rejected: 4 problems in 400 rows:
     with pytest.raises(InputRejected, match=exactly(message)):
         job.run(models["error"], broken)
     assert job.recorder.details == {
-        "engine": {"name": "arrow", "why": "the input is plain Parquet files"},
+        "engine": {"name": "arrow", "why": "the input is plain Parquet files", "writer": "arrow"},
         "missing": {"x": 12},
         "unseen": {"plan": 3},
         "unusable": {"z": 2},
@@ -303,7 +303,7 @@ Also: weight 'w' has 1 value missing, negative, infinite or no number in 400 row
 def test_details_of_odd_rows_are_plain_json(job, models, rows):
     recorder = job.run(models["null"], with_new_plan(rows))
     assert json.loads(json.dumps(recorder.details)) == {
-        "engine": {"name": "arrow", "why": "the input is plain Parquet files"},
+        "engine": {"name": "arrow", "why": "the input is plain Parquet files", "writer": "arrow"},
         "missing": {},
         "unseen": {"plan": 3},
         "unusable": {},

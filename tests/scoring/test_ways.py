@@ -12,15 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from chispa.schema_comparer import assert_schema_equality
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from logreg_dist.commands.job import Request
 from logreg_dist.commands.score import score
-from logreg_dist.errors import ConfigError, InputRejected
+from logreg_dist.errors import ConfigError, InputRejected, TemporaryFailure
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.scoring.direct import name_files
 from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_part
 from logreg_dist.scoring.refused import refused_scores, refused_scores_in_batches
+from logreg_dist.scoring.tasks import BatchLayout
+from logreg_dist.scoring.terms import NumericTerm, ScoreTerms
 from logreg_dist.scoring.ways import MAX_SQL_COLUMNS, choose_way, observed_scores
 from tests.scoring.models import categorical, model_of, numeric
 
@@ -203,7 +208,8 @@ def test_a_table_without_rows_gives_an_output_without_rows(spark, tmp_path, way)
     pq.write_table(empty, tmp_path / "empty.parquet")
     recorder = run_job(spark, tmp_path, "empty.parquet", way)
     assert (recorder.rows["published"], recorder.details["unscored"]) == (0, 0)
-    assert recorder.details["engine"] == {"name": way, "why": "as engine says"}
+    writer = "arrow" if way == "arrow" else "spark"
+    assert recorder.details["engine"] == {"name": way, "why": "as engine says", "writer": writer}
 
 
 @pytest.mark.parametrize("refused", [refused_scores, refused_scores_in_batches])
@@ -232,16 +238,98 @@ def test_a_wide_table_is_scored_lazily_without_an_expression(spark):
     np.testing.assert_allclose(scored.linear_predictor, expected, rtol=0, atol=1e-12)
 
 
-def run_job(spark, folder: Path, name: str, way: str) -> RunRecorder:
+def run_job(spark, folder: Path, name: str, way: str, **output) -> RunRecorder:
     MODEL.save(folder)
+    place = {"path": str(folder / "scored"), "run_date": "2026-11-21", "allow_empty": True}
     values = {
         "model": str(folder / "model.json"),
         "input": {"path": str(folder / name)},
         "engine": way,
         "keys": ["id"],
-        "output": {"path": str(folder / "scored"), "run_date": "2026-11-21", "allow_empty": True},
+        "keep": ["price", "odd `name`.x", "since", "at", "local", "text", "flag", "code"],
+        "output": place | output,
     }
     (folder / "score.yaml").write_text(yaml.safe_dump(values))
     recorder = RunRecorder(job="score", run_id="run")
     score(spark, Request("score", str(folder / "score.yaml")), recorder)
     return recorder
+
+
+ALL_SCORES = ["probability", "linear_predictor", "predicted_class"]
+
+
+@pytest.mark.parametrize("partition_by", [["run_date"], []])
+def test_pyarrow_writes_the_files_that_spark_writes(spark, folder, tmp_path, partition_by):
+    scored, recorders = {}, {}
+    for way in ("sql", "arrow"):
+        output = {"columns": ALL_SCORES, "partition_by": partition_by, "mode": "replace_all"}
+        place = tmp_path / way
+        place.mkdir()
+        (place / "table").symlink_to(folder)
+        recorders[way] = run_job(spark, place, "table", way, **output)
+        scored[way] = spark.read.parquet(str(place / "scored"))
+    assert [recorders[way].details["engine"]["writer"] for way in scored] == ["spark", "arrow"]
+    assert recorders["arrow"].rows == recorders["sql"].rows
+
+    assert_schema_equality(scored["arrow"].schema, scored["sql"].schema)
+    by_spark, by_arrow = (scored[way].toPandas().sort_values("id", ignore_index=True) for way in scored)
+    eta, expected = by_arrow.pop("linear_predictor"), by_spark.pop("linear_predictor")
+    np.testing.assert_allclose(eta, expected, rtol=0, atol=DECIMAL_ROUNDING)
+    found, expected = by_arrow.pop("probability"), by_spark.pop("probability")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=DECIMAL_ROUNDING)
+    assert found.isna().sum() == recorders["arrow"].details["unscored"] > 0
+    pd.testing.assert_frame_equal(by_arrow, by_spark)
+
+
+def test_probabilities_are_right_at_the_ends_of_the_scale(tmp_path):
+    layout = BatchLayout(
+        terms=ScoreTerms(None, (NumericTerm("x", 1.0, None, missing_is_error=False),), None),
+        places=((1, None),),
+        carried=(0,),
+        n_keys=1,
+        types=(pa.int64(),),
+    )
+    output = PartOutput((("id", pa.int64()),), ("probability", "predicted_class"), "yes", "no", (), "snappy")
+    x = [-800.0, 0.0, 800.0, None]
+    batch = pa.record_batch({"id": list(range(4)), "x": pa.array(x)})
+    written = write_part([batch, batch.slice(0, 0)], layout, output, 7, tmp_path / "part")
+    rows = pq.read_table(tmp_path / "part")
+
+    assert rows["probability"].to_pylist() == [0.0, 0.5, 1.0, None]
+    assert rows["predicted_class"].to_pylist() == ["no", "yes", "yes", None]
+    assert (written.part, written.n_rows, written.probability_sum) == (7, 4, 1.5)
+    assert written.counts == (1, 1, 0, 0, 0)  # one without a score, for one missing value
+
+
+def test_only_what_spark_took_of_several_attempts_is_published(tmp_path):
+    for name in ("_part-00000-3", "_part-00000-9", "_part-00001-4"):
+        (tmp_path / name).write_text(name)
+    taken = [
+        PartWritten(k, str(tmp_path / name), 1, None, ())
+        for k, name in ((0, "_part-00000-9"), (1, "_part-00001-4"))
+    ]
+    name_files(taken, tmp_path, "run")
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "part-00000-run.parquet": "_part-00000-9",
+        "part-00001-run.parquet": "_part-00001-4",
+    }
+
+
+def test_a_file_that_vanishes_while_it_is_scored_is_named_and_the_old_scores_stay(
+    spark, tmp_path, monkeypatch
+):
+    pq.write_table(rows(0).append_column("region", [["eu"] * N_ROWS]), tmp_path / "t.parquet")
+    run_job(spark, tmp_path, "t.parquet", "arrow")
+    before = sorted(path.name for path in tmp_path.glob("scored/run_date=*/*"))
+
+    def vanishing(source, asked):
+        way = choose_way(source, asked)
+        (tmp_path / "t.parquet").unlink()
+        return way
+
+    monkeypatch.setattr("logreg_dist.commands.score.choose_way", vanishing)
+    with pytest.raises(TemporaryFailure, match=r"t\.parquet vanished while the table was read"):
+        run_job(spark, tmp_path, "t.parquet", "arrow")
+    assert sorted(path.name for path in tmp_path.glob("scored/run_date=*/*")) == before
+    assert not list(tmp_path.glob("scored/_staging*"))

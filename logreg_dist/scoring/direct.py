@@ -1,0 +1,136 @@
+"""From Parquet to Parquet without Spark on the way of the rows: it only runs and repeats the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from py4j.protocol import Py4JError
+from pyspark import TaskContext
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from logreg_dist.model.model import LogisticModel
+from logreg_dist.publishing.destination import Destination
+from logreg_dist.publishing.filesystem import is_local, local_path
+from logreg_dist.publishing.staged import StagedTotals
+from logreg_dist.reading.failures import explain_spark_error
+from logreg_dist.reading.parquet_files import ParquetFiles
+from logreg_dist.scoring.batches import FileWork, file_work
+from logreg_dist.scoring.match import ScoreInput
+from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_part
+from logreg_dist.scoring.tasks import CHUNK_ROWS
+from logreg_dist.spark.words import all_words
+from logreg_dist.staging.file_rows import read_rows
+
+# What Spark's setting and Parquet both know; another one is written as snappy.
+_CODECS = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "none", "uncompressed": "none"}
+
+
+@dataclass(frozen=True)
+class DirectScores:
+    """Writes scores to a folder; `counts` can be read after that.
+
+    Attributes
+    ----------
+    write : callable
+        Folder to `StagedTotals`: one Spark job.
+    counts : callable
+        Rows by the numbers of `count_names`.
+    """
+
+    write: Callable[[str], StagedTotals]
+    counts: Callable[[], Sequence[int]]
+
+
+def can_be_direct(destination: Destination, spark: SparkSession) -> bool:
+    """Whether the tasks may write the files themselves: Parquet on a disk, in one folder."""
+    one_folder = len(destination.partition_by) <= 1
+    return destination.format == "parquet" and one_folder and is_local(destination.path, spark)
+
+
+def direct_scores(
+    source: ScoreInput,
+    files: ParquetFiles,
+    model: LogisticModel,
+    *,
+    columns: Sequence[str],
+    run_id: str,
+    destination: Destination,
+) -> DirectScores:
+    """Prepare scoring files to files; no job.
+
+    Each attempt of a task writes a file under a name that readers do not look at. The driver names
+    those of the attempts that Spark took, and removes what others left.
+    """
+    work = file_work(source, files)
+    output = _output(source, work, model, columns=columns, run_id=run_id, destination=destination)
+    done: list[PartWritten] = []
+
+    def write(folder: str) -> StagedTotals:
+        local = local_path(folder, source.table.sparkSession)
+        assert local is not None
+        local = local.absolute()  # the workers' own folder may be another one
+        local.mkdir(parents=True)
+        done.extend(_run(source, work, output, local))
+        name_files(done, local, run_id)
+        sums = [part.probability_sum for part in done if part.probability_sum is not None]
+        probability = {"probability": sum(sums) if sums else None} if "probability" in columns else {}
+        return StagedTotals(sum(part.n_rows for part in done), probability)
+
+    return DirectScores(write, lambda: np.sum([part.counts for part in done], axis=0).tolist())
+
+
+def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -> list[PartWritten]:
+    context = source.table.sparkSession.sparkContext
+
+    def task(numbers: Iterable[int]) -> Iterator[PartWritten]:
+        running = TaskContext.get()
+        assert running is not None
+        for k in numbers:
+            batches = read_rows(work.splits[k], work.columns, CHUNK_ROWS)
+            path = Path(folder, f"_part-{k:05d}-{running.taskAttemptId()}")
+            yield write_part(batches, work.layout, output, k, path)
+
+    n = len(work.splits)
+    try:
+        found = context.parallelize(range(n), n).mapPartitions(task).collect()
+    except (PySparkException, Py4JError) as error:
+        explained = explain_spark_error(error) if "UnreadableFile" in all_words(error) else None
+        raise (explained or error) from error
+    return sorted(found, key=lambda part: part.part)
+
+
+def name_files(parts: Sequence[PartWritten], folder: Path, run_id: str) -> None:
+    """Give the files of these attempts names that readers look at, and remove all others' files."""
+    for part in parts:
+        Path(part.path).rename(folder / f"part-{part.part:05d}-{run_id}.parquet")
+    for left in folder.glob("_part-*"):
+        left.unlink()
+
+
+def _output(
+    source: ScoreInput,
+    work: FileWork,
+    model: LogisticModel,
+    *,
+    columns: Sequence[str],
+    run_id: str,
+    destination: Destination,
+) -> PartOutput:
+    constants = [("model_id", pa.scalar(model.model_id)), ("run_id", pa.scalar(run_id))]
+    if not destination.partition_by:
+        constants.append(("run_date", pa.scalar(destination.run_date).cast(pa.date32())))
+    codec = source.table.sparkSession.conf.get("spark.sql.parquet.compression.codec")
+    assert work.layout.types is not None
+    return PartOutput(
+        carried=tuple(zip((*source.keys, *source.others), work.layout.types, strict=True)),
+        scores=tuple(columns),
+        positive=model.label.positive or "1",
+        negative=model.label.negative or "0",
+        constants=tuple(constants),
+        compression=_CODECS.get(codec.lower(), "snappy"),
+    )

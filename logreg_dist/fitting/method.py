@@ -18,6 +18,9 @@ MAX_MATRIX_BYTES = 800_000_000
 # Spark counts its own envelopes against spark.driver.maxResultSize.
 RESULT_SHARE = 0.9
 
+# Dense columns from which steps without a new matrix pay, see `score_is_cheap`.
+CHORD_COLUMNS = 300
+
 _UNITS = "kmgtp"
 
 
@@ -75,6 +78,17 @@ def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_by
             ]
         )
     return MethodChoice(Method.LBFGS, obstacle)
+
+
+def score_is_cheap(shape: BlockShape) -> bool:
+    """Whether a pass for the score alone costs so little of a whole one that several go with each matrix.
+
+    Examples
+    --------
+    >>> score_is_cheap(BlockShape(31)), score_is_cheap(BlockShape(1001))
+    (False, True)
+    """
+    return shape.n_dense >= CHORD_COLUMNS
 
 
 def matrix_bytes(shape: BlockShape) -> int:

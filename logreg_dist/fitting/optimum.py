@@ -13,7 +13,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
-from logreg_dist.fitting.method import choose_method
+from logreg_dist.fitting.method import choose_method, score_is_cheap
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
@@ -83,7 +83,13 @@ def find_optimum(
         by_cell = collapsing_pays(spec, passes.layout, profile.rows.n_rows)
         evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
         start = np.zeros(spec.shape().p) if by_cell else _newton_start(passes, ridge, samples)
-        result = newton(evaluate, start, options, rises_for_ever=rises_for_ever)
+        result = newton(
+            evaluate,
+            start,
+            options,
+            rises_for_ever=rises_for_ever,
+            evaluate_score=passes.evaluate_score if score_is_cheap(spec.shape()) and not by_cell else None,
+        )
     else:
         suspects = [] if ridge is not None else one_label_directions(spec, profile)
         start = _lbfgs_start(passes, profile)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.chord import follow_chord
 from logreg_dist.solver.endings import (
     at_rounding_floor,
     decrement_unit,
@@ -17,7 +18,7 @@ from logreg_dist.solver.endings import (
     is_slow,
     loses_less_than_a_coin,
 )
-from logreg_dist.solver.halving import halve_until_better
+from logreg_dist.solver.halving import ROUNDING, halve_until_better
 from logreg_dist.solver.information import (
     Information,
     active_part,
@@ -27,7 +28,7 @@ from logreg_dist.solver.information import (
 )
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
-from logreg_dist.solver.ridge import penalised_score
+from logreg_dist.solver.ridge import penalised_deviance, penalised_score
 
 FloatArray = NDArray[np.float64]
 
@@ -62,6 +63,7 @@ def newton(
     *,
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
+    evaluate_score: Callable[[FloatArray], Sums] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
 
@@ -78,6 +80,9 @@ def newton(
         which an optimum exists in any case.
     report : callable
         Told of each iteration.
+    evaluate_score : callable or None
+        ``beta`` (p,) to `Sums` without information, where that costs a small part of `evaluate`: then
+        several steps are taken with each matrix.
 
     Notes
     -----
@@ -119,10 +124,10 @@ def newton(
         return SolverResult(point, ending, dependences, tuple(history), along)
 
     while True:
-        step = _newton_step(point, active, options.ridge)
-        if step is None:
+        solve = _solver_at(point, active, options.ridge)
+        if solve is None:
             return end(Ending.SEPARATED if is_separated() else Ending.SINGULAR)
-        direction = step
+        direction = step = solve(penalised_score(point, options.ridge))
         decrement = math.sqrt(max(float(penalised_score(point, options.ridge) @ step), 0.0))
         now = time.perf_counter()
         history.append(Iteration(len(history), point.sums.deviance, decrement, halvings, now - clock))
@@ -144,7 +149,13 @@ def newton(
         if len(history) > options.max_iterations:
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
-        trial, halvings = halve_until_better(evaluate, point, step, options.ridge)
+        trial, halvings = None, 0
+        if evaluate_score is not None and not is_creeping(history):
+            target = options.tolerance * min(unit, 1.0)
+            ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
+            trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, options.ridge)
+        if trial is None:
+            trial, halvings = halve_until_better(evaluate, point, step, options.ridge)
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
@@ -171,17 +182,29 @@ def _without_dependences(
     return start if (beta == start.beta).all() else Point(beta, evaluate(beta)), found
 
 
-def _newton_step(point: Point, active: NDArray[np.bool_], ridge: FloatArray | None) -> FloatArray | None:
-    score = penalised_score(point, ridge)
-    step = np.zeros_like(score)
-    if not active.any():
+def _solver_at(
+    point: Point, active: NDArray[np.bool_], ridge: FloatArray | None
+) -> Callable[[FloatArray], FloatArray] | None:
+    """Return the function from score (p,) to step (p,) by the matrix of a point, None where it is singular."""
+    factor = None
+    if active.any():
+        try:
+            factor = factor_of(active_part(plus_ridge(_information(point), ridge), active))
+        except SingularInformation:
+            return None
+
+    def solve(score: FloatArray) -> FloatArray:
+        step = np.zeros_like(score)
+        if factor is not None:
+            step[active] = factor.solve(score[active])
         return step
-    try:
-        factor = factor_of(active_part(plus_ridge(_information(point), ridge), active))
-    except SingularInformation:
-        return None
-    step[active] = factor.solve(score[active])
-    return step
+
+    return solve
+
+
+def _if_better(trial: Point, point: Point, ridge: FloatArray | None) -> Point | None:
+    limit = penalised_deviance(point, ridge)
+    return trial if penalised_deviance(trial, ridge) <= limit + ROUNDING * abs(limit) else None
 
 
 def _information(point: Point) -> Information:

@@ -1,0 +1,87 @@
+"""Steps with an older matrix reach the same optimum with fewer matrices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending
+from logreg_dist.solver.ridge import scaled_ridge
+from tests.solver.arrays import overlapping, sums_of, with_ones
+
+ESTIMATES = 1e-9  # relative; the last step leaves the square of a decrement below 1e-8
+
+
+def with_chord(X, y, *, start=None, **options):
+    """Fit with score-only evaluations; return the result and how often either was asked for."""
+    sums, calls = sums_of(X, y), {"matrix": 0, "score": 0}
+
+    def evaluate(beta):
+        calls["matrix"] += 1
+        return sums(beta)
+
+    def evaluate_score(beta):
+        calls["score"] += 1
+        return replace(sums(beta), information=None)
+
+    start = np.zeros(X.shape[1]) if start is None else start
+    result = newton(evaluate, start, NewtonOptions(**options), evaluate_score=evaluate_score)
+    return result, calls
+
+
+@pytest.mark.parametrize("p", [2, 5, 30])
+def test_the_optimum_is_the_same_and_takes_fewer_matrices(p):
+    X, y = overlapping(2_000, p)
+    plain = newton(sums_of(X, y), np.zeros(p), NewtonOptions())
+    chord, calls = with_chord(X, y)
+
+    assert chord.ending is plain.ending is Ending.CONVERGED
+    np.testing.assert_allclose(chord.point.beta, plain.point.beta, rtol=ESTIMATES)
+    assert calls["matrix"] < len(plain.history)
+    assert calls["score"] > 0
+
+
+def test_the_matrix_at_the_end_is_the_one_at_the_optimum():
+    X, y = overlapping(2_000, 5)
+    plain = newton(sums_of(X, y), np.zeros(5), NewtonOptions())
+    chord, _ = with_chord(X, y)
+    np.testing.assert_allclose(
+        chord.point.sums.information, plain.point.sums.information, rtol=1e-8, atol=1e-8
+    )
+
+
+def test_a_ridge_is_kept_to():
+    X, y = overlapping(500, 5)
+    ridge = scaled_ridge(0.1, 500.0, np.arange(5) > 0)
+    plain = newton(sums_of(X, y), np.zeros(5), NewtonOptions(ridge=ridge, alias=False))
+    chord, _ = with_chord(X, y, ridge=ridge, alias=False)
+    np.testing.assert_allclose(chord.point.beta, plain.point.beta, rtol=ESTIMATES)
+
+
+@pytest.mark.parametrize("far", [20.0, 1e3])
+def test_where_steps_overshoot_the_line_search_takes_over(far):
+    X, y = overlapping()
+    result, _ = with_chord(X, y, start=np.array([0.0, far, -far]))
+    expected = newton(sums_of(X, y), np.zeros(3), NewtonOptions()).point.beta
+    assert result.ending is Ending.CONVERGED
+    np.testing.assert_allclose(result.point.beta, expected, rtol=ESTIMATES)
+
+
+def test_dependent_columns_stay_at_zero():
+    X, y = overlapping(500, 4)
+    doubled = np.column_stack([X, X[:, 1] + X[:, 2]])
+    result, _ = with_chord(doubled, y)
+    assert [dependence.position for dependence in result.dependences] == [4]
+    assert result.point.beta[4] == 0.0
+    np.testing.assert_allclose(
+        result.point.beta[:4], newton(sums_of(X, y), np.zeros(4), NewtonOptions()).point.beta, rtol=ESTIMATES
+    )
+
+
+def test_separated_data_do_not_converge_faster_than_they_may():
+    x = np.linspace(-1, 1, 40)
+    result, _ = with_chord(with_ones(x), (x > 0).astype(float))
+    assert result.ending is not Ending.CONVERGED

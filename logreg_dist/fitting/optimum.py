@@ -20,13 +20,16 @@ from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.result import Method, SolverResult
+from logreg_dist.solver.result import Ending, Method, SolverResult
 from logreg_dist.solver.ridge import scaled_ridge
 from logreg_dist.staging.profile import TableProfile
 
 log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
+
+# Iterations after which a start from a sample was no help; a good one needs four.
+PATIENCE = 15
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,22 @@ def find_optimum(
 
     tolerance, iterations = config.solver.tolerance, config.solver.max_iterations
     if by_newton:
-        options = NewtonOptions(tolerance, iterations, ridge, alias=ridge is None)
         by_cell = collapsing_pays(spec, passes.layout, profile.rows.n_rows)
         evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
-        start = np.zeros(spec.shape().p) if by_cell else _newton_start(passes, ridge, samples)
-        result = newton(
-            evaluate,
-            start,
-            options,
-            rises_for_ever=rises_for_ever,
-            evaluate_score=passes.evaluate_score if score_is_cheap(spec.shape()) and not by_cell else None,
-        )
+        evaluate_score = passes.evaluate_score if score_is_cheap(spec.shape()) and not by_cell else None
+
+        def iterate(start: FloatArray, at_most: int) -> SolverResult:
+            options = NewtonOptions(tolerance, at_most, ridge, alias=ridge is None)
+            return newton(
+                evaluate, start, options, rises_for_ever=rises_for_ever, evaluate_score=evaluate_score
+            )
+
+        cold = np.zeros(spec.shape().p)
+        start = cold if by_cell else _newton_start(passes, ridge, samples)
+        result = iterate(start, min(iterations, PATIENCE) if start.any() else iterations)
+        if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
+            log.info("the start from the sample leads nowhere; starting from 0")
+            result = iterate(cold, iterations)
     else:
         suspects = [] if ridge is not None else one_label_directions(spec, profile)
         start = _lbfgs_start(passes, profile)

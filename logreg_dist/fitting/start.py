@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +18,10 @@ from logreg_dist.solver.result import Ending, Sums
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
 ROWS_PER_TERM = 5
-# Standard errors of the sample: nearer to its optimum is no nearer to that of all rows. Newton's
-# last step, taken without looking, makes it the square of this.
-ROUGH = 1e-2
+# Of the distance between the sample's optimum and that of all rows: nearer is no nearer. Newton's last
+# step, taken without looking, makes it the square of this.
+ROUGH = 2e-2
+STRICT = 1e-2
 
 
 def sample_start(
@@ -59,11 +62,14 @@ def sample_start(
         result = newton(evaluate_sample, start, options)
         return result.point.beta if result.ending is Ending.CONVERGED else start
 
-    if ridge is not None:
-        return optimum(cold, NewtonOptions(ROUGH, 20, ridge, alias=False))
     row_weight = evaluate_sample(cold).weight_sum / n_rows
-    shrunk = optimum(cold, NewtonOptions(ROUGH, 20, weak_ridge * row_weight))
-    return optimum(shrunk, NewtonOptions(ROUGH, 6))
+    # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
+    rough = ROUGH * math.sqrt(shape.p * max(row_weight, 1.0))
+    if ridge is not None:
+        return optimum(cold, NewtonOptions(rough, 20, ridge, alias=False))
+    shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
+    # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
+    return optimum(shrunk, NewtonOptions(STRICT, 6))
 
 
 def _blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:

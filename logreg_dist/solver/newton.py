@@ -15,6 +15,7 @@ from logreg_dist.solver.endings import (
     at_rounding_floor,
     decrement_unit,
     is_creeping,
+    is_nearly_quadratic,
     is_slow,
     loses_less_than_a_coin,
 )
@@ -150,7 +151,7 @@ def newton(
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
         trial, halvings = None, 0
-        if evaluate_score is not None and not is_creeping(history):
+        if evaluate_score is not None and is_nearly_quadratic(history):
             target = options.tolerance * min(unit, 1.0)
             ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
             trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, options.ridge)

@@ -17,6 +17,8 @@ HashArray = NDArray[np.uint64]
 # Odd, with well-mixed bits: a multiplier of MurmurHash3's 64-bit finaliser.
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
 _HALF = np.uint64(32)
+# Their hashes stay in the cache while the columns pass by.
+ROWS_AT_ONCE = 8192
 
 
 class ContentChecksum:
@@ -50,12 +52,15 @@ class ContentChecksum:
 
     def add(self, numbers: Sequence[FloatArray], codes: NDArray[np.int32]) -> None:
         """Add m rows: columns of numbers (m,) and `codes` (n, m) of the dictionaries, -1 for missing."""
-        row_hash = np.zeros(codes.shape[1], dtype=np.uint64)
-        for column in numbers:
-            _mix_in(row_hash, np.ascontiguousarray(column).view(np.uint64))
-        for k, column_codes in enumerate(codes):
-            _mix_in(row_hash, self._hashes_of_levels(k).take(column_codes))
-        self.total = (self.total + int(row_hash.sum())) % 2**64
+        level_hashes = [self._hashes_of_levels(k) for k in range(len(codes))]
+        for start in range(0, codes.shape[1], ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            row_hash = np.zeros(codes[:, rows].shape[1], dtype=np.uint64)
+            for column in numbers:
+                _mix_in(row_hash, np.ascontiguousarray(column[rows]).view(np.uint64))
+            for hashes, column_codes in zip(level_hashes, codes, strict=True):
+                _mix_in(row_hash, hashes.take(column_codes[rows]))
+            self.total = (self.total + int(row_hash.sum())) % 2**64
 
     def _hashes_of_levels(self, k: int) -> HashArray:
         """Hash the levels by their names: another order of the rows numbers them otherwise."""

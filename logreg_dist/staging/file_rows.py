@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BUFFER_BYTES = 1 << 18  # of each column; a column chunk of a large row group is not held whole
-BATCH_BYTES = 16_000_000
+# A batch is taken apart column by column: of a thousand columns it should not be short.
+BATCH_BYTES = 64_000_000
 # A split ends with a row group when that makes it longer or shorter by no more than this share:
 # to start inside of one costs decoding the rows before.
 SLACK = 0.02

@@ -212,7 +212,11 @@ class _SplitSurvey:
             n_dropped=self.rows.n_dropped + int(dropped.sum()),
         )
         rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes)
-        return rows.take(~dropped) if dropped.any() else rows
+        rows = rows.take(~dropped) if dropped.any() else rows
+        # Here and not chunk by chunk: of wide tables those are so short that every column costs more
+        # for being called than for its rows.
+        self.content.add([rows.y, rows.weight, rows.offset, *rows.numeric], rows.codes)
+        return rows
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""
@@ -227,7 +231,6 @@ class _SplitSurvey:
         self.numeric = self.numeric + survey_numbers(rows.numeric, rows.weight)
         for counts, codes in zip(self.level_counts, rows.codes, strict=True):
             counts.add(codes, rows.y, frequency)
-        self.content.add([rows.y, rows.weight, rows.offset, *rows.numeric], rows.codes)
 
     def profile(self) -> TableProfile:
         """Return the profile of everything read so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -175,22 +176,26 @@ def _row_groups(path: str, leaves: Sequence[LeafColumn]) -> tuple[int, ...]:
 
 
 def _refuse_unlike(file: pq.ParquetFile, leaves: Sequence[LeafColumn]) -> None:
-    names = file.schema_arrow.names
-    top_level = [file.schema.column(k).path for k in range(len(file.schema))]
+    schema = file.schema_arrow
+    physical: dict[str, list[str]] = {}  # of each column at the top, and of all that could be taken for it
+    for k in range(len(file.schema)):
+        column = file.schema.column(k)
+        for place in {column.path, column.path.split(".")[0]}:
+            physical.setdefault(place, []).append(column.physical_type)
+    spellings = Counter(name.lower() for name in schema.names)
     for leaf in leaves:
         wanted = leaf.path[0]
-        if sum(name.lower() == wanted.lower() for name in names) > 1:
+        if spellings[wanted.lower()] > 1:
             raise NotPlain(f"a file has several columns {wanted} in upper and lower case")
-        name = name_in_file(wanted, names)
+        name = name_in_file(wanted, schema.names)
         if name is None:
             continue  # no values, as in Spark
-        physical = [k for k, path in enumerate(top_level) if path == name or path.startswith(f"{name}.")]
-        if len(physical) != 1:
+        kinds = physical.get(name, [])
+        if len(kinds) != 1 or any(place.startswith(f"{name}.") for place in physical if "." in place):
             raise NotPlain(f"column {wanted} is nested, or named like a nested one, in a file")
-        if not _means_the_same(
-            leaf.type, file.schema_arrow.field(name).type, file.schema.column(physical[0]).physical_type
-        ):
-            raise NotPlain(f"column {wanted} is {file.schema_arrow.field(name).type} in a file")
+        kind = schema.field(name).type
+        if not _means_the_same(leaf.type, kind, kinds[0]):
+            raise NotPlain(f"column {wanted} is {kind} in a file")
     if any(isinstance(leaf.type, _TIMES) for leaf in leaves):
         _refuse_old_calendars(file.metadata.metadata or {})
 

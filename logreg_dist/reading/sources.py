@@ -76,7 +76,7 @@ def choose_source(table: DataFrame, resolved: ResolvedTable, config: TrainConfig
 
 
 def _through_spark(table: DataFrame, resolved: ResolvedTable, pinned: int | None, why: str) -> RowSource:
-    in_order = in_splits(resolved.table, pinned)
+    in_order = in_splits(resolved.narrowed(table), pinned)
     return RowSource(
         "spark",
         why,

@@ -50,7 +50,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
     data |= {
         "schema_version": SCHEMA_VERSION,
         "status": model.status.value,
-        "coefficients": [asdict(row) for row in model.coefficient_rows],
+        "coefficients": [dict(vars(row)) for row in model.coefficient_rows],
         "covariance": covariance,
         "aliased": [asdict(term) for term in model.aliased],
         "label": asdict(model.label),

@@ -127,7 +127,7 @@ class LogisticModel:
         Likelihood-ratio test against the model of the intercept (and offset) alone.
     lr_df : int
     n_iterations, n_passes : int
-        Newton steps, and readings of the staged table in all.
+        Steps of the solver, and readings of the staged table in all.
     coefficient_rows : tuple of Coefficient
     covariance : ndarray (k, k) or None
         Of the `k` estimated terms in order; None for penalised fits and for more than

@@ -109,7 +109,7 @@ def _measures(model: LogisticModel) -> str:
         f"Residual deviance  {model.deviance:,.3f} on {model.n_obs - n_estimated:,.0f} degrees of freedom",
         fit,
         test,
-        f"Newton steps {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",
+        f"Iterations {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",
     ]
     return "\n".join(line for line in lines if line)
 

@@ -38,6 +38,22 @@ _Json = dict[str, Any]
 
 def model_to_dict(model: LogisticModel) -> _Json:
     """Return what ``model.json`` holds; every float is written so that it reads back bit for bit."""
+    data = _content(model)
+    data["model_id"] = _id(data)
+    data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
+    return data
+
+
+def identified(model: LogisticModel) -> LogisticModel:
+    """Return the model under the id that its content gives it."""
+    return replace(model, model_id=_id(_content(replace(model, covariance=None))))
+
+
+def _id(data: _Json) -> str:
+    return _hash({name: data[name] for name in _IDENTITY})[:16]
+
+
+def _content(model: LogisticModel) -> _Json:
     estimated = [row.term for row in model.coefficient_rows if row.estimate is not None]
     covariance = None
     if model.covariance is not None:
@@ -63,15 +79,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
         "fingerprint": dict(model.fingerprint),
         "config": dict(model.config),
     }
-    data = {name: data[name] for name in ModelFile.model_fields if name in data}
-    data["model_id"] = _hash({name: data[name] for name in _IDENTITY})[:16]
-    data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
-    return data
-
-
-def identified(model: LogisticModel) -> LogisticModel:
-    """Return the model under the id that its content gives it."""
-    return replace(model, model_id=str(model_to_dict(model)["model_id"]))
+    return {name: data[name] for name in ModelFile.model_fields if name in data}
 
 
 def model_to_json(model: LogisticModel) -> str:

@@ -60,7 +60,7 @@ def fitted_of(model: LogisticModel) -> Fitted:
     """Return what a run reports of a model."""
     return Fitted(
         estimates=model.estimates,
-        has_std_errors=model.covariance is not None,
+        has_std_errors=any(row.std_error is not None for row in model.coefficient_rows),
         iterations=model.n_iterations,
         passes=model.n_passes,
         pass_seconds=tuple(entry.seconds for entry in model.history),

@@ -83,6 +83,8 @@ def parquet_files(table: DataFrame, leaves: Sequence[LeafColumn]) -> ParquetFile
 
 def _relation(table: DataFrame) -> Any:
     """Return Spark's relation of files, when the table is nothing else."""
+    if table.storageLevel.useMemory or table.storageLevel.useDisk:
+        raise NotPlain("it is cached, and the files may be newer")
     plan: Any = table._jdf.queryExecution().analyzed()
     while plan.nodeName() == "SubqueryAlias":
         plan = plan.child()

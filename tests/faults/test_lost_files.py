@@ -79,6 +79,21 @@ def test_lost_files_are_staged_again_and_no_bit_changes(spark, table, monkeypatc
     assert [folder for folder in folders if folder.exists()] == []
 
 
+def test_files_that_are_lost_while_spark_adds_the_sums_are_staged_again(spark, table, monkeypatch):
+    many = config(table, input={"path": table, "splits": 20})
+    undisturbed = every_bit(fit(spark.read.parquet(table), many))
+    monkeypatch.setattr("logreg_dist.staging.passes.MAX_SENT_BYTES", 0)
+    sum_pass = StagedTable.sum_pass
+
+    def disturbed(self, task, *, result_bytes):
+        if self.n_passes == 3:
+            delete_scratch(self)
+        return sum_pass(self, task, result_bytes=result_bytes)
+
+    monkeypatch.setattr(StagedTable, "sum_pass", disturbed)
+    assert every_bit(fit(spark.read.parquet(table), many)) == undisturbed
+
+
 def test_files_that_vanish_as_fast_as_they_are_written_end_the_fit(spark, table, monkeypatch):
     def vanishing(self, task):
         # A task that runs before the pass itself, on the same machine, each time.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from logreg_dist import TrainConfig, fit
+from logreg_dist.staging.pass_timing import PassTiming
 from tests.faults.rows import every_bit, frame, write_files
 
 pytestmark = pytest.mark.spark
@@ -106,6 +107,24 @@ def test_more_splits_than_files_do_not_depend_on_where_a_row_came_from(spark, ta
     assert every_bit(fit(spark.read.parquet(elsewhere), config)) == every_bit(
         fit_in(spark, table, 7, "spark")
     )
+
+
+def test_sums_that_spark_adds_first_have_the_same_bits(spark, table, monkeypatch):
+    on_driver = fit_in(spark, table, 20)  # more than two groups
+    monkeypatch.setattr("logreg_dist.staging.passes.MAX_SENT_BYTES", 0)
+
+    assert every_bit(fit_in(spark, table, 20)) == every_bit(on_driver)
+
+
+def test_every_pass_is_timed_and_only_the_first_one_stages(spark, table):
+    timings: list[PassTiming] = []
+    model = fit(spark.read.parquet(table), asked(table, 2), on_pass=timings.append)
+
+    assert [timing.number for timing in timings] == list(range(1, model.n_passes + 1))
+    assert timings[0].share("staging") > 0
+    assert {timing.share("staging") for timing in timings[1:]} == {0.0}
+    assert all(timing.share("reading") > 0 for timing in timings[2:])
+    assert all(timing.wall >= timing.share("kernel") + timing.share("reading") for timing in timings)
 
 
 @pytest.mark.slow

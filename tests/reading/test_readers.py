@@ -203,6 +203,14 @@ def test_what_is_more_than_files_goes_through_spark(spark, folder):
         assert reason(spark, other, folder) == "it is more than files: Spark has to work on its rows first"
 
 
+def test_what_spark_has_cached_is_not_read_from_files(spark, folder):
+    table = spark.read.parquet(str(folder)).cache()
+    try:
+        assert reason(spark, table, folder) == "it is cached, and the files may be newer"
+    finally:
+        table.unpersist()
+
+
 def test_a_file_that_holds_a_column_in_another_type_goes_through_spark(spark, tmp_path):
     table = rows(0, 60).append_column("region", [["a"] * 60]).append_column("year", [[1] * 60])
     pq.write_table(table, tmp_path / "a.parquet")

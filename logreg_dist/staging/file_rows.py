@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BUFFER_BYTES = 1 << 18  # of each column; a column chunk of a large row group is not held whole
-# A batch is taken apart column by column: of a thousand columns it should not be short.
-BATCH_BYTES = 64_000_000
+BATCH_BYTES = 16_000_000
+# A batch is taken apart column by column: of a thousand columns it should not be shorter.
+BATCH_ROWS = 8192
 # A split ends with a row group when that makes it longer or shorter by no more than this share:
 # to start inside of one costs decoding the rows before.
 SLACK = 0.02
@@ -120,7 +121,7 @@ def read_rows(
     UnreadableFile
         When a file has vanished, has another number of rows than it had, or cannot be decoded.
     """
-    fitting = BATCH_BYTES // (8 * chunk_rows * max(len(columns), 1))
+    fitting = max(BATCH_BYTES // (8 * chunk_rows * max(len(columns), 1)), BATCH_ROWS // chunk_rows)
     for part in parts:
         try:
             yield from _read_part(part, columns, chunk_rows * max(fitting, 1))
@@ -156,8 +157,13 @@ def _read_part(part: FilePart, columns: Sequence[FileColumn], batch_rows: int) -
     names = metadata.schema.to_arrow_schema().names
     found = [None if c.partition is not None else name_in_file(c.name, names) for c in columns]
     levels = [name for column, name in zip(columns, found, strict=True) if column.as_levels and name]
+    # Without pre_buffer=False pyarrow fetches all row groups of the file at once, and keeps them.
     with pq.ParquetFile(
-        part.file.path, metadata=metadata, buffer_size=BUFFER_BYTES, read_dictionary=levels
+        part.file.path,
+        metadata=metadata,
+        buffer_size=BUFFER_BYTES,
+        pre_buffer=False,
+        read_dictionary=levels,
     ) as file:
         wanted = list(dict.fromkeys(name for name in found if name is not None))
         groups, skip = _groups_of(part)

@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-install: $(VENV)/.installed ## .venv with everything needed to run, test and benchmark
+install: $(VENV)/.installed ## .venv with everything needed to run and test; make bench adds the peers
 
 check-tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

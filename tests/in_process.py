@@ -15,7 +15,7 @@ from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.learn import learn_design
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.fitting.assemble import term_scales
-from logreg_dist.fitting.sums import in_kernel_order, in_term_order, sum_states
+from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.inference.covariance import covariance
 from logreg_dist.inference.proof import RowPasses, prove_separation
@@ -26,6 +26,7 @@ from logreg_dist.solver.result import Ending, SolverResult
 from logreg_dist.solver.ridge import scaled_ridge
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan
 from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
+from logreg_dist.staging.split_tasks import add_in_groups
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar, record_layout, stage_split
 
 ROLES = ("label", "weight", "frequency", "offset")
@@ -135,7 +136,7 @@ def fit_rows(
     def sums(beta: np.ndarray):
         kernel_beta = in_kernel_order(beta, positions)
         states = [evaluate(kernel_beta, blocks(split), shape) for split in staged.splits]
-        return in_term_order(sum_states(states, shape), shape, positions)
+        return in_term_order(add_in_groups(states, len(states)), shape, positions)
 
     def count(direction: np.ndarray, blur: np.ndarray) -> DirectionCounts:
         along = in_kernel_order(direction, positions)
@@ -151,7 +152,7 @@ def fit_rows(
             neutral_rows(along, blocks(split), shape, blur=in_kernel_order(blur, positions))
             for split in staged.splits
         )
-        state = sum_states([evaluate(cold, part, shape) for part in rows], shape)
+        state = add_in_groups([evaluate(cold, part, shape) for part in rows], len(staged.splits))
         return in_term_order(state, shape, positions).information
 
     counts: list[DirectionCounts] = []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import BlockShape
-from logreg_dist.kernel.state import InformationBlocks, LogisticState, zero_state
+from logreg_dist.kernel.state import InformationBlocks, LogisticState
 from logreg_dist.solver.arrowhead import ArrowheadInformation
 from logreg_dist.solver.information import Information
 from logreg_dist.solver.result import Sums
@@ -35,14 +35,6 @@ def huge_column(shape: BlockShape) -> int | None:
     if width < HUGE_LEVELS or width < HUGE_SHARE * shape.p:
         return None
     return shape.widths.index(width)
-
-
-def sum_states(states: Sequence[LogisticState], shape: BlockShape) -> LogisticState:
-    """Add states in the order given. Floating-point sums depend on it, so it is the splits' order."""
-    total = zero_state(shape)
-    for state in states:
-        total = total + state
-    return total
 
 
 def sum_scores(states: Sequence[LogisticState], positions: NDArray[np.intp]) -> Sums:

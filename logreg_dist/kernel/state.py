@@ -103,23 +103,6 @@ class LogisticState:
         )
 
 
-def zero_state(shape: BlockShape) -> LogisticState:
-    """Return the state of no rows, the neutral element of ``+``."""
-    d, widths = shape.n_dense, shape.widths
-    return LogisticState(
-        n_rows=0,
-        weight_sum=0.0,
-        deviance=0.0,
-        score=np.zeros(shape.p),
-        information=InformationBlocks(
-            dense=np.zeros((d, d)),
-            diagonals=tuple(np.zeros(width) for width in widths),
-            crosses=tuple(np.zeros((width, d)) for width in widths),
-            pairs=tuple(np.zeros(pair) for pair in combinations(widths, 2)),
-        ),
-    )
-
-
 def state_bytes(shape: BlockShape) -> int:
     """Return the bytes that one split sends to the driver in a pass.
 

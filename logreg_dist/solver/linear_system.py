@@ -172,8 +172,10 @@ def factorise(information: FloatArray) -> Factor:
         raise SingularInformation
     scale = np.sqrt(diagonal)
     try:
-        lower = linalg.cholesky(information / np.outer(scale, scale), lower=True, check_finite=False)
-    except linalg.LinAlgError as error:
+        # NumPy's and not SciPy's: each has a BLAS with threads of its own, and NumPy's, busy with the sums
+        # a moment ago, still hold the cores (200 columns: 24 ms instead of 0.3 ms).
+        lower = np.linalg.cholesky(information / np.outer(scale, scale))
+    except np.linalg.LinAlgError as error:
         raise SingularInformation from error
     return Factor(lower, scale)
 
@@ -181,7 +183,7 @@ def factorise(information: FloatArray) -> Factor:
 def _is_well_conditioned(correlation: FloatArray) -> bool:
     """Whether a blocked Cholesky meets no pivot anywhere near the tolerance: the usual case."""
     try:
-        lower = linalg.cholesky(correlation, lower=True, check_finite=False)
-    except linalg.LinAlgError:
+        lower = np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
         return False
     return bool((np.diag(lower) ** 2).min(initial=1.0) > SAFE_PIVOT)

@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MAX_SAMPLE_ROWS = 50_000
+# On its way to the driver a sample takes 1 s for each 100 MB, and its optimum as long again: half of it costs
+# 200 columns no pass. With fewer rows a column the start is too far away.
+SAMPLE_BYTES = 32_000_000
+SAMPLE_ROWS_PER_COLUMN = 8
 MAX_SAMPLE_BYTES = 64_000_000
 
 
@@ -103,10 +107,12 @@ def rows_of_sample(n_features: int) -> int:
 
     Examples
     --------
-    >>> rows_of_sample(30), rows_of_sample(999)
-    (50000, 8000)
+    >>> rows_of_sample(30), rows_of_sample(199), rows_of_sample(999), rows_of_sample(1999)
+    (50000, 20000, 7992, 4000)
     """
-    return min(MAX_SAMPLE_ROWS, MAX_SAMPLE_BYTES // (8 * (1 + n_features)))
+    row_bytes = 8 * (1 + n_features)
+    enough = max(SAMPLE_BYTES // row_bytes, SAMPLE_ROWS_PER_COLUMN * n_features)
+    return min(MAX_SAMPLE_ROWS, enough, MAX_SAMPLE_BYTES // row_bytes)
 
 
 def rows_per_chunk(n_dense: int) -> int:

@@ -24,6 +24,7 @@ from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 
 MAX_WARNINGS = 20
+# Of the null model, in standard errors: its deviance is off by the square.
+NULL_TOLERANCE = 1e-6
 
 
 def fit(
@@ -160,7 +163,7 @@ def _solve(
         assemble_model(
             result,
             verdict,
-            null_deviance=_null_deviance(passes, profile),
+            null_deviance=_null_deviance(passes, profile, samples),
             learned=learned,
             profile=profile,
             label=label,
@@ -182,7 +185,7 @@ def _separation(
     return Separation(counts, passes.separating_columns(), tuple(cells.values()))
 
 
-def _null_deviance(passes: FitPasses, profile: TableProfile) -> float:
+def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[SampleRows]) -> float:
     """Return the deviance of the intercept and offset alone; passes only where there is an offset."""
     rows, has_intercept = profile.rows, passes.spec.intercept
     if not passes.layout.has_offset and has_intercept:
@@ -191,7 +194,7 @@ def _null_deviance(passes: FitPasses, profile: TableProfile) -> float:
         return float(2.0 * np.log(2.0) * rows.weight_sum)
     if not has_intercept:
         return passes.evaluate_null(np.zeros(1)).deviance
-    result = newton(passes.evaluate_null, np.zeros(1), NewtonOptions(tolerance=1e-9))
+    result = newton(passes.evaluate_null, null_start(samples), NewtonOptions(NULL_TOLERANCE))
     if result.ending is not Ending.CONVERGED:
         log.warning("the null model with the offset did not converge: %s", result.ending)
     return result.point.sums.deviance

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
-from logreg_dist.fitting.tasks import SampleRows
+from logreg_dist.fitting.tasks import NULL_SHAPE, SampleRows, null_block
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -70,6 +70,18 @@ def sample_start(
     shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
     # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
     return optimum(shrunk, NewtonOptions(STRICT, 6))
+
+
+def null_start(samples: list[SampleRows]) -> NDArray[np.float64]:
+    """Return the intercept, shape (1,), of a sample's model of intercept and offset alone; 0 when it has none."""
+    blocks = [null_block(chunk) for sample in samples for chunk in sample.chunks]
+    positions = np.array([0])
+
+    def evaluate_sample(intercept: NDArray[np.float64]) -> Sums:
+        return in_term_order(evaluate(intercept, blocks, NULL_SHAPE), NULL_SHAPE, positions)
+
+    result = newton(evaluate_sample, np.zeros(1), NewtonOptions(STRICT, 20))
+    return result.point.beta if result.ending is Ending.CONVERGED else np.zeros(1)
 
 
 def _blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:

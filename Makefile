@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-install: $(VENV)/.installed ## .venv with everything needed to run and test; make bench adds the peers
+install: $(VENV)/.installed $(VENV)/.bench ## .venv with everything needed to run, test and benchmark
 
 check-tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -19,7 +19,7 @@ check-tools:
 	  [ "$${version:-0}" -ge 17 ] || { \
 	  echo "Java >= 17 is needed (found: $${version:-none}). On Debian or Ubuntu: apt-get install openjdk-17-jre-headless; or point JAVA_HOME at one"; exit 2; }
 
-# Written last, so that an interrupted installation is done again.
+# What all commands but bench need. Written last, so that an interrupted installation is done again.
 $(VENV)/.installed: pyproject.toml | check-tools
 	@echo "Installing into $(VENV) (log: $(VENV)/install.log)"
 	@$(PYTHON) -m venv $(VENV)
@@ -28,20 +28,20 @@ $(VENV)/.installed: pyproject.toml | check-tools
 	@touch $@
 
 # Each job is what a user would type; conf/*.yaml are made for this data. Their summaries are gathered at the end.
-demo: install ## churn of 7,043 telecom customers: train, score, evaluate
+demo: $(VENV)/.installed ## churn of 7,043 telecom customers: train, score, evaluate
 	@$(BIN)/python examples/churn/prepare.py data/churn
 	@$(BIN)/python jobs/train.py --config conf/train.yaml --set output.overwrite=true > /dev/null
 	@$(BIN)/python jobs/score.py --config conf/score.yaml --set output.run_date=2026-11-21
 	@$(BIN)/python jobs/evaluate.py --config conf/evaluate.yaml
 	@$(BIN)/python examples/churn/show.py
 
-package: install ## dist/logreg_dist.zip, for spark-submit --py-files
+package: $(VENV)/.installed ## dist/logreg_dist.zip, for spark-submit --py-files
 	@$(BIN)/python examples/cluster/package.py
 
-cluster-demo: install ## the demo on a Spark master and two workers on this machine
+cluster-demo: $(VENV)/.installed ## the demo on a Spark master and two workers on this machine
 	@examples/cluster/run.sh
 
-test: install ## all tests, on a fresh clone too
+test: $(VENV)/.installed ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest tests logreg_dist
 
 bench: $(VENV)/.bench ## compare fits with other tools on D30; others: make bench CASES="CRM AIR"
@@ -54,10 +54,10 @@ $(VENV)/.bench: $(VENV)/.installed
 	  || { tail -20 $(VENV)/bench.log; exit 1; }
 	@touch $@
 
-lint: install ## ruff and mypy, as CI runs them
+lint: $(VENV)/.installed ## ruff and mypy, as CI runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-format: install
+format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean: ## everything that a command made

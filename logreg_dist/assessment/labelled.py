@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
@@ -19,6 +19,7 @@ from logreg_dist.scoring.contributions import as_number, is_missing, level_of
 from logreg_dist.scoring.counts import count_columns, read_counts, refuse_forbidden
 from logreg_dist.scoring.expression import ScorePlan, plan_scores
 from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.predictors import predictor_names
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class LabelledScores:
     Attributes
     ----------
     rows : DataFrame
-        ``y, linear_predictor, probability, weight, frequency``, all double; lazy.
+        ``y, linear_predictor, probability, weight, frequency``, all double; lazy. With several classes
+        `y` is the number of the row's class, and there are linear predictors by `predictor_names`.
     n_read : int
         Rows of the table.
     n_unscored : int
@@ -68,20 +70,24 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
         When the model did not converge.
     """
     roles = _roles(model, config)
-    plan = plan_scores(match_table(table, model, keys=(), others=roles.names()))
+    source = match_table(table, model, keys=(), others=roles.names())
+    plan = plan_scores(source)
     y = _outcome(plan.leaves, roles.label)
     frequency = _number(plan.leaves, roles.frequency) * _number(plan.leaves, roles.label.trials)
     weight = frequency * _number(plan.leaves, roles.weight)
     counts = _check(plan, roles, y, weight)
+    names = predictor_names(source.n_free)
     rows = plan.table.select(
         y.alias("y"),
-        plan.linear_predictor.alias("linear_predictor"),
+        *(found.alias(name) for found, name in zip(plan.linear_predictors, names, strict=True)),
         weight.alias("weight"),
         frequency.alias("frequency"),
-    ).filter("weight > 0 and linear_predictor is not null")
-    eta = F.col("linear_predictor")
+    ).filter(f"weight > 0 and {names[0]} is not null")
+    if not source.n_free:
+        eta = F.col("linear_predictor")
+        rows = rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)))
     return LabelledScores(
-        rows=rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta))),
+        rows=rows,
         n_read=counts["n_rows"],
         n_unscored=counts["unscored"],
     )
@@ -92,6 +98,8 @@ def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
     frequency = config.frequency or model.config.get("frequency")
     if config.label is None:
         return _Roles(model.label, weight, frequency)
+    if model.label.classes is not None:
+        return _Roles(replace(model.label, column=config.label.column), weight, frequency)
     positive, negative = model.label.positive, model.label.negative
     if config.label.positive is not None:
         # The scores are probabilities of the model's own positive level, by whatever name it goes here.
@@ -105,6 +113,9 @@ def _outcome(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
         trials = _number(leaves, label.trials)
         return F.when(trials > 0, _number(leaves, label.events) / trials).otherwise(F.lit(0.0))
     text = level_of(leaves[label.column].expression(), leaves[label.column].type)
+    if label.classes is not None:
+        numbers = [F.lit(part) for k, name in enumerate(label.classes) for part in (name, float(k))]
+        return F.try_element_at(F.create_map(*numbers), text)
     is_event = F.when(text == F.lit(label.positive), F.lit(1.0))
     if label.negative is None:  # the configuration names the positive level; all others mean 0
         return is_event.when(text.isNotNull(), F.lit(0.0))
@@ -124,7 +135,7 @@ def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column) -> dict[st
         F.count_if(counts_at_all & no_label).alias("no_label"),
         F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
         F.count_if(~usable_weight).alias("bad_weight"),
-        F.count_if((y < 0) | (y > 1)).alias("bad_share"),
+        F.count_if((y < 0) | (y > 1) if roles.label.column is None else F.lit(False)).alias("bad_share"),
         *count_columns(plan, counts_at_all),
     ).first()
     assert found is not None
@@ -143,7 +154,11 @@ def _no_label(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
 def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
     label, n_rows = roles.label, counted(counts["n_rows"], "row")
     what = f"label column {quoted(str(label.column))}"
-    known = f"other than {quoted(label.positive or '1')} and {quoted(label.negative or '0')}"
+    known = (
+        "of a class that the model does not know"
+        if label.classes is not None
+        else f"other than {quoted(label.positive or '1')} and {quoted(label.negative or '0')}"
+    )
     if label.column is None:
         what = f"label {quoted(str(label.events))} of {quoted(str(label.trials))}"
         known = "that are not numbers"

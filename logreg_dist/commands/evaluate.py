@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from logreg_dist.assessment.assess import assess
+from logreg_dist.assessment.assess_classes import assess_classes
 from logreg_dist.assessment.charts import draw
+from logreg_dist.assessment.class_result import ClassAssessment
+from logreg_dist.assessment.confusion_chart import draw_confusion
 from logreg_dist.assessment.labelled import labelled_scores
 from logreg_dist.assessment.result import Assessment
 from logreg_dist.commands.job import Request, with_outputs
@@ -16,7 +21,9 @@ from logreg_dist.config import load_evaluate_config
 from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
+from logreg_dist.report.class_metrics import summarise_classes
 from logreg_dist.report.metrics import summarise_assessment
+from logreg_dist.scoring.columns import score_columns
 
 
 def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
@@ -32,26 +39,31 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
     table = open_table(spark, config.input)
     with recorder.timed("assess"):
         labelled = labelled_scores(table, model, config)
-        assessment = assess(labelled.rows)
-    recorder.rows.update(
-        read=labelled.n_read,
-        unscored=labelled.n_unscored,
-        used=assessment.n_rows,
-        events=round(assessment.n_events),
-    )
-    _write(spark, config.output.path, assessment, recorder)
-    lines = [summarise_assessment(assessment)]
+        assessment: Assessment | ClassAssessment
+        if model.label.classes is None:
+            assessment = assess(labelled.rows)
+        else:
+            assessment = assess_classes(labelled.rows, score_columns(model, ()))
+    recorder.rows.update(read=labelled.n_read, unscored=labelled.n_unscored, used=assessment.n_rows)
+    if isinstance(assessment, Assessment):
+        recorder.rows["events"] = round(assessment.n_events)
+        lines, chart = [summarise_assessment(assessment)], draw(assessment)
+    else:
+        lines, chart = [summarise_classes(assessment)], draw_confusion(assessment)
+    _write(spark, config.output.path, assessment.as_dict(), chart, recorder)
     if labelled.n_unscored:
         lines.append(f"{labelled.n_unscored:,} of {labelled.n_read:,} rows have no score and were left out.")
     return with_outputs(lines, recorder)
 
 
-def _write(spark: SparkSession, folder: str, assessment: Assessment, recorder: RunRecorder) -> None:
+def _write(
+    spark: SparkSession, folder: str, metrics: Mapping[str, Any], chart: str, recorder: RunRecorder
+) -> None:
     files = filesystem_for(folder, spark)
     files.make_dirs(folder)
     outputs = {
-        "metrics": ("metrics.json", json.dumps(assessment.as_dict(), indent=1, allow_nan=False) + "\n"),
-        "charts": ("assessment.svg", draw(assessment)),
+        "metrics": ("metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n"),
+        "charts": ("assessment.svg", chart),
     }
     for name, (file, text) in outputs.items():
         files.write_atomic(join(folder, file), text.encode())

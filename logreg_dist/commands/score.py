@@ -19,10 +19,11 @@ from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
+from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.counts import read_counts, refuse_forbidden
 from logreg_dist.scoring.direct import can_be_direct, direct_scores
 from logreg_dist.scoring.match import match_table
-from logreg_dist.scoring.score import select_scores
+from logreg_dist.scoring.score import refuse_repeated_names, select_scores
 from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     config = load_score_config(request.config, request.overrides)
     model = read_model(spark, config.model)
     table = open_table(spark, config.input)
+    columns = score_columns(model, config.output.columns).names
+    refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])
     source = match_table(table, model, keys=config.keys, others=config.keep)
     way = choose_way(source, config.engine)
     destination = Destination(

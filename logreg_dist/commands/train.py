@@ -43,12 +43,9 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         model = _fit(spark, config, timings.append)
     recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
-    recorder.rows.update(
-        used=model.n_rows,
-        dropped=model.n_dropped,
-        zero_weight=model.n_zero_weight,
-        events=round(model.n_events),
-    )
+    recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)
+    if model.n_events is not None:
+        recorder.rows["events"] = round(model.n_events)
     with recorder.timed("write"):
         _write(files, config.output.path, model, recorder)
     if not model.converged:

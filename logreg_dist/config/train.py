@@ -94,7 +94,7 @@ class TrainConfig(Document):
     weight: Name | None = None
     frequency: Name | None = None
     offset: Name | None = None
-    family: Annotated[Literal["binary", "multinomial"], choice("binary", later=("multinomial",))] = "binary"
+    family: Annotated[Literal["binary", "multinomial"], choice("binary", "multinomial")] = "binary"
     penalty: PenaltyConfig = PenaltyConfig()
     solver: SolverConfig = SolverConfig()
     inference: InferenceConfig = InferenceConfig()
@@ -103,8 +103,7 @@ class TrainConfig(Document):
     def disagreements(self) -> list[Problem]:
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
-        if self.label.reference is not None and self.family == "binary":
-            problems.append(Problem(("label", "reference"), "is for family multinomial; set label.positive"))
+        problems += _family_problems(self)
         if self.features.include == () and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
@@ -116,6 +115,20 @@ class TrainConfig(Document):
         """The columns that are no features, by the key that names them."""
         others = {"weight": self.weight, "frequency": self.frequency, "offset": self.offset}
         return role_columns(self.label, others)
+
+
+def _family_problems(config: TrainConfig) -> Iterator[Problem]:
+    """Report settings that are of the other family."""
+    if config.family == "binary":
+        if config.label.reference is not None:
+            yield Problem(("label", "reference"), "is for family multinomial; set label.positive")
+        return
+    if config.label.column is None:
+        yield Problem(("label", "column"), "required by family multinomial: a label with a class in each row")
+    if config.label.positive is not None:
+        yield Problem(("label", "positive"), "is for family binary; set label.reference")
+    if config.offset is not None:
+        yield Problem(("offset",), "is for family binary: one number cannot be an offset of several classes")
 
 
 def _feature_problems(config: TrainConfig) -> Iterator[Problem]:

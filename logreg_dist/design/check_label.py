@@ -10,6 +10,10 @@ from logreg_dist.design.problems import Problem, counted, level_counts, listed, 
 from logreg_dist.staging.profile import CategoricalProfile, TableProfile
 
 
+# Each class has all the terms of a binary model; the label's dictionary holds a few more.
+MAX_CLASSES = 500
+
+
 def label_problems(profile: TableProfile, config: TrainConfig) -> list[Problem]:
     """Return what is wrong with the label's values; missing ones are `missing_problems`' business.
 
@@ -18,6 +22,8 @@ def label_problems(profile: TableProfile, config: TrainConfig) -> list[Problem]:
     column = config.label.column
     if column is None:
         return []
+    if config.family == "multinomial":
+        return _class_problems(profile, column)
     n_not_whole = profile.problems.get("label.not_whole", 0)
     if n_not_whole:
         what = f"label column {quoted(column)} has {counted(n_not_whole, 'value')} that are not whole numbers"
@@ -29,6 +35,29 @@ def label_problems(profile: TableProfile, config: TrainConfig) -> list[Problem]:
             )
         ]
     return _level_problems(profile.label_levels, column, config)
+
+
+def _class_problems(profile: TableProfile, column: str) -> list[Problem]:
+    label, n_not_whole = profile.label_levels, profile.problems.get("label.not_whole", 0)
+    problems = []
+    if n_not_whole:
+        what = f"label column {quoted(column)} has {counted(n_not_whole, 'value')} that are not whole numbers"
+        problems.append(
+            Problem(
+                f"{_is_for_one(what, n_not_whole)} in {counted(profile.rows.n_read, 'row')}",
+                "A multinomial label has a class in each row: text, whole numbers or booleans.",
+            )
+        )
+    if label.overflowed or len(label.levels) > MAX_CLASSES:
+        more = "more than " if label.overflowed else ""
+        problems.append(
+            Problem(
+                f"label column {quoted(column)} has {more}{len(label.levels):,} classes; at most {MAX_CLASSES:,} "
+                "can be told apart",
+                "Is it the label? Merge classes, or leave some out with input.filter.",
+            )
+        )
+    return problems
 
 
 def _level_problems(label: CategoricalProfile, column: str, config: TrainConfig) -> list[Problem]:

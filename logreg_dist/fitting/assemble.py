@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -20,7 +21,7 @@ from logreg_dist.inference.covariance import covariance, uncentred, uncentred_co
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
-from logreg_dist.model.model import Coefficient, HistoryEntry, LabelRecord, LogisticModel
+from logreg_dist.model.model import AliasedTerm, Coefficient, HistoryEntry, LabelRecord, LogisticModel
 from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.result import Method, SolverResult
 from logreg_dist.staging.passes import StagedTable
@@ -60,6 +61,16 @@ class Estimates:
     estimable: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class ModelTerm:
+    """A coefficient's place in the model; `class_name` is the class it is of where there are several."""
+
+    name: str
+    column: str | None
+    level: str | None
+    class_name: str | None
+
+
 def estimates_in_column_units(result: SolverResult, spec: DesignSpec, *, penalised: bool) -> Estimates:
     """Undo the centring, which touches the intercept alone, and invert the information.
 
@@ -87,44 +98,94 @@ def estimates_in_column_units(result: SolverResult, spec: DesignSpec, *, penalis
     return Estimates(estimate, spread, found if np.isfinite(found).all() else None, estimable)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What of a finished fit depends on the family of the model.
+
+    Attributes
+    ----------
+    family : str
+    label : LabelRecord
+    n_events : float or None
+    null_deviance : float
+    found : Estimates
+    terms : tuple of ModelTerm
+        As many as there are estimates.
+    aliased : tuple of AliasedTerm
+    few_events : tuple of str
+        A note where the label's rarest value is too rare for so many terms.
+    reference_class : str or None
+        What the estimates are against, where there are several classes.
+    """
+
+    family: str
+    label: LabelRecord
+    n_events: float | None
+    null_deviance: float
+    found: Estimates
+    terms: tuple[ModelTerm, ...]
+    aliased: tuple[AliasedTerm, ...]
+    few_events: tuple[str, ...]
+    reference_class: str | None = None
+
+
+def binary_outcome(
+    result: SolverResult,
+    *,
+    null_deviance: float,
+    spec: DesignSpec,
+    profile: TableProfile,
+    label: LabelRecord,
+    penalised: bool,
+) -> Outcome:
+    """Describe a fit of two classes."""
+    rows, found = profile.rows, estimates_in_column_units(result, spec, penalised=penalised)
+    n_terms = int(found.estimable.sum()) - int(spec.intercept)
+    return Outcome(
+        family="binary",
+        label=label,
+        n_events=rows.event_sum,
+        null_deviance=null_deviance,
+        found=found,
+        terms=tuple(ModelTerm(term.name, term.column, term.level, None) for term in spec.terms()),
+        aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
+        few_events=tuple(few_events_note(rows.event_sum, rows.n_obs, n_terms)),
+    )
+
+
 def assemble_model(
     result: SolverResult,
     verdict: Verdict,
+    outcome: Outcome,
     *,
-    null_deviance: float,
     learned: LearnedDesign,
     profile: TableProfile,
-    label: LabelRecord,
     staged: StagedTable,
     config: TrainConfig,
 ) -> LogisticModel:
     """Build the model of a finished fit."""
-    spec, rows = learned.spec, profile.rows
-    found = estimates_in_column_units(result, spec, penalised=config.penalty.l2 > 0)
+    spec, rows, found = learned.spec, profile.rows, outcome.found
     table = wald_table(found.estimate, found.variance, config.inference.confidence)
-    n_parameters = int(found.estimable.sum())
+    n_free = len(outcome.terms) // max(len(spec.terms()), 1)
     measures = fit_measures(
         deviance=result.point.sums.deviance,
-        null_deviance=null_deviance,
-        n_parameters=n_parameters,
-        n_null=int(spec.intercept),
+        null_deviance=outcome.null_deviance,
+        n_parameters=int(found.estimable.sum()),
+        n_null=int(spec.intercept) * n_free,
         n_obs=rows.n_obs,
     )
-    notes = [
-        *learned.notes,
-        *few_events_note(rows.event_sum, rows.n_obs, n_parameters - int(spec.intercept)),
-    ]
+    notes = [*learned.notes, *outcome.few_events]
     if config.penalty.l2 > 0:
         notes.append(
             "penalised fit: no standard errors, tests or intervals; AIC and BIC count every term in full"
         )
-    elif result.method is Method.LBFGS:
+    elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return LogisticModel(
         model_id="",  # a hash of the content: the file knows it
-        family="binary",
+        family=outcome.family,
         status=verdict.status,
         status_text=verdict.text,
         n_rows=rows.n_rows,
@@ -132,14 +193,14 @@ def assemble_model(
         n_zero_weight=rows.n_zero_weight,
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
-        n_events=rows.event_sum,
+        n_events=outcome.n_events,
         **_measures(measures, penalised=config.penalty.l2 > 0),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
-        coefficient_rows=_coefficient_rows(spec, table),
+        coefficient_rows=_coefficient_rows(outcome.terms, table),
         covariance=found.covariance,
-        aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
-        label=label,
+        aliased=outcome.aliased,
+        label=outcome.label,
         design=spec,
         history=tuple(
             HistoryEntry(entry.iteration, entry.deviance, entry.change, entry.halvings, entry.seconds)
@@ -148,6 +209,7 @@ def assemble_model(
         notes=tuple(notes),
         fingerprint=_fingerprint(staged),
         config=config.as_dict(),
+        reference_class=outcome.reference_class,
     )
 
 
@@ -165,11 +227,17 @@ def term_scales(spec: DesignSpec) -> FloatArray:
     return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
 
 
-def _coefficient_rows(spec: DesignSpec, table: WaldTable) -> tuple[Coefficient, ...]:
+def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:
     arrays = [getattr(table, name) for name in table.__dataclass_fields__]
     return tuple(
-        Coefficient(term.name, term.column, term.level, *(_finite(float(array[k])) for array in arrays))
-        for k, term in enumerate(spec.terms())
+        Coefficient(
+            term.name,
+            term.column,
+            term.level,
+            *(_finite(float(array[k])) for array in arrays),
+            class_name=term.class_name,
+        )
+        for k, term in enumerate(terms)
     )
 
 

@@ -17,10 +17,10 @@ from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign, learn_design
 from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
-from logreg_dist.fitting.aliases import describe_aliases
-from logreg_dist.fitting.assemble import assemble_model, term_centres, term_scales
+from logreg_dist.fitting.assemble import assemble_model, binary_outcome, term_scales
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.median import weighted_medians
+from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
@@ -51,7 +51,7 @@ NULL_TOLERANCE = 1e-6
 def fit(
     table: DataFrame, config: TrainConfig, *, on_pass: Callable[[PassTiming], None] = lambda timing: None
 ) -> LogisticModel:
-    """Fit a binary logistic regression by maximum (or ridge-penalised) likelihood.
+    """Fit a logistic regression, binary or multinomial, by maximum (or ridge-penalised) likelihood.
 
     The table is read once; what follows are passes over encoded splits on the executors' disks.
     Same files, same number of splits, same library versions and CPU family: the same bits.
@@ -88,12 +88,25 @@ def fit(
         looks = _read(staged, resolved, source, config)
         profile = _profile(looks, resolved)
         reject(check_profile(profile, resolved.asked, config))
-        refuse_one_class(profile, config)
+        if config.family == "binary":
+            refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
-        passes = FitPasses(spark.sparkContext, staged, learned.spec, record_layout(resolved.plan))
-        samples = [look.sample for look in looks if look.sample is not None]
-        model = _solve(passes, learned, profile, samples, config)
-    model = replace(model, fingerprint={"reader": source.reader, **model.fingerprint})
+        layout = record_layout(resolved.plan)
+        if config.family == "multinomial":
+            model = fit_classes(
+                spark.sparkContext,
+                staged,
+                looks,
+                profile=profile,
+                learned=learned,
+                layout=layout,
+                config=config,
+            )
+        else:
+            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
+            samples = [look.sample for look in looks if look.sample is not None]
+            model = _solve(passes, learned, profile, samples, config)
+    model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     _warn(model, n_known=len(learned.notes))
     return model
 
@@ -151,25 +164,24 @@ def _solve(
     spec, optimum = learned.spec, find_optimum(passes, profile, samples, config)
     result, counts = optimum.result, optimum.counts
     label = label_record(config.label, profile.label_levels)
+    outcome = binary_outcome(
+        result,
+        null_deviance=_null_deviance(passes, profile, samples),
+        spec=spec,
+        profile=profile,
+        label=label,
+        penalised=config.penalty.l2 > 0,
+    )
     verdict = judge(
         result,
         _separation(passes, counts, profile, label, config) if counts is not None else None,
-        spec=spec,
+        terms=outcome.terms,
         scale=term_scales(spec),
-        aliased=describe_aliases(result.dependences, spec, term_centres(spec)),
+        aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
     )
-    return identified(
-        assemble_model(
-            result,
-            verdict,
-            null_deviance=_null_deviance(passes, profile, samples),
-            learned=learned,
-            profile=profile,
-            label=label,
-            staged=passes.staged,
-            config=config,
-        )
+    return assemble_model(
+        result, verdict, outcome, learned=learned, profile=profile, staged=passes.staged, config=config
     )
 
 

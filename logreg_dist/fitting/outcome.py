@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,18 @@ MIN_EVENTS_PER_PARAMETER = 10
 
 _LOOK = "Look for near-collinear columns, or shrink the estimates with penalty.l2."
 _WAYS_ON = {Ending.ITERATIONS: "Raise solver.max_iterations, or look for near-collinear columns."}
+
+
+class NamedTerm(Protocol):
+    """A coefficient with its name, and the column it belongs to."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def column(self) -> str | None:
+        """None for an intercept."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ def judge(
     result: SolverResult,
     separation: Separation | None,
     *,
-    spec: DesignSpec,
+    terms: Sequence[NamedTerm],
     scale: NDArray[np.float64],
     aliased: Sequence[AliasedTerm],
     collinear_is_error: bool,
@@ -64,7 +77,8 @@ def judge(
     result : SolverResult
     separation : Separation or None
         When the iterations ended as separated.
-    spec : DesignSpec
+    terms : sequence of ModelTerm
+        Of the p coefficients.
     scale : ndarray (p,)
         Typical size of each term's column, to compare the entries of a direction.
     aliased : sequence of AliasedTerm
@@ -73,7 +87,7 @@ def judge(
         Whether aliased terms make the fit unusable.
     """
     if separation is not None and result.direction is not None:
-        return _separated(separation, _named_direction(result.direction, spec, scale))
+        return _separated(separation, _named_direction(result.direction, terms, scale))
     if not result.history:
         return Verdict(
             Status.NOT_CONVERGED,
@@ -169,9 +183,9 @@ def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
 
 
 def _named_direction(
-    direction: NDArray[np.float64], spec: DesignSpec, scale: NDArray[np.float64]
+    direction: NDArray[np.float64], terms: Sequence[NamedTerm], scale: NDArray[np.float64]
 ) -> list[str]:
     """Return the terms that matter in a direction with their signs, the largest first."""
-    size, terms = np.abs(direction) * scale, spec.terms()
+    size = np.abs(direction) * scale
     order = [int(k) for k in np.argsort(-size) if size[k] > 0.01 * size.max() and terms[k].column is not None]
     return [f"{terms[k].name} ({'+' if direction[k] > 0 else '-'})" for k in order]

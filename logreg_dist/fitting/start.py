@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,23 +49,45 @@ def sample_start(
         in the sample, and would send its estimate to infinity.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
-    cold = np.zeros(shape.p)
     n_rows = sum(sample.n_rows for sample in samples)
     if n_rows < ROWS_PER_TERM * shape.p:
-        return cold
-    blocks = [block for sample in samples for block in _blocks(sample, spec)]
+        return np.zeros(shape.p)
+    blocks = [block for sample in samples for block in sample_blocks(sample, spec)]
 
     def evaluate_sample(beta: NDArray[np.float64]) -> Sums:
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
+    return optimum_of_sample(evaluate_sample, shape.p, ridge=ridge, weak_ridge=weak_ridge)
+
+
+def optimum_of_sample(
+    evaluate_sample: Callable[[NDArray[np.float64]], Sums],
+    p: int,
+    *,
+    ridge: NDArray[np.float64] | None,
+    weak_ridge: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
+
+    Parameters
+    ----------
+    evaluate_sample : callable
+        ``beta`` (p,) to the sums of the sample's rows, each weighted by the rows it stands for.
+    p : int
+    ridge, weak_ridge
+        See `sample_start`.
+    """
+    cold = np.zeros(p)
+
     def optimum(start: NDArray[np.float64], options: NewtonOptions) -> NDArray[np.float64]:
         result = newton(evaluate_sample, start, options)
         return result.point.beta if result.ending is Ending.CONVERGED else start
 
-    row_weight = evaluate_sample(cold).weight_sum / n_rows
+    at_zero = evaluate_sample(cold)
+    row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
-    rough = ROUGH * math.sqrt(shape.p * max(row_weight, 1.0))
+    rough = ROUGH * math.sqrt(p * max(row_weight, 1.0))
     if ridge is not None:
         return optimum(cold, NewtonOptions(rough, 20, ridge, alias=False))
     shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
@@ -84,7 +107,7 @@ def null_start(samples: list[SampleRows]) -> NDArray[np.float64]:
     return result.point.beta if result.ending is Ending.CONVERGED else np.zeros(1)
 
 
-def _blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:
+def sample_blocks(sample: SampleRows, spec: DesignSpec) -> list[Block]:
     """Encode a sample once for all its evaluations: the encoder's blocks share a buffer."""
     encoded = (block for chunk in sample.chunks for block in encode_chunks([chunk], spec, sample.levels))
     return list(encoded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,10 +101,13 @@ class SampleRows:
         Each row weighted by the number of rows it stands for.
     levels : list of list of str
         The split's dictionaries, which decode the chunks.
+    classes : list of str
+        The split's dictionary of the label, where that has classes.
     """
 
     chunks: tuple[RawChunk, ...]
     levels: list[list[str]]
+    classes: list[str]
 
     @property
     def n_rows(self) -> int:
@@ -131,10 +134,13 @@ class FirstLook:
     profile : TableProfile
     sample : SampleRows or None
         None when it was not asked for.
+    classes : mapping of str to (int, float)
+        Rows and weight of each class, where the label has classes.
     """
 
     profile: TableProfile
     sample: SampleRows | None
+    classes: Mapping[str, tuple[int, float]]
 
 
 def first_look_task(layout: RecordLayout, *, with_sample: bool) -> Callable[[StagedSplit], FirstLook]:
@@ -143,7 +149,8 @@ def first_look_task(layout: RecordLayout, *, with_sample: bool) -> Callable[[Sta
     def task(split: StagedSplit) -> FirstLook:
         sidecar = read_sidecar(split.path)
         profile = profile_from_dict(sidecar["profile"])
-        return FirstLook(profile, _sample_rows(split, sidecar, layout) if with_sample else None)
+        sample = _sample_rows(split, sidecar, layout) if with_sample else None
+        return FirstLook(profile, sample, _class_sums(split, sidecar["classes"], layout))
 
     return task
 
@@ -171,7 +178,17 @@ def null_block(chunk: RawChunk) -> Block:
 def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout) -> SampleRows:
     chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
     steps = sidecar["sample_steps"]
-    return SampleRows(tuple(_weighted(chunk, *steps) for chunk in chunks), sidecar["levels"])
+    weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
+    return SampleRows(weighted, sidecar["levels"], sidecar["classes"])
+
+
+def _class_sums(split: StagedSplit, classes: list[str], layout: RecordLayout) -> dict[str, tuple[int, float]]:
+    rows, weights = np.zeros(len(classes), dtype=np.int64), np.zeros(len(classes))
+    for chunk in read_chunks(Path(split.path), split.n_rows, layout) if classes else ():
+        codes = chunk.y.astype(np.intp)
+        rows += np.bincount(codes, minlength=len(classes))
+        weights += np.bincount(codes, chunk.weight, minlength=len(classes))
+    return dict(zip(classes, zip(rows.tolist(), weights.tolist(), strict=True), strict=True))
 
 
 def _weighted(chunk: RawChunk, event_step: int, other_step: int) -> RawChunk:

@@ -31,7 +31,7 @@ MAX_BYTES = 1_000_000_000
 MAX_COVARIANCE_TERMS = 2_000
 
 # What makes two models score alike; the model's id is a hash of these.
-_IDENTITY = ("family", "coefficients", "label", "design", "n_rows", "weight_sum")
+_IDENTITY = ("family", "coefficients", "label", "reference_class", "design", "n_rows", "weight_sum")
 
 _Json = dict[str, Any]
 
@@ -78,6 +78,7 @@ def _content(model: LogisticModel) -> _Json:
         "notes": list(model.notes),
         "fingerprint": dict(model.fingerprint),
         "config": dict(model.config),
+        "reference_class": model.reference_class,
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 
@@ -177,7 +178,9 @@ def load_model(path: str | Path) -> LogisticModel:
 def _from_file(file: ModelFile, where: str) -> LogisticModel:
     columns = tuple(_column_from_file(column) for column in file.design.columns)
     design = DesignSpec(columns, file.design.intercept)
-    terms = [term.name for term in design.terms()]
+    free = [name for name in file.label.classes or {} if name != file.reference_class]
+    prefixes = [f"{name}:" for name in free] or [""]
+    terms = [prefix + term.name for prefix in prefixes for term in design.terms()]
     if [row.term for row in file.coefficients] != terms:
         raise ArtefactInvalid(f"{where}: the coefficients are not those of the design.\n  Train again.")
     scalars = {

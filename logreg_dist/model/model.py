@@ -42,6 +42,9 @@ class Coefficient:
     z, p_value : float or None
         Wald test of the coefficient being 0.
     odds_ratio, odds_ratio_low, odds_ratio_high : float or None
+        With several classes the relative-risk ratio of the class to the reference class.
+    class_name : str or None
+        The class, where there are several; its name and a colon then begin `term`.
     """
 
     term: str
@@ -56,6 +59,7 @@ class Coefficient:
     odds_ratio: float | None
     odds_ratio_low: float | None
     odds_ratio_high: float | None
+    class_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ class LabelRecord:
         The levels that mean 1 and 0, as text.
     events, trials : str or None
         The columns of a grouped outcome.
+    classes : mapping of str to int, or None
+        Rows of each class in sorted order, where there are several.
     """
 
     column: str | None
@@ -106,11 +112,12 @@ class LabelRecord:
     negative: str | None
     events: str | None
     trials: str | None
+    classes: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
 class LogisticModel:
-    """A fitted binary logistic regression.
+    """A fitted logistic regression, binary or multinomial.
 
     Attributes
     ----------
@@ -121,7 +128,7 @@ class LogisticModel:
     n_rows, n_dropped, n_zero_weight : int
         Table rows used, left out for missing values, and left out for a weight of 0.
     n_obs, weight_sum, n_events : float
-        Sums of frequency, of weight, and of frequency where the label is 1.
+        Sums of frequency, of weight, and of frequency where the label is 1 (None with several classes).
     log_likelihood, null_log_likelihood, deviance, null_deviance, aic, bic, mcfadden_r2 : float
     lr_statistic, lr_p_value : float or None
         Likelihood-ratio test against the model of the intercept (and offset) alone.
@@ -142,6 +149,8 @@ class LogisticModel:
         Rows, checksums, splits and library versions.
     config : mapping
         The configuration, secrets redacted.
+    reference_class : str or None
+        The class that the estimates are against, where there are several.
     """
 
     model_id: str
@@ -153,7 +162,7 @@ class LogisticModel:
     n_zero_weight: int
     n_obs: float
     weight_sum: float
-    n_events: float
+    n_events: float | None
     log_likelihood: float
     null_log_likelihood: float
     deviance: float
@@ -175,6 +184,12 @@ class LogisticModel:
     notes: tuple[str, ...]
     fingerprint: Mapping[str, Any]
     config: Mapping[str, Any]
+    reference_class: str | None = None
+
+    @property
+    def free_classes(self) -> tuple[str, ...]:
+        """The classes with coefficients of their own, in order; empty for a binary model."""
+        return tuple(name for name in self.label.classes or () if name != self.reference_class)
 
     @property
     def converged(self) -> bool:

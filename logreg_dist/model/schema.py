@@ -58,6 +58,7 @@ class _Coefficient(BaseModel):
     odds_ratio: float | None
     odds_ratio_low: float | None
     odds_ratio_high: float | None
+    class_name: str | None = None
 
 
 class _Aliased(BaseModel):
@@ -82,6 +83,7 @@ class _Label(BaseModel):
     negative: str | None
     events: str | None
     trials: str | None
+    classes: dict[str, int] | None = None
 
 
 class _Covariance(BaseModel):
@@ -97,7 +99,7 @@ class ModelFile(BaseModel):
     schema_version: Literal[1]
     model_id: str
     content_hash: str
-    family: Literal["binary"]
+    family: Literal["binary", "multinomial"]
     status: Literal["converged", "not_converged", "separated_complete", "separated_quasi", "rank_deficient"]
     status_text: str
     converged: bool
@@ -106,7 +108,7 @@ class ModelFile(BaseModel):
     n_dropped: int
     n_zero_weight: int
     weight_sum: float
-    n_events: float
+    n_events: float | None
     log_likelihood: float
     null_log_likelihood: float
     deviance: float
@@ -128,6 +130,7 @@ class ModelFile(BaseModel):
     notes: list[str]
     fingerprint: dict[str, Any]
     config: dict[str, Any]
+    reference_class: str | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:
@@ -139,6 +142,10 @@ def contradiction(file: ModelFile) -> str | None:
                 return "a column has a level twice"
             if column.reference not in known or column.missing_level not in known:
                 return "a column's reference or missing level is none of its levels"
+    if (file.family == "multinomial") != (file.label.classes is not None):
+        return "family and label disagree"
+    if file.label.classes is not None and file.reference_class not in file.label.classes:
+        return "the reference class is none of the classes"
     if file.converged != (file.status == "converged"):
         return "converged and status disagree"
     if file.covariance is None:

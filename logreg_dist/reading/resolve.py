@@ -81,6 +81,7 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
             positive=None if config.label.positive is None else level_text(config.label.positive),
             events=position.get("label.events"),
             trials=position.get("label.trials"),
+            by_class=config.family == "multinomial",
         ),
         weight=position.get("weight"),
         frequency=position.get("frequency"),

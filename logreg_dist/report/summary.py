@@ -5,6 +5,7 @@ from __future__ import annotations
 from logreg_dist.model.model import Coefficient, LogisticModel
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
+MAX_CLASSES = 12
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 
 
@@ -31,7 +32,16 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
 def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> str:
     """Return the coefficients as a table: estimates, tests, odds ratios with their intervals."""
     confidence = model.config.get("inference", {}).get("confidence", 0.95)
-    header = ["term", "estimate", "std. error", "z", "p", "", "odds ratio", f"{confidence:.0%} interval"]
+    header = [
+        "term",
+        "estimate",
+        "std. error",
+        "z",
+        "p",
+        "",
+        "odds ratio" if model.label.classes is None else "risk ratio",
+        f"{confidence:.0%} interval",
+    ]
     shown = model.coefficient_rows[:max_terms]
     table = text_table(header, [_row(row) for row in shown])
     hidden = len(model.coefficient_rows) - len(shown)
@@ -48,7 +58,10 @@ def _head(model: LogisticModel) -> str:
         what = f"{label.events} of {label.trials}"
     else:
         what = f"{one_line(label.column)} = {one_line(label.positive or '1')!r}"
-    lines = [f"Binary logistic regression of {what}"]
+    if model.label.classes is not None:
+        what = f"{one_line(str(label.column))}, against {one_line(str(model.reference_class))!r}"
+    family = "Binary" if model.label.classes is None else "Multinomial"
+    lines = [f"{family} logistic regression of {what}"]
     if not model.converged:
         lines.append(f"STATUS {model.status.upper()}: do not use these estimates.")
     lines.append(model.status_text if model.converged else f"  {model.status_text}")
@@ -60,10 +73,22 @@ def _head(model: LogisticModel) -> str:
     rows = f"{model.n_rows:,} rows used" + (f" ({', '.join(left_out)})" if left_out else "")
     if model.n_obs != model.n_rows:
         rows += f", {model.n_obs:,.0f} observations"
-    rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
+    if model.n_events is not None:
+        rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
     if model.weight_sum != model.n_obs:
         rows += f", weights add to {model.weight_sum:,.6g}"
-    return "\n".join([*lines, rows])
+    return "\n".join([*lines, rows, *_classes(model)])
+
+
+def _classes(model: LogisticModel) -> list[str]:
+    """Return a line with the classes and their rows, the largest first."""
+    classes = model.label.classes
+    if classes is None:
+        return []
+    largest = sorted(classes, key=lambda name: -classes[name])
+    shown = ", ".join(f"{one_line(name)} {classes[name]:,}" for name in largest[:MAX_CLASSES])
+    more = f" and {len(classes) - MAX_CLASSES:,} more" if len(classes) > MAX_CLASSES else ""
+    return [f"{len(classes):,} classes by rows: {shown}{more}"]
 
 
 def _row(row: Coefficient) -> list[str]:
@@ -94,7 +119,8 @@ def _ratio(value: float | None) -> str:
 
 def _measures(model: LogisticModel) -> str:
     n_estimated = sum(row.estimate is not None for row in model.coefficient_rows)
-    null_df = model.n_obs - model.design.intercept
+    n_free = len(model.free_classes) or 1
+    null_df = model.n_obs * n_free - model.design.intercept * n_free
     test = ""
     if model.lr_p_value is not None:
         test = (
@@ -106,7 +132,7 @@ def _measures(model: LogisticModel) -> str:
         fit += f"   McFadden R2 {model.mcfadden_r2:.4f}"
     lines = [
         f"Null deviance      {model.null_deviance:,.3f} on {null_df:,.0f} degrees of freedom",
-        f"Residual deviance  {model.deviance:,.3f} on {model.n_obs - n_estimated:,.0f} degrees of freedom",
+        f"Residual deviance  {model.deviance:,.3f} on {model.n_obs * n_free - n_estimated:,.0f} degrees of freedom",
         fit,
         test,
         f"Iterations {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",

@@ -80,13 +80,15 @@ def file_work(source: ScoreInput, files: ParquetFiles) -> FileWork:
         carried=tuple(position[leaf.name] for leaf in carried),
         n_keys=len(source.keys),
         types=tuple(_arrow_type(leaf.type, spark) for leaf in carried),
+        further=source.further,
+        n_free=source.n_free,
     )
     n_values = sum(file.n_rows for file in files.files) * len(columns)
     return FileWork(cut_files(files.files, _enough_tasks(spark, n_values)), columns, layout)
 
 
 def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
-    """Return ``carried_0, ..., linear_predictor, note`` of Parquet files; lazy.
+    """Return ``carried_0, ...``, linear predictors and ``note`` of Parquet files; lazy.
 
     Spark plans and retries the tasks, and gets nothing of the files but these columns.
 
@@ -100,11 +102,11 @@ def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
     task = score_files_task(work.splits, work.columns, work.layout)
     n = len(work.splits)
     spark = source.table.sparkSession
-    return spark.range(0, n, 1, n).mapInArrow(task, _schema(_carried(source)))
+    return spark.range(0, n, 1, n).mapInArrow(task, _schema(_carried(source), source.n_free))
 
 
 def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] | None = None) -> DataFrame:
-    """Return ``carried_0, ..., linear_predictor, note`` of any table; lazy.
+    """Return ``carried_0, ...``, linear predictors and ``note`` of any table; lazy.
 
     Numbers come together in arrays, which cost less to hand over than columns do.
 
@@ -138,9 +140,11 @@ def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] 
         carried=tuple(range(first)),
         n_keys=len(source.keys),
         refusals=None if refusals is None else tuple(refusals),
+        further=source.further,
+        n_free=source.n_free,
     )
     batches = source.table.select(*(column.alias(f"c{i}") for i, column in enumerate(selected)))
-    return batches.mapInArrow(score_batches_task(layout), _schema(carried))
+    return batches.mapInArrow(score_batches_task(layout), _schema(carried, source.n_free))
 
 
 def _carried(source: ScoreInput) -> list[LeafColumn]:
@@ -167,8 +171,8 @@ def _enough_tasks(spark: SparkSession, n_values: int) -> int:
     return max(min(by_cores, worth_it), n_values * 8 // MAX_BYTES_PER_TASK)
 
 
-def _schema(carried: Sequence[LeafColumn]) -> T.StructType:
-    kinds = [*(leaf.type for leaf in carried), T.DoubleType(), T.StringType()]
-    return T.StructType(
-        [T.StructField(name, kind) for name, kind in zip(output_names(len(carried)), kinds, strict=True)]
-    )
+def _schema(carried: Sequence[LeafColumn], n_free: int) -> T.StructType:
+    names = output_names(len(carried), n_free)
+    scores = [T.DoubleType()] * (len(names) - len(carried) - 1)
+    kinds = [*(leaf.type for leaf in carried), *scores, T.StringType()]
+    return T.StructType([T.StructField(name, kind) for name, kind in zip(names, kinds, strict=True)])

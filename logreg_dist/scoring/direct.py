@@ -20,8 +20,9 @@ from logreg_dist.publishing.staged import StagedTotals
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.reading.parquet_files import ParquetFiles
 from logreg_dist.scoring.batches import FileWork, file_work
+from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.match import ScoreInput
-from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_part
+from logreg_dist.scoring.part_files import PartOutput, PartWritten, add_sums, write_part
 from logreg_dist.scoring.tasks import CHUNK_ROWS
 from logreg_dist.spark.words import all_words
 from logreg_dist.staging.file_rows import read_rows
@@ -77,9 +78,7 @@ def direct_scores(
         local.mkdir(parents=True)
         done.extend(_run(source, work, output, local))
         name_files(done, local, run_id)
-        sums = [part.probability_sum for part in done if part.probability_sum is not None]
-        probability = {"probability": sum(sums) if sums else None} if "probability" in columns else {}
-        return StagedTotals(sum(part.n_rows for part in done), probability)
+        return StagedTotals(sum(part.n_rows for part in done), add_sums(done))
 
     return DirectScores(write, lambda: np.sum([part.counts for part in done], axis=0).tolist())
 
@@ -128,9 +127,7 @@ def _output(
     assert work.layout.types is not None
     return PartOutput(
         carried=tuple(zip((*source.keys, *source.others), work.layout.types, strict=True)),
-        scores=tuple(columns),
-        positive=model.label.positive or "1",
-        negative=model.label.negative or "0",
+        scores=score_columns(model, columns),
         constants=tuple(constants),
         compression=_CODECS.get(codec.lower(), "snappy"),
     )

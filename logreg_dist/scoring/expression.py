@@ -38,8 +38,8 @@ class ScorePlan:
     terms : ScoreTerms
     contributions : tuple of Contribution
         For each of ``terms.columns``.
-    linear_predictor : Column
-        Log-odds, the offset included; null where a row cannot be scored.
+    linear_predictors : tuple of Column
+        Log-odds, the offset included, of each class but the reference; null where a row cannot be scored.
     missing_keys : mapping of str to Column
         By key column, whether a row has none: such a row could not be told from others.
     """
@@ -48,15 +48,38 @@ class ScorePlan:
     leaves: Mapping[str, LeafColumn]
     terms: ScoreTerms
     contributions: tuple[Contribution, ...]
-    linear_predictor: Column
+    linear_predictors: tuple[Column, ...]
     missing_keys: Mapping[str, Column]
+
+    @property
+    def linear_predictor(self) -> Column:
+        """The first linear predictor, a binary model's only one."""
+        return self.linear_predictors[0]
 
 
 def plan_scores(source: ScoreInput) -> ScorePlan:
     """Work out every column's contribution; no job."""
     table, leaves = source.table, source.leaves
+    table, contributions = _contributions(table, leaves, source.terms)
+    predictors = [_linear_predictor(source.terms, contributions)]
+    for terms in source.further:
+        table, others = _contributions(table, leaves, terms)
+        predictors.append(_linear_predictor(terms, others))
+    return ScorePlan(
+        table=table,
+        leaves=leaves,
+        terms=source.terms,
+        contributions=tuple(contributions),
+        linear_predictors=tuple(predictors),
+        missing_keys={name: is_missing(leaves[name].expression(), leaves[name].type) for name in source.keys},
+    )
+
+
+def _contributions(
+    table: DataFrame, leaves: Mapping[str, LeafColumn], terms: ScoreTerms
+) -> tuple[DataFrame, list[Contribution]]:
     contributions = []
-    for i, term in enumerate(source.terms.columns):
+    for i, term in enumerate(terms.columns):
         leaf = leaves[term.name]
         if isinstance(term, NumericTerm):
             found = numeric_contribution(term, leaf.expression(), leaf.type)
@@ -65,17 +88,14 @@ def plan_scores(source: ScoreInput) -> ScorePlan:
             table, listed = _look_up_levels(table, term, leaf, alias=alias)
             found = categorical_contribution(term, leaf.expression(), leaf.type, listed)
         contributions.append(found)
+    return table, contributions
+
+
+def _linear_predictor(terms: ScoreTerms, contributions: Sequence[Contribution]) -> Column:
     values = [contribution.value for contribution in contributions]
-    if source.terms.intercept is not None:
-        values.insert(0, F.lit(source.terms.intercept))
-    return ScorePlan(
-        table=table,
-        leaves=leaves,
-        terms=source.terms,
-        contributions=tuple(contributions),
-        linear_predictor=_balanced_sum(values),
-        missing_keys={name: is_missing(leaves[name].expression(), leaves[name].type) for name in source.keys},
-    )
+    if terms.intercept is not None:
+        values.insert(0, F.lit(terms.intercept))
+    return _balanced_sum(values)
 
 
 def _look_up_levels(

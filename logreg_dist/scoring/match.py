@@ -40,8 +40,13 @@ class ScoreInput:
     leaves : mapping of str to LeafColumn
         The columns that scoring reads.
     terms : ScoreTerms
+        With several classes those of the first one.
     keys, others : tuple of str
         Columns that identify a row, and further ones to carry.
+    further : tuple of ScoreTerms
+        Of the other classes: the same columns and policies, other numbers.
+    n_free : int
+        Classes beside the reference; 0 for a binary model.
     """
 
     table: DataFrame
@@ -49,6 +54,8 @@ class ScoreInput:
     terms: ScoreTerms
     keys: tuple[str, ...]
     others: tuple[str, ...]
+    further: tuple[ScoreTerms, ...] = ()
+    n_free: int = 0
 
 
 def match_table(
@@ -69,8 +76,20 @@ def match_table(
         )
     offset = model.config.get("offset")
     leaves = match_columns(leaf_columns(table.schema), model, [*keys, *others, *([offset] if offset else [])])
-    terms = score_terms(model.design, model.estimates, offset)
-    return ScoreInput(table, leaves, terms, tuple(keys), tuple(others))
+    free = model.free_classes
+    terms, *further = [
+        score_terms(model.design, _estimates(model, prefix), offset)
+        for prefix in ([f"{name}:" for name in free] or [""])
+    ]
+    return ScoreInput(
+        table, leaves, terms, tuple(keys), tuple(others), further=tuple(further), n_free=len(free)
+    )
+
+
+def _estimates(model: LogisticModel, prefix: str) -> dict[str, float]:
+    """Return the estimates of one class by the terms of the design."""
+    names = [term.name for term in model.design.terms()]
+    return {name: model.estimates[prefix + name] for name in names}
 
 
 def match_columns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from logreg_dist.scoring.columns import ScoreColumns
+from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import IntArray
 from logreg_dist.scoring.tasks import BatchLayout, no_counts, score_batch
 
 # Rows of a row group; as many are held at a time.
 GROUP_ROWS = 1_000_000
-
-_SCORE_TYPES = {"probability": pa.float64(), "linear_predictor": pa.float64(), "predicted_class": pa.string()}
 
 
 @dataclass(frozen=True)
@@ -28,26 +28,23 @@ class PartOutput:
     ----------
     carried : tuple of (str, pyarrow.DataType)
         Names and types of the carried columns, in the order of `BatchLayout.carried`.
-    scores : tuple of str
-        Of ``probability``, ``linear_predictor`` and ``predicted_class``.
-    positive, negative : str
-        The classes at and above, and below, even odds.
+    scores : ScoreColumns
     constants : tuple of (str, pyarrow.Scalar)
         Columns with one value.
     compression : str
     """
 
     carried: tuple[tuple[str, pa.DataType], ...]
-    scores: tuple[str, ...]
-    positive: str
-    negative: str
+    scores: ScoreColumns
     constants: tuple[tuple[str, pa.Scalar], ...]
     compression: str
 
     @property
     def schema(self) -> pa.Schema:
         """What a file holds."""
-        scores = [(name, _SCORE_TYPES[name]) for name in self.scores]
+        scores = [
+            (name, pa.string() if name == "predicted_class" else pa.float64()) for name in self.scores.names
+        ]
         return pa.schema([*self.carried, *scores, *((name, value.type) for name, value in self.constants)])
 
 
@@ -61,8 +58,8 @@ class PartWritten:
     path : str
         Of the file, under a name that readers do not look at.
     n_rows : int
-    probability_sum : float or None
-        None where no row has a score.
+    sums : mapping of str to float or None
+        Of the probabilities; None where no row has a score.
     counts : tuple of int
         Rows by `count_names`.
     """
@@ -70,7 +67,7 @@ class PartWritten:
     part: int
     path: str
     n_rows: int
-    probability_sum: float | None
+    sums: Mapping[str, float | None]
     counts: tuple[int, ...]
 
 
@@ -78,19 +75,40 @@ def write_part(
     batches: Iterable[pa.RecordBatch], layout: BatchLayout, output: PartOutput, part: int, path: Path
 ) -> PartWritten:
     """Score batches and write them to `path`, a file without rows if there are none."""
-    counts, sums, n_rows = no_counts(layout), [], 0
+    counts, n_rows = no_counts(layout), 0
+    names = [name for name in output.scores.names if name.split("_")[0] == "probability"]
+    sums: dict[str, float | None] = dict.fromkeys(names)
     # Texts repeat, numbers do not: looking for repetitions takes longer than writing them.
     repeated = [field.name for field in output.schema if pa.types.is_string(field.type)]
     with pq.ParquetWriter(
         path, output.schema, compression=output.compression, use_dictionary=repeated, store_schema=False
     ) as writer:
         for table in _in_row_groups(_scored(batches, layout, output, counts), output.schema):
-            if "probability" in output.scores:
-                sums.append(pc.sum(table["probability"]).as_py())
+            for name in names:
+                sums[name] = _plus(sums[name], pc.sum(table[name]).as_py())
             writer.write_table(table, row_group_size=table.num_rows)
             n_rows += table.num_rows
-    known = [value for value in sums if value is not None]
-    return PartWritten(part, str(path), n_rows, sum(known) if known else None, tuple(counts.tolist()))
+    return PartWritten(part, str(path), n_rows, sums, tuple(counts.tolist()))
+
+
+def add_sums(parts: Sequence[PartWritten]) -> dict[str, float | None]:
+    """Return the sums of all parts, by column.
+
+    Examples
+    --------
+    >>> parts = [PartWritten(k, "", 1, {"probability": found}, ()) for k, found in enumerate((0.5, None, 0.25))]
+    >>> add_sums(parts)
+    {'probability': 0.75}
+    """
+    total: dict[str, float | None] = {}
+    for part in parts:
+        for name, found in part.sums.items():
+            total[name] = _plus(total.get(name), found)
+    return total
+
+
+def _plus(a: float | None, b: float | None) -> float | None:
+    return a if b is None else b if a is None else a + b
 
 
 def _scored(
@@ -116,17 +134,39 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iter
 
 
 def _with_scores(columns: list[pa.Array], output: PartOutput) -> pa.RecordBatch:
-    *carried, eta = columns
+    n_predictors = max(len(output.scores.free), 1)
+    carried, predictors = columns[:-n_predictors], columns[-n_predictors:]
+    found = (_binary_scores if output.scores.is_binary else _class_scores)(predictors, output.scores)
+    constants = [pa.repeat(value, len(predictors[0])) for _, value in output.constants]
+    return pa.RecordBatch.from_arrays([*carried, *found, *constants], schema=output.schema)
+
+
+def _binary_scores(predictors: Sequence[pa.Array], wanted: ScoreColumns) -> list[pa.Array]:
+    [eta] = predictors
+    negative, positive = wanted.classes
     available = {
         "linear_predictor": lambda: eta,
         "probability": lambda: _probability(eta),
         "predicted_class": lambda: pc.if_else(
-            pc.greater_equal(eta, 0.0), pa.scalar(output.positive), pa.scalar(output.negative)
+            pc.greater_equal(eta, 0.0), pa.scalar(positive), pa.scalar(negative)
         ),
     }
-    scores = [available[name]() for name in output.scores]
-    constants = [pa.repeat(value, len(eta)) for _, value in output.constants]
-    return pa.RecordBatch.from_arrays([*carried, *scores, *constants], schema=output.schema)
+    return [available[name]() for name in wanted.names]
+
+
+def _class_scores(predictors: Sequence[pa.Array], wanted: ScoreColumns) -> list[pa.Array]:
+    arrays = [predictor.to_numpy(zero_copy_only=False) for predictor in predictors]  # NaN where null
+    mask = np.isnan(arrays[0]) if predictors[0].null_count else None
+    eta = by_class(arrays, wanted.places)
+    mu = class_probabilities(eta)
+    found = {
+        f"probability_{name}": pa.array(row, mask=mask) for name, row in zip(wanted.classes, mu, strict=True)
+    }
+    found |= {f"linear_predictor_{name}": one for name, one in zip(wanted.free, predictors, strict=True)}
+    if "predicted_class" in wanted.names:
+        codes = pa.array(eta.argmax(axis=0), mask=mask)
+        found["predicted_class"] = pa.array(wanted.classes, pa.string()).take(codes)
+    return [found[name] for name in wanted.names]
 
 
 def _probability(eta: pa.Array) -> pa.Array:

@@ -11,12 +11,13 @@ from logreg_dist.design.problems import quoted
 from logreg_dist.scoring.batches import score_through_arrow
 from logreg_dist.scoring.expression import plan_scores
 from logreg_dist.scoring.match import ScoreInput
+from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.terms import count_names
 from logreg_dist.scoring.ways import carried_columns
 
 
 def refused_scores(source: ScoreInput, model_id: str) -> DataFrame:
-    """Return ``carried_0, ..., linear_predictor`` by an expression; lazy."""
+    """Return ``carried_0, ...`` and linear predictors by an expression; lazy."""
     plan = plan_scores(source)
     by_name = {f"missing_key_{i}": missing for i, missing in enumerate(plan.missing_keys.values())}
     for i, found in enumerate(plan.contributions):
@@ -25,10 +26,19 @@ def refused_scores(source: ScoreInput, model_id: str) -> DataFrame:
             f"unseen_{i}": found.unseen,
             f"unusable_{i}": found.unusable,
         }
-    guarded = plan.linear_predictor
-    for name, sentence in _refusals(source, model_id):
-        guarded = F.when(by_name[name], _raise(F.lit(sentence))).otherwise(guarded)
-    return plan.table.select(*carried_columns(source), guarded.alias("linear_predictor"))
+    refusals = list(_refusals(source, model_id))
+
+    def guarded(predictor: Column) -> Column:
+        for name, sentence in refusals:
+            predictor = F.when(by_name[name], _raise(F.lit(sentence))).otherwise(predictor)
+        return predictor
+
+    # Each one: Spark leaves out columns that nobody asks for.
+    names = predictor_names(source.n_free)
+    predictors = [
+        guarded(found).alias(name) for found, name in zip(plan.linear_predictors, names, strict=True)
+    ]
+    return plan.table.select(*carried_columns(source), *predictors)
 
 
 def refused_scores_in_batches(source: ScoreInput, model_id: str) -> DataFrame:
@@ -36,9 +46,10 @@ def refused_scores_in_batches(source: ScoreInput, model_id: str) -> DataFrame:
     number = {name: k for k, name in enumerate(count_names(source.terms.columns, len(source.keys)))}
     refusals = [(number[name], sentence) for name, sentence in _refusals(source, model_id)]
     rows = score_through_arrow(source, refusals)
-    eta, note = F.col("linear_predictor"), F.col("note")
-    guarded = F.when(note.isNotNull(), _raise(note)).otherwise(eta)
-    return rows.select(*rows.columns[:-2], guarded.alias("linear_predictor"))
+    note, names = F.col("note"), predictor_names(source.n_free)
+    carried = [name for name in rows.columns if name not in (*names, "note")]
+    guarded = (F.when(note.isNotNull(), _raise(note)).otherwise(F.col(name)).alias(name) for name in names)
+    return rows.select(*carried, *guarded)
 
 
 def _refusals(source: ScoreInput, model_id: str) -> Iterator[tuple[str, str]]:

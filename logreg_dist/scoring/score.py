@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.scoring.columns import ScoreColumns, score_columns
 from logreg_dist.scoring.match import ScoreInput, match_table
+from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.refused import refused_scores, refused_scores_in_batches
 from logreg_dist.scoring.ways import lazy_way
 
@@ -39,7 +43,8 @@ def score_table(
         Columns to carry.
     columns : sequence of str
         Of ``probability`` (of the positive level), ``linear_predictor`` (log-odds) and
-        ``predicted_class`` (at 0.5).
+        ``predicted_class`` (at 0.5). With several classes ``probability`` stands for ``predicted_class``
+        (the most probable one, of equals the first) and ``probability_<class>`` for every class.
     run_id : str or None
         A new one when None.
 
@@ -54,7 +59,7 @@ def score_table(
     ConfigError
         When two columns of the output would have one name.
     """
-    _refuse_repeated_names([*keys, *keep, *columns, "model_id", "run_id"])
+    refuse_repeated_names([*keys, *keep, *score_columns(model, columns).names, "model_id", "run_id"])
     source = match_table(table, model, keys=keys, others=keep)
     refused = refused_scores if lazy_way(source).name == "sql" else refused_scores_in_batches
     rows = refused(source, model.model_id)
@@ -69,26 +74,52 @@ def select_scores(
     Parameters
     ----------
     rows : DataFrame
-        ``carried_0, carried_1, ..., linear_predictor``.
+        ``carried_0, carried_1, ...`` and linear predictors.
     source : ScoreInput
     model : LogisticModel
     columns : sequence of str
         See `score_table`.
     run_id : str
     """
+    wanted = score_columns(model, columns)
+    available = _binary_scores(wanted) if wanted.is_binary else _class_scores(wanted)
+    return rows.select(
+        *(F.col(f"carried_{i}").alias(name) for i, name in enumerate((*source.keys, *source.others))),
+        *(available[name].alias(name) for name in wanted.names),
+        F.lit(model.model_id).alias("model_id"),
+        F.lit(run_id).alias("run_id"),
+    )
+
+
+def _binary_scores(wanted: ScoreColumns) -> dict[str, Column]:
     eta = F.col("linear_predictor")
-    positive, negative = model.label.positive or "1", model.label.negative or "0"
-    available = {
+    negative, positive = wanted.classes
+    return {
         "probability": F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)),
         "linear_predictor": eta,
         "predicted_class": F.when(eta >= 0, F.lit(positive)).when(eta < 0, F.lit(negative)),
     }
-    return rows.select(
-        *(F.col(f"carried_{i}").alias(name) for i, name in enumerate((*source.keys, *source.others))),
-        *(available[name].alias(name) for name in columns),
-        F.lit(model.model_id).alias("model_id"),
-        F.lit(run_id).alias("run_id"),
-    )
+
+
+def _class_scores(wanted: ScoreColumns) -> dict[str, Column]:
+    """Return the scores of several classes, as `class_probabilities` works them out."""
+    names = predictor_names(len(wanted.free))
+    # 0 for the reference, and null like the others in a row without a score.
+    reference = F.when(F.col(names[0]).isNotNull(), F.lit(0.0))
+    eta = [reference if place is None else F.col(names[place]) for place in wanted.places]
+    highest = F.greatest(*eta)
+    odds = [F.exp(one - highest) for one in eta]
+    total = reduce(add, odds)
+    predicted: Column | None = None
+    for name, one in zip(wanted.classes, eta, strict=True):
+        branch = F.when if predicted is None else predicted.when
+        predicted = branch(one == highest, F.lit(name))
+    assert predicted is not None
+    found = {f"probability_{name}": one / total for name, one in zip(wanted.classes, odds, strict=True)}
+    found |= {
+        f"linear_predictor_{name}": F.col(column) for name, column in zip(wanted.free, names, strict=True)
+    }
+    return found | {"predicted_class": predicted}
 
 
 def new_run_id() -> str:
@@ -96,7 +127,14 @@ def new_run_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def _refuse_repeated_names(names: Sequence[str]) -> None:
+def refuse_repeated_names(names: Sequence[str]) -> None:
+    """Raise when two columns of the output would have one name.
+
+    Raises
+    ------
+    ConfigError
+        With the names.
+    """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigError(

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.rows import FloatArray, IntArray, score_rows
 from logreg_dist.scoring.terms import ScoreTerms
 from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
@@ -26,6 +27,7 @@ class BatchLayout:
     Attributes
     ----------
     terms : ScoreTerms
+        With several classes those of the first one.
     places : tuple of (int, int or None)
         For each of ``terms.columns`` the column of the batch, and the place in its arrays if it
         holds several numbers together.
@@ -37,6 +39,10 @@ class BatchLayout:
     refusals : tuple of (int, str), or None
         Counts that must stay 0, by number, and the sentence that is handed on if one does not; None
         lets everything pass.
+    further : tuple of ScoreTerms
+        Of the other classes.
+    n_free : int
+        Classes beside the reference; 0 for a binary model.
     """
 
     terms: ScoreTerms
@@ -45,6 +51,8 @@ class BatchLayout:
     n_keys: int
     types: tuple[pa.DataType, ...] | None = None
     refusals: tuple[tuple[int, str], ...] | None = None
+    further: tuple[ScoreTerms, ...] = ()
+    n_free: int = 0
 
 
 def score_batches_task(layout: BatchLayout) -> BatchTask:
@@ -82,14 +90,14 @@ def score_batches(batches: Iterable[pa.RecordBatch], layout: BatchLayout) -> Ite
         if batch.num_rows == 0:
             continue
         if held:
-            yield _with_note(held, None)
+            yield _with_note(held, None, layout)
         held, counts = score_batch(batch, layout)
         total += counts
         if layout.refusals is not None:
-            yield _with_note(held, next((s for k, s in layout.refusals if counts[k]), None))
+            yield _with_note(held, next((s for k, s in layout.refusals if counts[k]), None), layout)
             held = []
     if held:
-        yield _with_note(held, " ".join(map(str, total.tolist())) if total.any() else None)
+        yield _with_note(held, " ".join(map(str, total.tolist())) if total.any() else None, layout)
 
 
 def read_notes(notes: Iterable[str], n_counts: int) -> list[int]:
@@ -111,7 +119,7 @@ def no_counts(layout: BatchLayout) -> IntArray:
 
 
 def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Array], IntArray]:
-    """Return the carried columns with the linear predictor of a batch, and its counts by `count_names`."""
+    """Return the carried columns with the linear predictors of a batch, and its counts by `count_names`."""
     together: dict[int, FloatArray] = {}
     columns: list[pa.Array | FloatArray] = []
     for position, place in layout.places:
@@ -126,10 +134,15 @@ def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Arr
     no_key = [_count_missing(column) for column in carried[: layout.n_keys]]
     unscored = np.isnan(found.linear_predictor)
     n_unscored = np.count_nonzero(unscored)
-    scores = pa.array(found.linear_predictor, mask=unscored if n_unscored else None)
+    # A row without a score has none for any class.
+    mask = unscored if n_unscored else None
+    scores = [pa.array(found.linear_predictor, mask=mask)]
+    for terms in layout.further:
+        other = score_rows(columns, terms, batch.num_rows).linear_predictor
+        scores.append(pa.array(other, mask=mask))
     if layout.types is not None:
         carried = [_as_type(column, kind) for column, kind in zip(carried, layout.types, strict=True)]
-    return [*carried, scores], np.array([n_unscored, *found.odd.ravel(), *no_key], dtype=np.int64)
+    return [*carried, *scores], np.array([n_unscored, *found.odd.ravel(), *no_key], dtype=np.int64)
 
 
 def _transposed(column: pa.ListArray) -> FloatArray:
@@ -151,14 +164,14 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind, safe=not pa.types.is_timestamp(kind))
 
 
-def _with_note(arrays: Sequence[pa.Array], note: str | None) -> pa.RecordBatch:
+def _with_note(arrays: Sequence[pa.Array], note: str | None, layout: BatchLayout) -> pa.RecordBatch:
     n = len(arrays[-1])
     notes = pa.nulls(n, pa.string()) if note is None else pa.array([*[None] * (n - 1), note], pa.string())
     named = [*arrays, notes]
-    return pa.RecordBatch.from_arrays(named, names=output_names(len(arrays) - 1))
+    return pa.RecordBatch.from_arrays(named, names=output_names(len(layout.carried), layout.n_free))
 
 
-def output_names(n_carried: int) -> list[str]:
+def output_names(n_carried: int, n_free: int = 0) -> list[str]:
     """Return the names of the columns that the tasks yield.
 
     Examples
@@ -166,4 +179,4 @@ def output_names(n_carried: int) -> list[str]:
     >>> output_names(2)
     ['carried_0', 'carried_1', 'linear_predictor', 'note']
     """
-    return [*(f"carried_{i}" for i in range(n_carried)), "linear_predictor", "note"]
+    return [*(f"carried_{i}" for i in range(n_carried)), *predictor_names(n_free), "note"]

@@ -15,6 +15,7 @@ from logreg_dist.scoring.batches import score_files, score_through_arrow
 from logreg_dist.scoring.counts import count_columns
 from logreg_dist.scoring.expression import MAX_CASE_LEVELS, plan_scores
 from logreg_dist.scoring.match import ScoreInput
+from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.tasks import read_notes
 from logreg_dist.scoring.terms import LevelTerm, count_names
 
@@ -51,7 +52,7 @@ class ObservedScores:
     Attributes
     ----------
     rows : DataFrame
-        ``carried_0, carried_1, ..., linear_predictor``; lazy.
+        ``carried_0, carried_1, ...`` and linear predictors; lazy.
     counts : callable
         Rows by `count_names`; waits until a job on `rows` has ended.
     """
@@ -100,7 +101,7 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     39 s for 400,000 of 200; a prototype of ``array``, without checks and counts, 2.4 s and 3.3 s.
     Nothing was measured between 0 and 6 columns, and nothing with many levels.
     """
-    n_columns = len(source.terms.columns)
+    n_columns = len(source.terms.columns) * (1 + len(source.further))
     n_levels = sum(
         len(term.estimates)
         for term in source.terms.columns
@@ -118,7 +119,8 @@ def observed_scores(source: ScoreInput, way: Way) -> ObservedScores:
     if way.name == "sql":
         plan = plan_scores(source)
         table = plan.table.observe(observation, *count_columns(plan))
-        rows = table.select(*carried_columns(source), plan.linear_predictor.alias("linear_predictor"))
+        named = zip(plan.linear_predictors, predictor_names(source.n_free), strict=True)
+        rows = table.select(*carried_columns(source), *(found.alias(name) for found, name in named))
         return ObservedScores(rows, lambda: observation.get)
     noted = score_files(source, way.files) if way.files is not None else score_through_arrow(source)
     rows = noted.observe(observation, F.collect_list("note").alias("notes")).drop("note")

@@ -42,6 +42,17 @@ class Dependence:
     weights: Mapping[int, float]
     remaining: float = 0.0
 
+    def within(self, first: int, n: int) -> Dependence:
+        """Return the dependence among the `n` terms from `first` on, numbered from 0; the others are left out.
+
+        Examples
+        --------
+        >>> Dependence(5, {4: 2.0, 1: 1e-17}).within(3, 3)
+        Dependence(position=2, weights={1: 2.0}, remaining=0.0)
+        """
+        weights = {k - first: w for k, w in self.weights.items() if first <= k < first + n}
+        return Dependence(self.position - first, weights, self.remaining)
+
 
 def find_dependences(
     information: FloatArray, *, sizes: FloatArray | None = None, n_terms: int | None = None

@@ -41,7 +41,7 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """Where the label comes from: one column with a positive level, or events of trials.
+    """Where the label comes from: one column with a positive level or with classes, or events of trials.
 
     Attributes
     ----------
@@ -51,12 +51,15 @@ class LabelPlan:
         The level, as text, that means 1; None leaves 0/1 and false/true to speak for themselves.
     events, trials : int or None
         Positions of the two columns of a grouped outcome.
+    by_class : bool
+        Whether the label of a row is its class, staged as the code of the split's own dictionary.
     """
 
     column: int | None = None
     positive: str | None = None
     events: int | None = None
     trials: int | None = None
+    by_class: bool = False
 
 
 @dataclass(frozen=True)

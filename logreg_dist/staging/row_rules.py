@@ -32,7 +32,7 @@ class RowRoles:
     counts : ndarray (n,) of bool
         Which of the batch's rows have a weight above 0: the m rows of the other arrays.
     y : ndarray (m,)
-        Label or share of events; NaN where unknown.
+        Label, share of events or code of the class; NaN where unknown.
     weight : ndarray (m,)
         Importance weight x frequency x trials.
     frequency : ndarray (m,)
@@ -75,7 +75,7 @@ def read_roles(
     else:
         assert plan.label.column is not None
         label = columns[plan.label.column].filter(kept)
-        y = _label(label, plan.label.positive, problems, labels, label_counts)
+        y = _label(label, plan.label, problems, labels, label_counts)
     offset = None
     if plan.offset is not None:
         offset = _offset(columns[plan.offset].filter(kept), problems)
@@ -84,7 +84,7 @@ def read_roles(
 
 def _label(
     column: pa.Array,
-    positive: str | None,
+    plan: LabelPlan,
     problems: Counter[str],
     levels: LevelDictionary,
     counts: LevelCounts,
@@ -96,10 +96,12 @@ def _label(
     # Not the codes below 0: levels beyond what the dictionary takes have those too.
     problems["label.missing"] += text.null_count - not_whole
     problems["label.not_whole"] += not_whole
-    if positive is None:
+    if plan.by_class:
+        values = [float(code) for code in range(len(levels.numbers))]
+    elif plan.positive is None:
         values = [_SELF_EVIDENT.get(level, np.nan) for level in levels.numbers]
     else:
-        values = [float(level == positive) for level in levels.numbers]
+        values = [float(level == plan.positive) for level in levels.numbers]
     return np.array([*values, np.nan]).take(codes)  # the last one is for code -1
 
 

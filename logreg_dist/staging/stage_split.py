@@ -82,7 +82,7 @@ class Rows:
 def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, split: int) -> StagedSplit:
     """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
 
-    The sidecar ``.json`` holds the profile and the split's level dictionaries, the file
+    The sidecar ``.json`` holds the profile and the split's dictionaries of levels and classes, the file
     ``.sample`` some of its rows in the same layout, see `SplitSample`.
     """
     clock = time.perf_counter()
@@ -100,6 +100,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     sidecar = {
         "profile": profile_to_dict(profile),
         "levels": [list(dictionary.numbers) for dictionary in survey.dictionaries],
+        "classes": list(survey.labels.numbers) if plan.label.by_class else [],
         "n_sampled": n_sampled,
         "sample_steps": sample.steps,
     }

@@ -1,0 +1,154 @@
+"""Finding the optimum of a fit of several classes, by the method that suits the model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.problems import Problem, reject
+from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
+from logreg_dist.fitting.class_tasks import in_classes
+from logreg_dist.fitting.method import MAX_MATRIX_BYTES, MethodChoice
+from logreg_dist.fitting.optimum import PATIENCE, Optimum, ridge_of
+from logreg_dist.fitting.start import ROWS_PER_TERM, optimum_of_sample, sample_blocks
+from logreg_dist.fitting.tasks import SampleRows
+from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.kernel.block import FloatArray
+from logreg_dist.kernel.multinomial import evaluate_multinomial
+from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
+from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
+from logreg_dist.staging.profile import TableProfile
+
+log = logging.getLogger(__name__)
+
+# Coefficients of all classes together beyond which forming their matrix in every step takes too long; it is
+# formed once, at the end, as long as it fits.
+MAX_NEWTON_TERMS = 2_000
+# From here on a pass for the score alone costs a small part of one for the matrix.
+CHORD_TERMS = 100
+
+
+def choose_class_method(asked: str, n_terms: int) -> MethodChoice:
+    """Return the solver of a model with `n_terms` coefficients in all classes together.
+
+    Raises
+    ------
+    InputRejected
+        When Newton's method was asked for and the matrix does not fit on the driver.
+
+    Examples
+    --------
+    >>> choose_class_method("auto", 969).method.value, choose_class_method("auto", 5_000).method.value
+    ('newton', 'lbfgs')
+    """
+    size = 8 * n_terms * n_terms
+    if asked == Method.LBFGS:
+        return MethodChoice(Method.LBFGS, "solver.method says so")
+    if asked == Method.NEWTON and size > MAX_MATRIX_BYTES:
+        reject(
+            [
+                Problem(
+                    f"solver.method is newton, but the information matrix of {n_terms:,} coefficients in all "
+                    f"classes would take {size / 1e9:,.1f} GB on the driver",
+                    "Set solver.method to auto, merge classes, or let rare levels merge: raise min_level_count.",
+                )
+            ]
+        )
+    if asked == Method.NEWTON or n_terms <= MAX_NEWTON_TERMS:
+        return MethodChoice(Method.NEWTON, "the information matrix fits")
+    return MethodChoice(
+        Method.LBFGS, f"{n_terms:,} coefficients in all classes are more than {MAX_NEWTON_TERMS:,}"
+    )
+
+
+def find_class_optimum(
+    passes: ClassPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+) -> Optimum:
+    """Maximise the likelihood of a staged table whose label has several classes.
+
+    Parameters
+    ----------
+    passes : ClassPasses
+    profile : TableProfile
+    samples : list of SampleRows
+        To start from, by split; without any the start is 0.
+    config : TrainConfig
+    """
+    n_terms = passes.n_free * passes.shape.p
+    one = ridge_of(passes.spec, profile, config)
+    ridge = None if one is None else np.tile(one, passes.n_free)
+    choice = choose_class_method(config.solver.method, n_terms)
+    log.info("solver: %s, because %s", choice.method, choice.why)
+    by_newton = choice.method is Method.NEWTON
+    found: list[DirectionCounts] = []
+
+    def rises_for_ever(direction: FloatArray) -> bool:
+        found.append(passes.prove_separation(direction, with_information=by_newton))
+        return found[-1].proves_separation
+
+    cold = np.zeros(n_terms)
+    if by_newton:
+
+        def iterate(start: FloatArray, at_most: int) -> SolverResult:
+            return newton(
+                passes.evaluate,
+                start,
+                NewtonOptions(config.solver.tolerance, at_most, ridge, alias=ridge is None),
+                rises_for_ever=rises_for_ever,
+                evaluate_score=passes.evaluate_score if n_terms >= CHORD_TERMS else None,
+            )
+
+        most = config.solver.max_iterations
+        start = _sample_start(passes, samples, ridge)
+        result = iterate(start, min(most, PATIENCE) if start.any() else most)
+        if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
+            log.info("the start from the sample leads nowhere; starting from 0")
+            result = iterate(cold, most)
+    else:
+        scale = np.where(
+            [term.column is not None for term in passes.spec.terms()], term_scales(passes.spec), 0.0
+        )
+        options = LbfgsOptions(
+            config.solver.tolerance,
+            STEPS_PER_ITERATION * config.solver.max_iterations,
+            ridge,
+            (),
+            np.tile(scale, passes.n_free),
+        )
+        result = lbfgs(
+            passes.evaluate_score,
+            cold,
+            passes.information_diagonal(cold),
+            options,
+            rises_for_ever=rises_for_ever,
+        )
+        if result.ending is Ending.CONVERGED and ridge is None and 8 * n_terms**2 <= MAX_MATRIX_BYTES:
+            beta = result.point.beta
+            result = replace(result, point=Point(beta, passes.evaluate(beta)))
+    return Optimum(result, found[-1] if result.direction is not None else None)
+
+
+def _sample_start(passes: ClassPasses, samples: list[SampleRows], ridge: FloatArray | None) -> FloatArray:
+    """Return the optimum of the sample, shape (k p,); zeros when it is no help."""
+    n_free, shape, positions = passes.n_free, passes.shape, passes.positions
+    if sum(sample.n_rows for sample in samples) < ROWS_PER_TERM * shape.p * n_free:
+        return np.zeros(n_free * shape.p)
+    blocks = [
+        block
+        for sample in samples
+        for block in in_classes(sample_blocks(sample, passes.spec), sample.classes, passes.classes)
+    ]
+
+    def evaluate_sample(beta: FloatArray) -> Sums:
+        state = evaluate_multinomial(in_kernel_classes(beta, n_free, positions), blocks, shape)
+        return class_sums(state, shape, positions)
+
+    has_column = [term.column is not None for term in passes.spec.terms()]
+    weak = np.tile(np.where(has_column, term_scales(passes.spec) ** 2, 0.0), n_free)
+    return optimum_of_sample(evaluate_sample, n_free * shape.p, ridge=ridge, weak_ridge=weak)

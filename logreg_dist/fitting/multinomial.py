@@ -1,0 +1,233 @@
+"""The story of a fit of several classes, from the staged table on."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pyspark import SparkContext
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.config.policies import level_text
+from logreg_dist.design.classes import Classes, learn_classes
+from logreg_dist.design.learn import LearnedDesign
+from logreg_dist.design.problems import Problem, counted, quoted, reject
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.errors import FitNotUsable
+from logreg_dist.fitting.aliases import describe_aliases
+from logreg_dist.fitting.assemble import (
+    Estimates,
+    ModelTerm,
+    Outcome,
+    assemble_model,
+    term_centres,
+    term_scales,
+)
+from logreg_dist.fitting.class_optimum import find_class_optimum
+from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
+from logreg_dist.fitting.tasks import FirstLook
+from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
+from logreg_dist.model.file import MAX_COVARIANCE_TERMS
+from logreg_dist.model.model import AliasedTerm, LabelRecord, LogisticModel
+from logreg_dist.solver.linear_system import SingularInformation
+from logreg_dist.solver.result import SolverResult
+from logreg_dist.staging.passes import StagedTable
+from logreg_dist.staging.profile import TableProfile
+from logreg_dist.staging.split_file import RecordLayout
+
+log = logging.getLogger(__name__)
+
+# A class of fewer rows has no estimates worth the name: with one row any of many directions separates it.
+MIN_CLASS_ROWS = 2
+
+
+def fit_classes(
+    context: SparkContext,
+    staged: StagedTable,
+    looks: Sequence[FirstLook],
+    *,
+    profile: TableProfile,
+    learned: LearnedDesign,
+    layout: RecordLayout,
+    config: TrainConfig,
+) -> LogisticModel:
+    """Fit a multinomial model of a staged table.
+
+    Raises
+    ------
+    InputRejected
+        When a class has a single row, or the reference is none of the classes.
+    FitNotUsable
+        When there is one class only.
+    """
+    sums = class_totals(looks)
+    classes = _learn(sums, config)
+    spec = learned.spec
+    terms = class_terms_of(spec, classes)
+    passes = ClassPasses(context, staged, spec, classes, layout)
+    samples = [look.sample for look in looks if look.sample is not None]
+    optimum = find_class_optimum(passes, profile, samples, config)
+    result = optimum.result
+    outcome = Outcome(
+        family="multinomial",
+        label=LabelRecord(
+            config.label.column, None, None, None, None, classes={n: sums[n][0] for n in classes.names}
+        ),
+        n_events=None,
+        null_deviance=_null_deviance({name: weight for name, (_, weight) in sums.items()}, spec.intercept),
+        found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.l2 > 0),
+        terms=terms,
+        aliased=_aliases(result, spec, classes),
+        few_events=_few_rows_note(sums, len(spec.terms()) - int(spec.intercept)),
+        reference_class=classes.reference,
+    )
+    separation = None if optimum.counts is None else Separation(optimum.counts, {}, ())
+    verdict = judge(
+        result,
+        separation,
+        terms=terms,
+        scale=np.tile(term_scales(spec), len(classes.free)),
+        aliased=outcome.aliased,
+        collinear_is_error=config.solver.on_collinear == "error",
+    )
+    return assemble_model(
+        result, verdict, outcome, learned=learned, profile=profile, staged=staged, config=config
+    )
+
+
+def class_totals(looks: Sequence[FirstLook]) -> dict[str, tuple[int, float]]:
+    """Return rows and weight of each class over all splits, classes without rows left out."""
+    rows, weights = Counter[str](), Counter[str]()
+    for look in looks:
+        for name, (n, weight) in look.classes.items():
+            rows[name] += n
+            weights[name] += weight  # type: ignore[assignment]  # counters of floats add as well
+    return {name: (n, float(weights[name])) for name, n in rows.items() if n}
+
+
+def class_terms_of(spec: DesignSpec, classes: Classes) -> tuple[ModelTerm, ...]:
+    """Return the coefficients of all classes, class after class.
+
+    Raises
+    ------
+    InputRejected
+        When a class and a column together have the name of another class and column.
+    """
+    terms = tuple(
+        ModelTerm(f"{name}:{term.name}", term.column, term.level, name)
+        for name in classes.free
+        for term in spec.terms()
+    )
+    twice = [name for name, n in Counter(term.name for term in terms).items() if n > 1]
+    if twice:
+        reject(
+            [
+                Problem(
+                    f"term names would stand for two things: {', '.join(quoted(name) for name in twice[:3])}",
+                    "Terms are named class:column. Rename a class or a column through a view.",
+                )
+            ]
+        )
+    return terms
+
+
+def estimates_of_classes(
+    result: SolverResult, spec: DesignSpec, n_free: int, *, penalised: bool
+) -> Estimates:
+    """Undo the centring, which touches the intercepts alone, and invert the joint information.
+
+    As `estimates_in_column_units`, for ``n_free`` classes one after the other.
+    """
+    beta, centres = result.point.beta.reshape(n_free, -1), term_centres(spec)
+    intercept = 0 if spec.intercept else None
+    estimable = np.ones(beta.size, dtype=bool)
+    estimable[[dependence.position for dependence in result.dependences]] = False
+    estimate = np.where(estimable, uncentred_classes(beta, centres, intercept).ravel(), np.nan)
+    nothing = Estimates(estimate, np.full(beta.size, np.nan), None, estimable)
+    information = result.point.sums.information
+    if penalised or information is None:
+        return nothing
+    assert isinstance(information, np.ndarray)
+    try:
+        if beta.size > MAX_COVARIANCE_TERMS:
+            spread = class_variances(information, estimable, centres, intercept)
+            return Estimates(estimate, spread, None, estimable)
+        found = class_covariance(information, estimable, centres, intercept)
+    except SingularInformation:  # a fit that did not converge; its status says so
+        return nothing
+    spread = np.full(beta.size, np.nan)
+    spread[estimable] = np.diag(found)
+    return Estimates(estimate, spread, found if np.isfinite(found).all() else None, estimable)
+
+
+def _learn(sums: Mapping[str, tuple[int, float]], config: TrainConfig) -> Classes:
+    column = quoted(str(config.label.column))
+    reference = None if config.label.reference is None else level_text(config.label.reference)
+    min_count = config.features.defaults.min_level_count
+    if len(sums) < 2:
+        [(name, (n_rows, _))] = sums.items()
+        held = f"the class {quoted(name)}" if n_rows >= min_count else "the same class"
+        raise FitNotUsable(
+            f"label column {column} has one class only: all {counted(n_rows, 'row')} that count have {held}.\n"
+            "  A model needs rows of two classes or more. Check input.filter."
+        )
+    if reference is not None and reference not in sums:
+        raise_unknown_reference(column, reference, n_classes=len(sums))
+    lonely = [name for name, (n_rows, _) in sums.items() if n_rows < MIN_CLASS_ROWS]
+    if lonely:
+        have = "class has" if len(lonely) == 1 else "classes have"
+        reject(
+            [
+                Problem(
+                    f"label column {column}: {len(lonely):,} {have} a single row",
+                    "Nothing can be estimated from one row. Merge such classes into another, or leave them out\n"
+                    "with input.filter.",
+                )
+            ]
+        )
+    return learn_classes({name: weight for name, (_, weight) in sums.items()}, reference)
+
+
+def raise_unknown_reference(column: str, reference: str, *, n_classes: int) -> None:
+    """Raise for a reference class that no row has."""
+    reject(
+        [
+            Problem(
+                f"label.reference is {quoted(reference)}, which label column {column} does not hold",
+                f"It has {n_classes:,} classes. Choose one of them, or leave label.reference out for the most "
+                "frequent one.",
+            )
+        ]
+    )
+
+
+def _aliases(result: SolverResult, spec: DesignSpec, classes: Classes) -> tuple[AliasedTerm, ...]:
+    """Describe the dependent terms of each class: terms depend on each other in all classes alike."""
+    p, centres = len(spec.terms()), term_centres(spec)
+    found = []
+    for k, name in enumerate(classes.free):
+        own = [one.within(k * p, p) for one in result.dependences if k * p <= one.position < (k + 1) * p]
+        described = describe_aliases(own, spec, centres)
+        found += [AliasedTerm(f"{name}:{alias.term}", alias.reason) for alias in described]
+    return tuple(found)
+
+
+def _null_deviance(weights: Mapping[str, float], has_intercept: bool) -> float:
+    total = sum(weights.values())
+    if not has_intercept:
+        return 2.0 * math.log(len(weights)) * total
+    return -2.0 * sum(weight * math.log(weight / total) for weight in weights.values() if weight > 0)
+
+
+def _few_rows_note(sums: Mapping[str, tuple[int, float]], n_terms: int) -> tuple[str, ...]:
+    fewest = min(n for n, _ in sums.values())
+    if n_terms == 0 or fewest >= MIN_EVENTS_PER_PARAMETER * n_terms:
+        return ()
+    return (
+        f"{fewest / n_terms:.1f} rows of the rarest class per parameter of a class ({fewest:,} rows, {n_terms} "
+        f"parameters): below {MIN_EVENTS_PER_PARAMETER} estimates and intervals are unreliable",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -59,4 +60,26 @@ def model_of(*columns: NumericColumn | CategoricalColumn, offset: str | None = N
         fingerprint={},
         config={"offset": offset} if offset else {},
         **unknown,
+    )
+
+
+def class_model_of(
+    *columns: NumericColumn | CategoricalColumn, classes: Sequence[str] = ("a", "b", "c"), reference: str = "b"
+) -> LogisticModel:
+    """A converged model of several classes with estimates drawn by a fixed seed."""
+    binary = model_of(*columns)
+    rng = np.random.default_rng(12)
+    rows = tuple(
+        replace(row, term=f"{name}:{row.term}", class_name=name, estimate=float(rng.normal()))
+        for name in classes
+        if name != reference
+        for row in binary.coefficient_rows
+    )
+    return replace(
+        binary,
+        family="multinomial",
+        n_events=None,
+        coefficient_rows=rows,
+        label=LabelRecord("y", None, None, None, None, classes=dict.fromkeys(classes, 10)),
+        reference_class=reference,
     )

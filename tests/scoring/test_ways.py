@@ -20,6 +20,7 @@ from logreg_dist.commands.job import Request
 from logreg_dist.commands.score import score
 from logreg_dist.errors import ConfigError, InputRejected, TemporaryFailure
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.scoring.columns import ScoreColumns
 from logreg_dist.scoring.direct import name_files
 from logreg_dist.scoring.match import match_table
 from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_part
@@ -289,7 +290,9 @@ def test_probabilities_are_right_at_the_ends_of_the_scale(tmp_path):
         n_keys=1,
         types=(pa.int64(),),
     )
-    output = PartOutput((("id", pa.int64()),), ("probability", "predicted_class"), "yes", "no", (), "snappy")
+    output = PartOutput(
+        (("id", pa.int64()),), ScoreColumns(("probability", "predicted_class"), ("no", "yes"), ()), (), "snappy"
+    )
     x = [-800.0, 0.0, 800.0, None]
     batch = pa.record_batch({"id": list(range(4)), "x": pa.array(x)})
     written = write_part([batch, batch.slice(0, 0)], layout, output, 7, tmp_path / "part")
@@ -297,7 +300,7 @@ def test_probabilities_are_right_at_the_ends_of_the_scale(tmp_path):
 
     assert rows["probability"].to_pylist() == [0.0, 0.5, 1.0, None]
     assert rows["predicted_class"].to_pylist() == ["no", "yes", "yes", None]
-    assert (written.part, written.n_rows, written.probability_sum) == (7, 4, 1.5)
+    assert (written.part, written.n_rows, written.sums) == (7, 4, {"probability": 1.5})
     assert written.counts == (1, 1, 0, 0, 0)  # one without a score, for one missing value
 
 
@@ -305,7 +308,7 @@ def test_only_what_spark_took_of_several_attempts_is_published(tmp_path):
     for name in ("_part-00000-3", "_part-00000-9", "_part-00001-4"):
         (tmp_path / name).write_text(name)
     taken = [
-        PartWritten(k, str(tmp_path / name), 1, None, ())
+        PartWritten(k, str(tmp_path / name), 1, {}, ())
         for k, name in ((0, "_part-00000-9"), (1, "_part-00001-4"))
     ]
     name_files(taken, tmp_path, "run")

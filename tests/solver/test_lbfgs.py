@@ -221,7 +221,7 @@ def test_estimates_that_went_too_far_are_not_called_converged():
     result, _ = fit_lbfgs(block, shape, scale=scale)
     assert result.ending is Ending.FAR
     assert np.abs(result.point.beta * scale).max() > FAR
-    verdict = judge(result, None, spec=None, scale=scale, aliased=(), collinear_is_error=False)
+    verdict = judge(result, None, terms=None, scale=scale, aliased=(), collinear_is_error=False)
     assert verdict.status is Status.NOT_CONVERGED
     ridge = scaled_ridge(0.01, 2_000, scale > 0)
     assert fit_lbfgs(block, shape, scale=scale, ridge=ridge)[0].ending is Ending.CONVERGED
@@ -246,12 +246,12 @@ def test_without_information_only_an_exact_direction_proves_separation(at_share,
 def test_the_verdict_says_how_and_how_nearly():
     X, y = overlapping()
     result, _ = fit_lbfgs(block_of(X, y), BlockShape(3))
-    verdict = judge(result, None, spec=None, scale=np.ones(3), aliased=(), collinear_is_error=False)
+    verdict = judge(result, None, terms=None, scale=np.ones(3), aliased=(), collinear_is_error=False)
     assert verdict.status is Status.CONVERGED
     assert verdict.text.startswith(f"converged after {result.n_steps} L-BFGS steps: about ")
     assert result.n_steps == len(result.history) - 1
     short, _ = fit_lbfgs(block_of(X, y), BlockShape(3), max_iterations=1)
-    verdict = judge(short, None, spec=None, scale=np.ones(3), aliased=(), collinear_is_error=False)
+    verdict = judge(short, None, terms=None, scale=np.ones(3), aliased=(), collinear_is_error=False)
     assert verdict.text.startswith(
         "not converged after 1 iterations: the iterations ran out; the last point is about "
     )

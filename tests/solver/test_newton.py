@@ -100,7 +100,7 @@ def test_an_information_matrix_that_is_not_finite_ends_as_singular_with_a_verdic
 
     result = newton(broken, np.zeros(2), NewtonOptions(alias=False))
     assert (result.ending, result.history, result.n_steps) == (Ending.SINGULAR, (), 0)
-    verdict = judge(result, None, spec=None, scale=np.ones(2), aliased=(), collinear_is_error=False)
+    verdict = judge(result, None, terms=None, scale=np.ones(2), aliased=(), collinear_is_error=False)
     assert verdict.status is Status.NOT_CONVERGED
     assert "singular at the start" in verdict.text
 

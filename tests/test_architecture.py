@@ -84,6 +84,7 @@ ON_EXECUTORS = (
     "logreg_dist.inference.separation",
     "logreg_dist.design.encode",
     "logreg_dist.fitting.cells",
+    "logreg_dist.fitting.class_tasks",
     "logreg_dist.fitting.score_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",

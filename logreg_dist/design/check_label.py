@@ -9,7 +9,6 @@ from logreg_dist.config.policies import level_text
 from logreg_dist.design.problems import Problem, counted, level_counts, listed, nearest, quoted
 from logreg_dist.staging.profile import CategoricalProfile, TableProfile
 
-
 # Each class has all the terms of a binary model; the label's dictionary holds a few more.
 MAX_CLASSES = 500
 

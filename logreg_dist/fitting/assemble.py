@@ -228,14 +228,14 @@ def term_scales(spec: DesignSpec) -> FloatArray:
 
 
 def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:
-    arrays = [getattr(table, name) for name in table.__dataclass_fields__]
+    arrays = {name: getattr(table, name) for name in table.__dataclass_fields__}
     return tuple(
         Coefficient(
-            term.name,
-            term.column,
-            term.level,
-            *(_finite(float(array[k])) for array in arrays),
+            term=term.name,
+            column=term.column,
+            level=term.level,
             class_name=term.class_name,
+            **{name: _finite(float(array[k])) for name, array in arrays.items()},
         )
         for k, term in enumerate(terms)
     )

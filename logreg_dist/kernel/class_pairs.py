@@ -50,9 +50,7 @@ class JointInformation:
             self._add_between(block, terms)
         if not self._levels:
             return
-        joint = [
-            codes[j] * (self._shape.widths[k] + 1) + codes[k] for j, k in combinations(range(len(codes)), 2)
-        ]
+        joint = joint_codes(codes, self._shape)
         for (a, b), levels in zip(self._pairs, self._levels, strict=True):
             other = terms.rest[a] if a == b else terms.mu[b]
             levels.add(block.dense, codes, joint, _weighted(terms.mu[a] * other, block.weight))
@@ -93,6 +91,11 @@ def class_pairs(n_free: int) -> list[tuple[int, int]]:
     return list(combinations_with_replacement(range(n_free), 2))
 
 
+def joint_codes(codes: Sequence[NDArray[np.intp]], shape: BlockShape) -> list[NDArray[np.intp]]:
+    """Return one code (m,) for both levels of each two categorical columns, in lexicographic order."""
+    return [codes[j] * (shape.widths[k] + 1) + codes[k] for j, k in combinations(range(len(codes)), 2)]
+
+
 class LevelSums:
     """The blocks of one pair of classes that have to do with categorical columns."""
 
@@ -110,6 +113,7 @@ class LevelSums:
         joint: Sequence[NDArray[np.intp]],
         working_weight: FloatArray,
     ) -> None:
+        """Add the rows of a block with `codes` and `joint_codes`."""
         weighted = dense * working_weight
         for code, diagonal, cross in zip(codes, self._diagonals, self._crosses, strict=True):
             diagonal += np.bincount(code, weights=working_weight, minlength=len(diagonal))
@@ -119,6 +123,7 @@ class LevelSums:
             np.add.at(table, code, working_weight)
 
     def blocks(self, dense: FloatArray, sign: float) -> InformationBlocks:
+        """Return the sums so far times `sign`, beside the block `dense` (d, d), without the reference levels."""
         tables = (
             table.reshape(self._sizes[j], self._sizes[k])[:-1, :-1]
             for (j, k), table in zip(self._column_pairs, self._tables, strict=True)

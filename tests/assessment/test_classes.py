@@ -68,7 +68,9 @@ def test_the_figures_are_those_of_scikit_learn(assessment, rows):
     for k, one in enumerate(assessment.classes):
         assert one.name == NAMES[k]
         assert one.rows == (y == k).sum()
-        assert (one.precision, one.recall, one.f1) == pytest.approx((precision[k], recall[k], f1[k]), rel=SAME)
+        assert (one.precision, one.recall, one.f1) == pytest.approx(
+            (precision[k], recall[k], f1[k]), rel=SAME
+        )
         assert one.auc == pytest.approx(metrics.roc_auc_score(y == k, mu[:, k], sample_weight=w), rel=1e-9)
     assert assessment.macro_f1 == pytest.approx(f1.mean(), rel=SAME)
     assert assessment.balanced_accuracy == pytest.approx(recall.mean(), rel=SAME)

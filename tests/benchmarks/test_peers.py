@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.cases import CASES, FIT_CASES
 from benchmarks.peers import PEERS, mllib_glr, mllib_lr, ours
-from benchmarks.peers.peer import FitTask, NotAvailable
+from benchmarks.peers.peer import FitTask
 from benchmarks.phases import Phases, end_to_end
 from benchmarks.reference import REACHED, gap_of, reference_of
 
@@ -36,9 +36,10 @@ def test_ours_finds_the_reference_of_every_case(spark, small, case_id):
     assert [phase.name for phase in end_to_end(phases.done)] == ["fit"]
 
 
-def test_ours_says_itself_that_multinomial_models_are_not_available(small):
-    with pytest.raises(NotAvailable, match="multinomial"):
-        ours.fit_on(None, small("MN5"), Phases())
+@pytest.mark.spark
+def test_ours_finds_the_reference_of_several_classes(spark, small):
+    table = small("MN5")
+    assert_at_the_reference(ours.fitted_of(ours.fit_on(spark, table, Phases())), table)
 
 
 @pytest.mark.spark

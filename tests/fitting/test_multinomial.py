@@ -144,7 +144,8 @@ def test_lbfgs_finds_newtons_estimates_and_the_same_standard_errors(spark, frame
 
 def test_a_ridge_shrinks_and_gives_no_standard_errors(spark, frame, model):
     found = fit(
-        spark.createDataFrame(frame), config(label={"column": "kind", "reference": "red"}, penalty={"l2": 10.0})
+        spark.createDataFrame(frame),
+        config(label={"column": "kind", "reference": "red"}, penalty={"l2": 10.0}),
     )
     assert found.converged
     assert abs(found.estimates["green:x"]) < abs(model.estimates["green:x"])
@@ -165,7 +166,9 @@ def test_a_dependent_column_is_aliased_in_every_class(spark, frame):
 def test_a_separated_class_is_named(spark, frame):
     # Everybody at place c is red, and nobody else is touched: blue and green run away from c.
     kind = frame.kind.where(frame.place != "c", "red")
-    found = fit(spark.createDataFrame(frame.assign(kind=kind)), config(label={"column": "kind", "reference": "red"}))
+    found = fit(
+        spark.createDataFrame(frame.assign(kind=kind)), config(label={"column": "kind", "reference": "red"})
+    )
     assert found.status == "separated_quasi"
     assert "blue:place[c] (-)" in found.status_text
     assert "green:place[c] (-)" in found.status_text
@@ -209,7 +212,9 @@ def test_a_single_class_cannot_be_fitted(spark, frame):
 
 
 def test_an_unknown_reference_is_refused(spark, frame):
-    with pytest.raises(InputRejected, match=r"label\.reference is 'mauve', which label column 'kind' does not"):
+    with pytest.raises(
+        InputRejected, match=r"label\.reference is 'mauve', which label column 'kind' does not"
+    ):
         fit(spark.createDataFrame(frame), config(label={"column": "kind", "reference": "mauve"}))
 
 

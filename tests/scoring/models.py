@@ -64,7 +64,9 @@ def model_of(*columns: NumericColumn | CategoricalColumn, offset: str | None = N
 
 
 def class_model_of(
-    *columns: NumericColumn | CategoricalColumn, classes: Sequence[str] = ("a", "b", "c"), reference: str = "b"
+    *columns: NumericColumn | CategoricalColumn,
+    classes: Sequence[str] = ("a", "b", "c"),
+    reference: str = "b",
 ) -> LogisticModel:
     """A converged model of several classes with estimates drawn by a fixed seed."""
     binary = model_of(*columns)

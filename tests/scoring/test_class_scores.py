@@ -114,14 +114,18 @@ def test_a_lazy_table_has_the_same_scores(spark, table, tmp_path):
     right = expected(table)
     for name in "abc":
         np.testing.assert_allclose(
-            wide.sort_values("id")[f"probability_{name}"], right[f"probability_{name}"].astype(float), atol=1e-12
+            wide.sort_values("id")[f"probability_{name}"],
+            right[f"probability_{name}"].astype(float),
+            atol=1e-12,
         )
     assert [name for name in short.columns if name.startswith("linear")] == [
         "linear_predictor_a", "linear_predictor_c",
     ]  # fmt: skip
     x, estimates = table["x"].to_pandas(), narrow.estimates
     np.testing.assert_allclose(
-        short.sort_values("id")["linear_predictor_c"], estimates["c:intercept"] + estimates["c:x"] * x, atol=SAME
+        short.sort_values("id")["linear_predictor_c"],
+        estimates["c:intercept"] + estimates["c:x"] * x,
+        atol=SAME,
     )
 
 

@@ -291,7 +291,10 @@ def test_probabilities_are_right_at_the_ends_of_the_scale(tmp_path):
         types=(pa.int64(),),
     )
     output = PartOutput(
-        (("id", pa.int64()),), ScoreColumns(("probability", "predicted_class"), ("no", "yes"), ()), (), "snappy"
+        (("id", pa.int64()),),
+        ScoreColumns(("probability", "predicted_class"), ("no", "yes"), ()),
+        (),
+        "snappy",
     )
     x = [-800.0, 0.0, 800.0, None]
     batch = pa.record_batch({"id": list(range(4)), "x": pa.array(x)})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations
 
 import numpy as np
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
-from logreg_dist.kernel.class_pairs import LevelSums, class_pairs
+from logreg_dist.kernel.class_pairs import LevelSums, class_pairs, joint_codes
 from logreg_dist.kernel.multinomial import MultinomialState
 
 
@@ -37,7 +36,7 @@ def signed_information(
     levels = [LevelSums(shape) for _ in pairs]
     for block, weights in parts:
         codes = [code.astype(np.intp) for code in block.codes]
-        joint = [codes[j] * (shape.widths[k] + 1) + codes[k] for j, k in combinations(range(len(codes)), 2)]
+        joint = joint_codes(codes, shape)
         for total, sums, weight in zip(dense, levels, weights, strict=True):
             total += (block.dense * weight) @ block.dense.T
             sums.add(block.dense, codes, joint, weight)

@@ -80,6 +80,7 @@ class ColumnConfig(Section):
     unseen: Annotated[_Unseen | None, _UNSEEN, BeforeValidator(_null_is_a_word)] = None
     reference: _Reference | None = None
     min_level_count: _Count | None = None
+    penalty_factor: Annotated[float, Field(ge=0), expected("a number >= 0")] | None = None
 
     @model_validator(mode="after")
     def _type_allows_it(self) -> Self:
@@ -130,6 +131,7 @@ class FeaturesConfig(Section):
             unseen=own.unseen or defaults.unseen,
             reference=own.reference or defaults.reference,
             min_level_count=own.min_level_count or defaults.min_level_count,
+            penalty_factor=1.0 if own.penalty_factor is None else own.penalty_factor,
         )
 
     @model_validator(mode="after")

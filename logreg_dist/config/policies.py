@@ -57,6 +57,8 @@ class ColumnPolicy:
         A level, or ``most_frequent``, ``first``, ``last``.
     min_level_count : int
         Rows; levels with fewer merge into ``__other__``.
+    penalty_factor : float
+        What the penalties of the column's terms are multiplied by.
     """
 
     type: str | None
@@ -64,6 +66,7 @@ class ColumnPolicy:
     unseen: str
     reference: str
     min_level_count: int
+    penalty_factor: float = 1.0
 
 
 def parse_missing(text: str) -> MissingPolicy:

@@ -5,44 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from logreg_dist.config.document import Document, Section
 from logreg_dist.config.features import FeaturesConfig
-from logreg_dist.config.fields import Flag, Location, Name, choice, expected, refusal
+from logreg_dist.config.fields import Flag, Location, Name, choice, expected
 from logreg_dist.config.label import LabelConfig, role_columns, shared_roles
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.table_input import TrainInputConfig, overlap
-
-
-def _no_l1(value: float) -> float:
-    if value > 0:
-        raise refusal("a penalty on absolute values is not available in this version; expected 0")
-    return value
-
-
-def _no_standardizing(value: bool) -> bool:
-    if value:
-        raise refusal("true is not available in this version; expected false")
-    return value
-
 
 _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 
 
 class PenaltyConfig(Section):
-    """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free."""
+    """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free.
 
-    l1: Annotated[_NOT_NEGATIVE, AfterValidator(_no_l1)] = 0.0
+    With `standardize` the coefficients of numbers count per standard deviation.
+    """
+
+    l1: _NOT_NEGATIVE = 0.0
     l2: _NOT_NEGATIVE = 0.0
-    standardize: Annotated[Flag, AfterValidator(_no_standardizing)] = False
+    standardize: Flag = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is penalised."""
+        return self.l1 > 0 or self.l2 > 0
 
 
 class SolverConfig(Section):
     """How the optimum is found, when to stop, and what to do where there is none."""
 
     method: Annotated[
-        Literal["auto", "newton", "lbfgs"], choice("auto", "newton", "lbfgs", later=("proximal_newton",))
+        Literal["auto", "newton", "lbfgs", "proximal_newton"],
+        choice("auto", "newton", "lbfgs", "proximal_newton"),
     ] = "auto"
     tolerance: Annotated[float, Field(gt=0, le=1e-2), expected("a number > 0 and <= 0.01")] = 1e-8
     max_iterations: Annotated[int, Field(ge=1, le=1000), expected("a whole number from 1 to 1000")] = 50
@@ -103,7 +99,7 @@ class TrainConfig(Document):
     def disagreements(self) -> list[Problem]:
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
-        problems += _family_problems(self)
+        problems += [*_family_problems(self), *_penalty_problems(self)]
         if self.features.include == () and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
@@ -115,6 +111,20 @@ class TrainConfig(Document):
         """The columns that are no features, by the key that names them."""
         others = {"weight": self.weight, "frequency": self.frequency, "offset": self.offset}
         return role_columns(self.label, others)
+
+
+def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
+    """Report solvers that do not go with the penalty, and factors of a penalty that is not there."""
+    method, l1 = config.solver.method, config.penalty.l1
+    if l1 > 0 and method in ("newton", "lbfgs"):
+        yield Problem(("solver", "method"), f"{method} cannot have penalty.l1; set auto or proximal_newton")
+    if l1 == 0 and method == "proximal_newton":
+        yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
+    if not config.penalty.is_active:
+        for name, column in config.features.columns.items():
+            if column.penalty_factor is not None:
+                path = ("features", "columns", name, "penalty_factor")
+                yield Problem(path, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
 
 
 def _family_problems(config: TrainConfig) -> Iterator[Problem]:

@@ -162,23 +162,24 @@ def assemble_model(
     profile: TableProfile,
     staged: StagedTable,
     config: TrainConfig,
+    kkt_residual: float | None,
 ) -> LogisticModel:
-    """Build the model of a finished fit."""
+    """Build the model of a finished fit; `kkt_residual` of a penalised one."""
     spec, rows, found = learned.spec, profile.rows, outcome.found
     table = wald_table(found.estimate, found.variance, config.inference.confidence)
     n_free = len(outcome.terms) // max(len(spec.terms()), 1)
     measures = fit_measures(
         deviance=result.point.sums.deviance,
         null_deviance=outcome.null_deviance,
-        n_parameters=int(found.estimable.sum()),
+        # Of a lasso the terms that are not 0: Zou, Hastie and Tibshirani (2007), Ann. Statist. 35(5).
+        n_parameters=int(np.count_nonzero(found.estimate[found.estimable])),
         n_null=int(spec.intercept) * n_free,
         n_obs=rows.n_obs,
     )
     notes = [*learned.notes, *outcome.few_events]
-    if config.penalty.l2 > 0:
-        notes.append(
-            "penalised fit: no standard errors, tests or intervals; AIC and BIC count every term in full"
-        )
+    if config.penalty.is_active:
+        counted = "the terms that are not 0" if config.penalty.l1 > 0 else "every term in full"
+        notes.append(f"penalised fit: no standard errors, tests or intervals; AIC and BIC count {counted}")
     elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
     if config.solver.precision == "float32":
@@ -194,7 +195,7 @@ def assemble_model(
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
         n_events=outcome.n_events,
-        **_measures(measures, penalised=config.penalty.l2 > 0),
+        **_measures(measures, penalised=config.penalty.is_active),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(outcome.terms, table),
@@ -210,6 +211,7 @@ def assemble_model(
         fingerprint=_fingerprint(staged),
         config=config.as_dict(),
         reference_class=outcome.reference_class,
+        kkt_residual=kkt_residual,
     )
 
 

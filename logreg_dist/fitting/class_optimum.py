@@ -14,7 +14,8 @@ from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MAX_MATRIX_BYTES, MethodChoice
-from logreg_dist.fitting.optimum import PATIENCE, Optimum, ridge_of
+from logreg_dist.fitting.optimum import PATIENCE, Optimum, lasso_optimum
+from logreg_dist.fitting.penalty import Penalty, penalty_of
 from logreg_dist.fitting.start import ROWS_PER_TERM, optimum_of_sample, sample_blocks
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
@@ -22,6 +23,7 @@ from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.multinomial import evaluate_multinomial
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.proximal import ProximalOptions, kkt_residual
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 from logreg_dist.staging.profile import TableProfile
 
@@ -81,8 +83,13 @@ def find_class_optimum(
     config : TrainConfig
     """
     n_terms = passes.n_free * passes.shape.p
-    one = ridge_of(passes.spec, profile, config)
-    ridge = None if one is None else np.tile(one, passes.n_free)
+    one = penalty_of(passes.spec, profile.rows.weight_sum, config)
+    penalty = None if one is None else one.repeated(passes.n_free)
+    scale = np.tile(term_scales(passes.spec), passes.n_free)
+    if penalty is not None and penalty.has_lasso:
+        start = _sample_start(passes, samples, penalty)
+        return lasso_optimum(passes.evaluate, start, penalty, scale, config)
+    ridge = None if penalty is None else penalty.ridge
     choice = choose_class_method(config.solver.method, n_terms)
     log.info("solver: %s, because %s", choice.method, choice.why)
     by_newton = choice.method is Method.NEWTON
@@ -105,13 +112,13 @@ def find_class_optimum(
             )
 
         most = config.solver.max_iterations
-        start = _sample_start(passes, samples, ridge)
+        start = _sample_start(passes, samples, penalty)
         result = iterate(start, min(most, PATIENCE) if start.any() else most)
         if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
             log.info("the start from the sample leads nowhere; starting from 0")
             result = iterate(cold, most)
     else:
-        scale = np.where(
+        typical = np.where(
             [term.column is not None for term in passes.spec.terms()], term_scales(passes.spec), 0.0
         )
         options = LbfgsOptions(
@@ -119,7 +126,7 @@ def find_class_optimum(
             STEPS_PER_ITERATION * config.solver.max_iterations,
             ridge,
             (),
-            np.tile(scale, passes.n_free),
+            np.tile(typical, passes.n_free),
         )
         result = lbfgs(
             passes.evaluate_score,
@@ -131,10 +138,13 @@ def find_class_optimum(
         if result.ending is Ending.CONVERGED and ridge is None and 8 * n_terms**2 <= MAX_MATRIX_BYTES:
             beta = result.point.beta
             result = replace(result, point=Point(beta, passes.evaluate(beta)))
-    return Optimum(result, found[-1] if result.direction is not None else None)
+    missed = None
+    if ridge is not None:
+        missed = kkt_residual(result.point, ProximalOptions(np.zeros_like(ridge), ridge), scale)
+    return Optimum(result, found[-1] if result.direction is not None else None, missed)
 
 
-def _sample_start(passes: ClassPasses, samples: list[SampleRows], ridge: FloatArray | None) -> FloatArray:
+def _sample_start(passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None) -> FloatArray:
     """Return the optimum of the sample, shape (k p,); zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
     if sum(sample.n_rows for sample in samples) < ROWS_PER_TERM * shape.p * n_free:
@@ -151,4 +161,10 @@ def _sample_start(passes: ClassPasses, samples: list[SampleRows], ridge: FloatAr
 
     has_column = [term.column is not None for term in passes.spec.terms()]
     weak = np.tile(np.where(has_column, term_scales(passes.spec) ** 2, 0.0), n_free)
-    return optimum_of_sample(evaluate_sample, n_free * shape.p, ridge=ridge, weak_ridge=weak)
+    return optimum_of_sample(
+        evaluate_sample,
+        n_free * shape.p,
+        ridge=None if penalty is None else penalty.ridge,
+        weak_ridge=weak,
+        lasso=penalty.lasso if penalty is not None and penalty.has_lasso else None,
+    )

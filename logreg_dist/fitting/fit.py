@@ -170,7 +170,7 @@ def _solve(
         spec=spec,
         profile=profile,
         label=label,
-        penalised=config.penalty.l2 > 0,
+        penalised=config.penalty.is_active,
     )
     verdict = judge(
         result,
@@ -181,7 +181,14 @@ def _solve(
         collinear_is_error=config.solver.on_collinear == "error",
     )
     return assemble_model(
-        result, verdict, outcome, learned=learned, profile=profile, staged=passes.staged, config=config
+        result,
+        verdict,
+        outcome,
+        learned=learned,
+        profile=profile,
+        staged=passes.staged,
+        config=config,
+        kkt_residual=optimum.kkt_residual,
     )
 
 

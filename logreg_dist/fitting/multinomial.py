@@ -79,7 +79,7 @@ def fit_classes(
         ),
         n_events=None,
         null_deviance=_null_deviance({name: weight for name, (_, weight) in sums.items()}, spec.intercept),
-        found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.l2 > 0),
+        found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.is_active),
         terms=terms,
         aliased=_aliases(result, spec, classes),
         few_events=_few_rows_note(sums, len(spec.terms()) - int(spec.intercept)),
@@ -95,7 +95,14 @@ def fit_classes(
         collinear_is_error=config.solver.on_collinear == "error",
     )
     return assemble_model(
-        result, verdict, outcome, learned=learned, profile=profile, staged=staged, config=config
+        result,
+        verdict,
+        outcome,
+        learned=learned,
+        profile=profile,
+        staged=staged,
+        config=config,
+        kkt_residual=optimum.kkt_residual,
     )
 
 

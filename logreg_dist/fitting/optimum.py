@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
+from logreg_dist.design.problems import Problem, reject
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
-from logreg_dist.fitting.method import choose_method, score_is_cheap
+from logreg_dist.fitting.method import MAX_MATRIX_BYTES, choose_method, score_is_cheap
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.penalty import Penalty, penalty_of
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.result import Ending, Method, SolverResult
-from logreg_dist.solver.ridge import scaled_ridge
+from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
+from logreg_dist.solver.result import Ending, Method, SolverResult, Sums
 from logreg_dist.staging.profile import TableProfile
 
 log = logging.getLogger(__name__)
@@ -41,10 +44,13 @@ class Optimum:
     result : SolverResult
     counts : DirectionCounts or None
         Of the rows along the direction in which the likelihood rises for ever, where there is one.
+    kkt_residual : float or None
+        By how much the conditions of a penalised optimum are missed, see `kkt_residual`.
     """
 
     result: SolverResult
     counts: DirectionCounts | None
+    kkt_residual: float | None = None
 
 
 def find_optimum(
@@ -65,7 +71,13 @@ def find_optimum(
     InputRejected
         When the method asked for does not fit the size of the model.
     """
-    spec, ridge = passes.spec, ridge_of(passes.spec, profile, config)
+    spec, penalty = passes.spec, penalty_of(passes.spec, profile.rows.weight_sum, config)
+    if penalty is not None and penalty.has_lasso:
+        by_cell = collapsing_pays(spec, passes.layout, profile.rows.n_rows)
+        evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
+        start = np.zeros(spec.shape().p) if by_cell else _lasso_start(passes, penalty, samples)
+        return lasso_optimum(evaluate, start, penalty, term_scales(spec), config)
+    ridge = None if penalty is None else penalty.ridge
     choice = choose_method(
         config.solver.method,
         spec.shape(),
@@ -114,14 +126,43 @@ def find_optimum(
             ),
             rises_for_ever=rises_for_ever,
         )
-    return Optimum(result, found[-1] if result.direction is not None else None)
+    missed = None
+    if ridge is not None:
+        options = ProximalOptions(np.zeros_like(ridge), ridge)
+        missed = kkt_residual(result.point, options, term_scales(spec))
+    return Optimum(result, found[-1] if result.direction is not None else None, missed)
 
 
-def ridge_of(spec: DesignSpec, profile: TableProfile, config: TrainConfig) -> FloatArray | None:
-    """Return the ridge on the scale of the deviance, shape (p,); None without a penalty."""
-    if config.penalty.l2 == 0:
-        return None
-    return scaled_ridge(config.penalty.l2, profile.rows.weight_sum, _has_column(spec))
+def lasso_optimum(
+    evaluate: Callable[[FloatArray], Sums],
+    start: FloatArray,
+    penalty: Penalty,
+    scale: FloatArray,
+    config: TrainConfig,
+) -> Optimum:
+    """Minimise a deviance with a penalty on absolute values.
+
+    Raises
+    ------
+    InputRejected
+        When the matrix of so many terms does not fit on the driver.
+    """
+    size = 8 * len(start) ** 2
+    if size > MAX_MATRIX_BYTES:
+        reject(
+            [
+                Problem(
+                    f"penalty.l1 with {len(start):,} coefficients needs a matrix of {size / 1e9:,.1f} GB on the driver",
+                    "Let rare levels merge: raise min_level_count; or set penalty.l1 to 0 and penalty.l2 instead.",
+                )
+            ]
+        )
+    log.info("solver: %s, because penalty.l1 is not 0", Method.PROXIMAL_NEWTON)
+    options = ProximalOptions(
+        penalty.lasso, penalty.ridge, config.solver.tolerance, config.solver.max_iterations
+    )
+    result = proximal_newton(evaluate, start, options)
+    return Optimum(result, None, kkt_residual(result.point, options, scale))
 
 
 def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatArray]:
@@ -151,6 +192,11 @@ def _newton_start(passes: FitPasses, ridge: FloatArray | None, samples: list[Sam
     spec = passes.spec
     weak = np.where(_has_column(spec), term_scales(spec) ** 2, 0.0)
     return sample_start(samples, spec, ridge=ridge, weak_ridge=weak)
+
+
+def _lasso_start(passes: FitPasses, penalty: Penalty, samples: list[SampleRows]) -> FloatArray:
+    weak = np.where(_has_column(passes.spec), term_scales(passes.spec) ** 2, 0.0)
+    return sample_start(samples, passes.spec, ridge=penalty.ridge, weak_ridge=weak, lasso=penalty.lasso)
 
 
 def _lbfgs_start(passes: FitPasses, profile: TableProfile) -> FloatArray:

@@ -148,6 +148,8 @@ def _converged(result: SolverResult) -> str:
     steps, change = result.n_steps, f"{result.history[-1].change:.1g} standard errors from the optimum"
     if result.method is Method.LBFGS:
         return f"converged after {steps} L-BFGS step{'s' * (steps != 1)}: about {change}"
+    if result.method is Method.PROXIMAL_NEWTON:
+        return f"converged after {steps} proximal Newton step{'s' * (steps != 1)}: {change}"
     return f"converged after {steps} Newton step{'s' * (steps != 1)}: {change} before the last"
 
 

@@ -15,6 +15,7 @@ from logreg_dist.fitting.tasks import NULL_SHAPE, SampleRows, null_block
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.newton import NewtonOptions, newton
+from logreg_dist.solver.proximal import ProximalOptions, proximal_newton
 from logreg_dist.solver.result import Ending, Sums
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
@@ -31,6 +32,7 @@ def sample_start(
     *,
     ridge: NDArray[np.float64] | None,
     weak_ridge: NDArray[np.float64],
+    lasso: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
 
@@ -47,6 +49,8 @@ def sample_start(
     weak_ridge : ndarray (p,)
         Used, times the weight of one row, where the fit has none: a rare level may have one label only
         in the sample, and would send its estimate to infinity.
+    lasso : ndarray (p,) or None
+        Of the fit itself, as in `ProximalOptions`.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
     n_rows = sum(sample.n_rows for sample in samples)
@@ -58,7 +62,7 @@ def sample_start(
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
-    return optimum_of_sample(evaluate_sample, shape.p, ridge=ridge, weak_ridge=weak_ridge)
+    return optimum_of_sample(evaluate_sample, shape.p, ridge=ridge, weak_ridge=weak_ridge, lasso=lasso)
 
 
 def optimum_of_sample(
@@ -67,6 +71,7 @@ def optimum_of_sample(
     *,
     ridge: NDArray[np.float64] | None,
     weak_ridge: NDArray[np.float64],
+    lasso: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
 
@@ -75,7 +80,7 @@ def optimum_of_sample(
     evaluate_sample : callable
         ``beta`` (p,) to the sums of the sample's rows, each weighted by the rows it stands for.
     p : int
-    ridge, weak_ridge
+    ridge, weak_ridge, lasso
         See `sample_start`.
     """
     cold = np.zeros(p)
@@ -88,6 +93,9 @@ def optimum_of_sample(
     row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
     rough = ROUGH * math.sqrt(p * max(row_weight, 1.0))
+    if lasso is not None:
+        result = proximal_newton(evaluate_sample, cold, ProximalOptions(lasso, ridge, rough, 20))
+        return result.point.beta if result.ending is Ending.CONVERGED else cold
     if ridge is not None:
         return optimum(cold, NewtonOptions(rough, 20, ridge, alias=False))
     shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))

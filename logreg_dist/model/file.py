@@ -79,6 +79,7 @@ def _content(model: LogisticModel) -> _Json:
         "fingerprint": dict(model.fingerprint),
         "config": dict(model.config),
         "reference_class": model.reference_class,
+        "kkt_residual": model.kkt_residual,
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 

@@ -151,6 +151,9 @@ class LogisticModel:
         The configuration, secrets redacted.
     reference_class : str or None
         The class that the estimates are against, where there are several.
+    kkt_residual : float or None
+        Of a penalised fit: by how much the conditions of its optimum are missed at most, on the scale
+        of the mean loss and of columns of standard deviation 1.
     """
 
     model_id: str
@@ -185,6 +188,7 @@ class LogisticModel:
     fingerprint: Mapping[str, Any]
     config: Mapping[str, Any]
     reference_class: str | None = None
+    kkt_residual: float | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

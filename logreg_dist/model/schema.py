@@ -131,6 +131,7 @@ class ModelFile(BaseModel):
     fingerprint: dict[str, Any]
     config: dict[str, Any]
     reference_class: str | None = None
+    kkt_residual: float | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:

@@ -135,9 +135,22 @@ def _measures(model: LogisticModel) -> str:
         f"Residual deviance  {model.deviance:,.3f} on {model.n_obs * n_free - n_estimated:,.0f} degrees of freedom",
         fit,
         test,
+        *_penalty(model),
         f"Iterations {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _penalty(model: LogisticModel) -> list[str]:
+    """Return a line on what a penalty left, and how well its optimum was met."""
+    if model.kkt_residual is None:
+        return []
+    estimates = [row.estimate for row in model.coefficient_rows if row.column is not None]
+    kept = sum(bool(estimate) for estimate in estimates)
+    return [
+        f"Penalised: {kept:,} of {len(estimates):,} terms are not 0; the optimum is met to {model.kkt_residual:.1e} of "
+        "the mean loss"
+    ]
 
 
 def _with_sign(text: str) -> str:

@@ -47,6 +47,7 @@ class Method(StrEnum):
 
     NEWTON = "newton"
     LBFGS = "lbfgs"
+    PROXIMAL_NEWTON = "proximal_newton"
 
 
 @dataclass(frozen=True)

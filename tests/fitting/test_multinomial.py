@@ -18,6 +18,7 @@ pytestmark = pytest.mark.spark
 ESTIMATE_DIGITS = 9
 STD_ERROR_DIGITS = 8
 LIKELIHOOD_DIGITS = 11
+DEFAULTS = {"min_level_count": 1, "reference": "first"}
 SAME = 1e-9  # standard errors between two ways to one optimum
 
 
@@ -25,7 +26,7 @@ def config(**changes) -> TrainConfig:
     settings = {
         "family": "multinomial",
         "label": {"column": "kind"},
-        "features": {"defaults": {"min_level_count": 1}},
+        "features": {"defaults": DEFAULTS},
     }
     return TrainConfig(**{**settings, **changes})
 
@@ -84,9 +85,7 @@ def test_two_classes_are_the_binary_model(spark, frame):
     found = fit(table, config(label={"column": "kind", "reference": "red"}))
     binary = fit(
         table,
-        TrainConfig(
-            label={"column": "kind", "positive": "green"}, features={"defaults": {"min_level_count": 1}}
-        ),
+        TrainConfig(label={"column": "kind", "positive": "green"}, features={"defaults": DEFAULTS}),
     )
     for a, b in zip(found.coefficient_rows, binary.coefficient_rows, strict=True):
         assert a.term == f"green:{b.term}"
@@ -115,7 +114,7 @@ def test_a_frequency_is_as_good_as_rows_written_out(spark, frame):
     times = np.arange(len(frame)) % 3 + 1
     short = fit(
         spark.createDataFrame(frame.assign(n=times)),
-        config(frequency="n", features={"exclude": [], "defaults": {"min_level_count": 1}}),
+        config(frequency="n", features={"defaults": DEFAULTS}),
     )
     long = fit(spark.createDataFrame(frame.loc[frame.index.repeat(times)]), config())
     assert short.n_obs == long.n_rows == times.sum()

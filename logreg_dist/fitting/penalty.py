@@ -1,0 +1,64 @@
+"""The penalties of a configuration as numbers for each term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.assemble import term_scales
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What is added to the deviance: ``sum(ridge * beta**2) + 2 sum(lasso * |beta|)``.
+
+    Attributes
+    ----------
+    ridge, lasso : ndarray (p,)
+        At least 0; 0 for the intercept.
+    """
+
+    ridge: FloatArray
+    lasso: FloatArray
+
+    @property
+    def has_lasso(self) -> bool:
+        """Whether estimates can be exactly 0."""
+        return bool(self.lasso.any())
+
+    def repeated(self, n_classes: int) -> Penalty:
+        """Return the same penalty for each of several classes, one after the other."""
+        return Penalty(np.tile(self.ridge, n_classes), np.tile(self.lasso, n_classes))
+
+
+def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Penalty | None:
+    """Return the penalty of each term in order, None when there is none.
+
+    The objective is ``(1/W) sum(weight * loss) + l2/2 sum(f beta**2) + l1 sum(f |beta|)`` with the columns'
+    penalty factors f: times ``2 W`` the loss becomes the deviance. With ``penalty.standardize`` numbers count
+    per standard deviation; levels and indicators are 0/1 and stay as they are.
+
+    Parameters
+    ----------
+    spec : DesignSpec
+    weight_sum : float
+        W.
+    config : TrainConfig
+    """
+    asked = config.penalty
+    if not asked.is_active:
+        return None
+    factors = np.array(
+        [
+            0.0 if term.column is None else config.features.policy(term.column).penalty_factor
+            for term in spec.terms()
+        ]
+    )
+    scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
+    return Penalty(asked.l2 * weight_sum * factors * scale**2, asked.l1 * weight_sum * factors * scale)

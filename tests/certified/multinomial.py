@@ -240,10 +240,15 @@ def right_digits_of_r(name: str, values: Mapping[str, Any]) -> float | None:
     try:
         table.to_csv(file, index=False, float_format="%.17g")
         done = subprocess.run(
-            ["Rscript", "-e", _R, str(file), one.reference], capture_output=True, text=True, check=True
+            ["Rscript", "-e", _R, str(file), one.reference],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     finally:
         file.unlink(missing_ok=True)
+    if done.returncode:
+        raise ArithmeticError(f"R failed: {done.stderr.strip()[-300:]}")
     found = [float(value) for value in done.stdout.split()]
     expected = [row["estimate"] for row in values["coefficients"]]
     return min(lre(a, b) for a, b in zip(found, expected, strict=True))

@@ -91,7 +91,7 @@ def test_all_keys_of_the_contract_are_there():
     data = json.loads(TEXT)
     assert set(promised.split()) <= set(data)
     row = "term column level estimate std_error z p_value conf_low conf_high odds_ratio odds_ratio_low"
-    assert list(data["coefficients"][0]) == [*row.split(), "odds_ratio_high"]
+    assert list(data["coefficients"][0]) == [*row.split(), "odds_ratio_high", "class_name"]
     assert list(data["aliased"][0]) == ["term", "reason"]
     assert {"iteration", "deviance", "change", "halvings", "seconds"} == set(data["history"][0])
 

@@ -91,6 +91,9 @@ class TrainConfig(Document):
     frequency: Name | None = None
     offset: Name | None = None
     family: Annotated[Literal["binary", "multinomial"], choice("binary", "multinomial")] = "binary"
+    population_rate: (
+        Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, both excluded")] | None
+    ) = None
     penalty: PenaltyConfig = PenaltyConfig()
     solver: SolverConfig = SolverConfig()
     inference: InferenceConfig = InferenceConfig()
@@ -129,6 +132,8 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
 
 def _family_problems(config: TrainConfig) -> Iterator[Problem]:
     """Report settings that are of the other family."""
+    if config.population_rate is not None and not config.intercept:
+        yield Problem(("population_rate",), "moves the intercept, and intercept is false")
     if config.family == "binary":
         if config.label.reference is not None:
             yield Problem(("label", "reference"), "is for family multinomial; set label.positive")
@@ -137,6 +142,8 @@ def _family_problems(config: TrainConfig) -> Iterator[Problem]:
         yield Problem(("label", "column"), "required by family multinomial: a label with a class in each row")
     if config.label.positive is not None:
         yield Problem(("label", "positive"), "is for family binary; set label.reference")
+    if config.population_rate is not None:
+        yield Problem(("population_rate",), "is for family binary")
     if config.offset is not None:
         yield Problem(("offset",), "is for family binary: one number cannot be an offset of several classes")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -137,9 +137,14 @@ def binary_outcome(
     profile: TableProfile,
     label: LabelRecord,
     penalised: bool,
+    population_rate: float | None,
 ) -> Outcome:
-    """Describe a fit of two classes."""
+    """Describe a fit of two classes, with the intercept of the population where its rate is known."""
     rows, found = profile.rows, estimates_in_column_units(result, spec, penalised=penalised)
+    if population_rate is not None:
+        estimate = found.estimate.copy()
+        estimate[0] += prior_correction(rows.label_sum / rows.weight_sum, population_rate)
+        found = replace(found, estimate=estimate)
     n_terms = int(found.estimable.sum()) - int(spec.intercept)
     return Outcome(
         family="binary",
@@ -151,6 +156,24 @@ def binary_outcome(
         aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
         few_events=tuple(few_events_note(rows.event_sum, rows.n_obs, n_terms)),
     )
+
+
+def prior_correction(table_rate: float, population_rate: float) -> float:
+    """Return what the intercept gains when rows were kept by their label, log-odds.
+
+    Keeping all events and some of the other rows, or the other way round, moves the intercept alone, by
+    the log of the ratio of the odds. Its standard error stays: the population's rate is taken as known.
+
+    Notes
+    -----
+    King and Zeng (2001), Logistic Regression in Rare Events Data, Political Analysis 9(2), equation 7.
+
+    Examples
+    --------
+    >>> round(prior_correction(0.5, 0.01), 6), prior_correction(0.2, 0.2)
+    (-4.59512, 0.0)
+    """
+    return math.log(population_rate / (1 - population_rate)) - math.log(table_rate / (1 - table_rate))
 
 
 def assemble_model(
@@ -182,6 +205,11 @@ def assemble_model(
         notes.append(f"penalised fit: no standard errors, tests or intervals; AIC and BIC count {counted}")
     elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
+    if config.population_rate is not None:
+        notes.append(
+            f"the intercept is that of a population with a rate of {config.population_rate:g}; likelihood, AIC and BIC "
+            f"are those of the table, whose rate is {rows.label_sum / rows.weight_sum:.6g}"
+        )
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return LogisticModel(

@@ -171,6 +171,7 @@ def _solve(
         profile=profile,
         label=label,
         penalised=config.penalty.is_active,
+        population_rate=config.population_rate,
     )
     verdict = judge(
         result,

@@ -40,16 +40,20 @@ def assess_classes(labelled: DataFrame, wanted: ScoreColumns) -> ClassAssessment
 
 
 def _assess(rows: DataFrame, wanted: ScoreColumns) -> ClassAssessment:
-    eta = _by_class(wanted)
-    highest, n_classes = F.greatest(*eta), len(eta)
-    total = reduce(add, [F.exp(one - highest) for one in eta])
+    eta, n_classes = _by_class(wanted), len(wanted.classes)
+    # What all classes share becomes a column: inside of each term expressions would grow with their cube.
+    shared = rows.withColumn("highest", F.greatest(*eta))
+    highest, total = F.col("highest"), F.col("total")
+    shared = shared.withColumn("total", reduce(add, [F.exp(one - highest) for one in eta]))
     own = reduce(add, [F.when(F.col("y") == k, one).otherwise(F.lit(0.0)) for k, one in enumerate(eta)])
     misses = [
         F.pow(F.exp(one - highest) / total - (F.col("y") == k).cast("double"), F.lit(2.0))
         for k, one in enumerate(eta)
     ]
+    # By partition too: the driver then adds in one order, whatever the shuffle did.
+    keys = (F.spark_partition_id().alias("part"), F.col("y").alias("actual"))
     found = (
-        rows.groupBy(F.col("y").alias("actual"), _most_probable(eta, highest).alias("chosen"))
+        shared.groupBy(*keys, _most_probable(eta, highest).alias("chosen"))
         .agg(
             F.count("*").alias("rows"),
             F.sum("weight").alias("weight"),
@@ -64,11 +68,10 @@ def _assess(rows: DataFrame, wanted: ScoreColumns) -> ClassAssessment:
             "the table has no rows to assess.\n  At least one row with a weight above 0 is needed; look at the filter."
         )
     confusion, n_rows = np.zeros((n_classes, n_classes)), np.zeros(n_classes, dtype=np.int64)
-    for row in found:
-        confusion[int(row["actual"]), int(row["chosen"])] = row["weight"]
+    ordered = sorted(found, key=lambda row: (row["part"], row["actual"], row["chosen"]))
+    for row in ordered:
+        confusion[int(row["actual"]), int(row["chosen"])] += row["weight"]
         n_rows[int(row["actual"])] += row["rows"]
-    # In one order, whatever the shuffle did.
-    ordered = sorted(found, key=lambda row: (row["actual"], row["chosen"]))
     sums = {name: sum(row[name] for row in ordered) for name in ("n_obs", "log_loss", "squared_error")}
     against_rest = [assess(_against_rest(rows, eta, k)) if n_rows[k] else None for k in range(n_classes)]
     return class_assessment_of(wanted.classes, sums, confusion, n_rows, against_rest)

@@ -38,7 +38,7 @@ class ClassMetrics:
     recall: float | None
     f1: float | None
     auc: float | None
-    brier: float
+    brier: float | None
     calibration_slope: float | None
 
 
@@ -121,7 +121,7 @@ def class_assessment_of(
                 recall=ratio(hits[k], actual[k]),
                 f1=ratio(2.0 * hits[k], actual[k] + chosen[k]),
                 auc=None if one is None else one.auc,
-                brier=0.0 if one is None else one.brier,
+                brier=None if one is None else one.brier,
                 calibration_slope=None if one is None else one.calibration_slope,
             )
         )

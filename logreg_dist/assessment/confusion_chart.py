@@ -38,7 +38,9 @@ def draw_confusion(assessment: ClassAssessment, *, title: str = "Confusion of cl
     for i, name in enumerate(names):
         y = _TOP + (i + 0.5) * cell
         x = _LEFT + (i + 0.5) * cell
-        label = escape(name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "\u2026")
+        printable = "".join(letter if letter.isprintable() else " " for letter in name)
+        short = printable if len(printable) <= _MAX_NAME else printable[: _MAX_NAME - 1] + "\u2026"
+        label = escape(short)
         parts.append(
             f'<text x="{_LEFT - 8:.1f}" y="{y + 4:.1f}" font-size="11" text-anchor="end">{label}</text>'
         )

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from logreg_dist.config import EvaluateConfig
 from logreg_dist.config.policies import level_text
 from logreg_dist.design.problems import Problem, counted, listed, quoted, reject
+from logreg_dist.errors import ConfigError
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.names import LeafColumn
 from logreg_dist.scoring.contributions import as_number, is_missing, level_of
@@ -99,6 +100,11 @@ def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
     if config.label is None:
         return _Roles(model.label, weight, frequency)
     if model.label.classes is not None:
+        if config.label.column is None or config.label.positive is not None:
+            raise ConfigError(
+                "the model has several classes: label needs a column with a class in each row, and neither positive "
+                "nor events and trials."
+            )
         return _Roles(replace(model.label, column=config.label.column), weight, frequency)
     positive, negative = model.label.positive, model.label.negative
     if config.label.positive is not None:

@@ -97,6 +97,8 @@ def _column_problems(config: ScoreConfig) -> Iterator[Problem]:
             if name in added:
                 yield Problem((place,), f"lists {quoted(name)}, a column that scoring adds")
     written = {"run_date", *config.keys, *config.keep, *config.output.columns}
+    if "probability" in config.output.columns:
+        written.add("predicted_class")  # with several classes it comes along
     for name in dict.fromkeys(config.output.partition_by):
         if name not in written:
             yield Problem(

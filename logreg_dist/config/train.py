@@ -124,6 +124,8 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
     if l1 == 0 and method == "proximal_newton":
         yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
     if not config.penalty.is_active:
+        if config.penalty.standardize:
+            yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")
         for name, column in config.features.columns.items():
             if column.penalty_factor is not None:
                 path = ("features", "columns", name, "penalty_factor")

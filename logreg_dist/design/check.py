@@ -46,15 +46,15 @@ def check_profile(profile: TableProfile, asked: Sequence[AskedColumn], config: T
     return problems or _row_problems(profile)
 
 
-def refuse_too_many_terms(spec: DesignSpec) -> None:
-    """Raise when the model itself would not fit on the driver, whatever the solver.
+def refuse_too_many_terms(spec: DesignSpec, n_free: int = 1) -> None:
+    """Raise when the model itself would not fit on the driver, whatever the solver; `n_free` classes have all its terms.
 
     Raises
     ------
     InputRejected
         With the columns that have the most levels, and the memory that they would take.
     """
-    p = spec.shape().p
+    p = spec.shape().p * n_free
     if p <= MAX_TERMS:
         return
     levels = {column.name: len(column.levels) for column in spec.categorical}

@@ -1,4 +1,4 @@
-"""Whether the label column holds what a binary model can learn from."""
+"""Whether the label column holds what a model can learn from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logreg_dist.design.problems import Problem, counted, level_counts, listed, 
 from logreg_dist.staging.profile import CategoricalProfile, TableProfile
 
 # Each class has all the terms of a binary model; the label's dictionary holds a few more.
-MAX_CLASSES = 500
+MAX_CLASSES = 200
 
 
 def label_problems(profile: TableProfile, config: TrainConfig) -> list[Problem]:
@@ -65,7 +65,7 @@ def _level_problems(label: CategoricalProfile, column: str, config: TrainConfig)
     shown = _levels(counts, min_count, overflowed=label.overflowed)
     positive = None if config.label.positive is None else level_text(config.label.positive)
     if len(counts) > 2:
-        way_out = "A binary model needs two. Leave the others out with input.filter, or merge them"
+        way_out = "Set family to multinomial for a model of all of them, leave some out with input.filter, or merge them"
         if positive is None:
             way_out += ",\nand set label.positive to the level that means 1"
         hint = _differ_only_in_writing([level for level, n in counts.items() if n >= min_count])

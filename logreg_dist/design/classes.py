@@ -56,13 +56,13 @@ def class_order(name: str) -> tuple[bool, float, str]:
     return (not is_number, float(name) if is_number else 0.0, name)
 
 
-def learn_classes(weights: Mapping[str, float], reference: str | None) -> Classes:
-    """Choose the reference class: as asked for, or the heaviest one, of equal ones the first.
+def learn_classes(counts: Mapping[str, float], reference: str | None) -> Classes:
+    """Choose the reference class: as asked for, or the most frequent one, of equal ones the first.
 
     Parameters
     ----------
-    weights : mapping of str to float
-        Weight of the rows of each class; those of none are left out.
+    counts : mapping of str to float
+        Rows of each class, by frequency: whole numbers, so that no rounding decides. Those of none are left out.
     reference : str or None
         One of them.
 
@@ -71,6 +71,6 @@ def learn_classes(weights: Mapping[str, float], reference: str | None) -> Classe
     >>> learn_classes({"b": 2.0, "a": 3.0, "c": 3.0, "gone": 0.0}, None)
     Classes(free=('b', 'c'), reference='a')
     """
-    present = sorted((name for name, weight in weights.items() if weight > 0), key=class_order)
-    chosen = max(present, key=lambda name: weights[name]) if reference is None else reference
+    present = sorted((name for name, n in counts.items() if n > 0), key=class_order)
+    chosen = max(present, key=lambda name: counts[name]) if reference is None else reference
     return Classes(tuple(name for name in present if name != chosen), chosen)

@@ -194,8 +194,7 @@ def assemble_model(
     measures = fit_measures(
         deviance=result.point.sums.deviance,
         null_deviance=outcome.null_deviance,
-        # Of a lasso the terms that are not 0: Zou, Hastie and Tibshirani (2007), Ann. Statist. 35(5).
-        n_parameters=int(np.count_nonzero(found.estimate[found.estimable])),
+        n_parameters=_count_parameters(outcome, lasso=config.penalty.l1 > 0),
         n_null=int(spec.intercept) * n_free,
         n_obs=rows.n_obs,
     )
@@ -236,7 +235,7 @@ def assemble_model(
             for entry in result.history
         ),
         notes=tuple(notes),
-        fingerprint=_fingerprint(staged),
+        fingerprint=_fingerprint(staged, by_class=outcome.reference_class is not None),
         config=config.as_dict(),
         reference_class=outcome.reference_class,
         kkt_residual=kkt_residual,
@@ -271,6 +270,18 @@ def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coe
     )
 
 
+def _count_parameters(outcome: Outcome, *, lasso: bool) -> int:
+    """Count the estimated terms; of a lasso those that are not 0, and the intercepts.
+
+    Zou, Hastie and Tibshirani (2007), Ann. Statist. 35(5), theorem 1.
+    """
+    found = outcome.found
+    if not lasso:
+        return int(found.estimable.sum())
+    is_intercept = np.array([term.column is None for term in outcome.terms], dtype=bool)
+    return int((found.estimable & ((found.estimate != 0) | is_intercept)).sum())
+
+
 def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(measures, name) for name in measures.__dataclass_fields__}
     return values | {
@@ -279,12 +290,13 @@ def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
     }
 
 
-def _fingerprint(staged: StagedTable) -> dict[str, Any]:
+def _fingerprint(staged: StagedTable, *, by_class: bool) -> dict[str, Any]:
     packages = ("logreg-dist", "numpy", "scipy", "pyarrow", "pyspark")
     return {
         "n_splits": len(staged.splits),
         "rows_by_split": [split.n_rows for split in staged.splits],
-        "label_sum": sum(split.label_sum for split in staged.splits),
+        # The codes of classes are each split's own.
+        **({} if by_class else {"label_sum": sum(split.label_sum for split in staged.splits)}),
         "weight_sum": sum(split.weight_sum for split in staged.splits),
         "python": platform.python_version(),
         "machine": platform.machine(),

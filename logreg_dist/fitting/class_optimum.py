@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,17 +14,18 @@ from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
-from logreg_dist.fitting.method import MAX_MATRIX_BYTES, MethodChoice
-from logreg_dist.fitting.optimum import PATIENCE, Optimum, lasso_optimum
+from logreg_dist.fitting.method import MethodChoice, matrix_obstacle
+from logreg_dist.fitting.optimum import PATIENCE, Optimum, checked_ridge, lasso_optimum, refuse_lasso
 from logreg_dist.fitting.penalty import Penalty, penalty_of
 from logreg_dist.fitting.start import ROWS_PER_TERM, optimum_of_sample, sample_blocks
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
-from logreg_dist.kernel.multinomial import evaluate_multinomial
+from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
+from logreg_dist.solver.information import dependences_in
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
+from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.proximal import ProximalOptions, kkt_residual
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 from logreg_dist.staging.profile import TableProfile
 
@@ -36,32 +38,40 @@ MAX_NEWTON_TERMS = 2_000
 CHORD_TERMS = 100
 
 
-def choose_class_method(asked: str, n_terms: int) -> MethodChoice:
+def choose_class_method(asked: str, n_terms: int, obstacle: str | None = None) -> MethodChoice:
     """Return the solver of a model with `n_terms` coefficients in all classes together.
+
+    Parameters
+    ----------
+    asked : str
+        ``auto``, or a method that is taken at its word.
+    n_terms : int
+    obstacle : str or None
+        Why the information matrix does not fit.
 
     Raises
     ------
     InputRejected
-        When Newton's method was asked for and the matrix does not fit on the driver.
+        When Newton's method was asked for and the matrix does not fit.
 
     Examples
     --------
     >>> choose_class_method("auto", 969).method.value, choose_class_method("auto", 5_000).method.value
     ('newton', 'lbfgs')
     """
-    size = 8 * n_terms * n_terms
     if asked == Method.LBFGS:
         return MethodChoice(Method.LBFGS, "solver.method says so")
-    if asked == Method.NEWTON and size > MAX_MATRIX_BYTES:
+    if asked == Method.NEWTON and obstacle is not None:
         reject(
             [
                 Problem(
-                    f"solver.method is newton, but the information matrix of {n_terms:,} coefficients in all "
-                    f"classes would take {size / 1e9:,.1f} GB on the driver",
+                    f"solver.method is newton, but {obstacle}",
                     "Set solver.method to auto, merge classes, or let rare levels merge: raise min_level_count.",
                 )
             ]
         )
+    if obstacle is not None:
+        return MethodChoice(Method.LBFGS, obstacle)
     if asked == Method.NEWTON or n_terms <= MAX_NEWTON_TERMS:
         return MethodChoice(Method.NEWTON, "the information matrix fits")
     return MethodChoice(
@@ -86,11 +96,25 @@ def find_class_optimum(
     one = penalty_of(passes.spec, profile.rows.weight_sum, config)
     penalty = None if one is None else one.repeated(passes.n_free)
     scale = np.tile(term_scales(passes.spec), passes.n_free)
+    obstacle = matrix_obstacle(
+        8 * n_terms**2,
+        multinomial_bytes(passes.shape, passes.n_free),
+        n_splits=len(passes.staged.splits),
+        max_result_bytes=passes.max_result_bytes,
+    )
     if penalty is not None and penalty.has_lasso:
+        refuse_lasso(obstacle)
         start = _sample_start(passes, samples, penalty)
-        return lasso_optimum(passes.evaluate, start, penalty, scale, config)
-    ridge = None if penalty is None else penalty.ridge
-    choice = choose_class_method(config.solver.method, n_terms)
+        return lasso_optimum(
+            passes.evaluate,
+            start,
+            penalty,
+            scale,
+            config,
+            prove=lambda direction: passes.prove_separation(direction, with_information=True),
+        )
+    ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
+    choice = choose_class_method(config.solver.method, n_terms, obstacle)
     log.info("solver: %s, because %s", choice.method, choice.why)
     by_newton = choice.method is Method.NEWTON
     found: list[DirectionCounts] = []
@@ -106,7 +130,7 @@ def find_class_optimum(
             return newton(
                 passes.evaluate,
                 start,
-                NewtonOptions(config.solver.tolerance, at_most, ridge, alias=ridge is None),
+                NewtonOptions(config.solver.tolerance, at_most, ridge, free, alias=ridge is None),
                 rises_for_ever=rises_for_ever,
                 evaluate_score=passes.evaluate_score if n_terms >= CHORD_TERMS else None,
             )
@@ -127,6 +151,7 @@ def find_class_optimum(
             ridge,
             (),
             np.tile(typical, passes.n_free),
+            free,
         )
         result = lbfgs(
             passes.evaluate_score,
@@ -135,13 +160,47 @@ def find_class_optimum(
             options,
             rises_for_ever=rises_for_ever,
         )
-        if result.ending is Ending.CONVERGED and ridge is None and 8 * n_terms**2 <= MAX_MATRIX_BYTES:
-            beta = result.point.beta
-            result = replace(result, point=Point(beta, passes.evaluate(beta)))
-    missed = None
-    if ridge is not None:
-        missed = kkt_residual(result.point, ProximalOptions(np.zeros_like(ridge), ridge), scale)
+        if result.ending is Ending.CONVERGED and ridge is None:
+            if obstacle is None:
+                result = _with_information(passes, result)
+            else:
+                log.info("no information matrix at the end: %s", obstacle)
+    missed = checked_ridge(result, passes.evaluate_score, ridge, scale)
     return Optimum(result, found[-1] if result.direction is not None else None, missed)
+
+
+def _with_information(passes: ClassPasses, result: SolverResult) -> SolverResult:
+    """Form the matrix at the optimum, and give terms that depend on earlier ones no estimate; a pass or two."""
+    beta = result.point.beta
+    point = Point(beta, passes.evaluate(beta))
+    assert point.sums.information is not None
+    dependences = dependences_in(point.sums.information)
+    if (
+        dependences
+    ):  # Only at 0 do all rows count alike: there terms that merely seem dependent are told apart.
+        at_zero = passes.evaluate(np.zeros_like(beta)).information
+        assert at_zero is not None
+        dependences = dependences_in(at_zero)
+        point = Point(_carried_over(beta, dependences), point.sums)
+    return replace(result, point=point, dependences=dependences)
+
+
+def _carried_over(beta: FloatArray, dependences: Sequence[Dependence]) -> FloatArray:
+    """Return the coefficients that give every row what `beta` gives it, with 0 for the dependent terms.
+
+    Examples
+    --------
+    The last column is twice the first:
+
+    >>> _carried_over(np.array([1.0, 5.0, 3.0]), [Dependence(2, {0: 2.0})]).tolist()
+    [7.0, 5.0, 0.0]
+    """
+    carried = beta.copy()
+    for dependence in dependences:
+        for position, weight in dependence.weights.items():
+            carried[position] += weight * beta[dependence.position]
+        carried[dependence.position] = 0.0
+    return carried
 
 
 def _sample_start(passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None) -> FloatArray:

@@ -19,6 +19,7 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.method import bytes_of
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
@@ -48,6 +49,7 @@ class ClassPasses:
         self.staged, self.spec, self.classes, self.layout = staged, spec, classes, layout
         self.shape, self.positions, self.n_free = spec.shape(), spec.kernel_positions(), len(classes.free)
         self.design = context.broadcast(ClassDesign(spec, classes))
+        self.max_result_bytes = bytes_of(context.getConf().get("spark.driver.maxResultSize", "1g"))
 
     def evaluate(self, beta: FloatArray) -> Sums:
         """Return deviance, score and joint information at `beta`."""

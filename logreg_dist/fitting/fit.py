@@ -51,7 +51,7 @@ NULL_TOLERANCE = 1e-6
 def fit(
     table: DataFrame, config: TrainConfig, *, on_pass: Callable[[PassTiming], None] = lambda timing: None
 ) -> LogisticModel:
-    """Fit a logistic regression, binary or multinomial, by maximum (or ridge-penalised) likelihood.
+    """Fit a logistic regression, binary or multinomial, by maximum or penalised likelihood.
 
     The table is read once; what follows are passes over encoded splits on the executors' disks.
     Same files, same number of splits, same library versions and CPU family: the same bits.

@@ -62,7 +62,7 @@ def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_by
     """
     if asked == Method.LBFGS:
         return MethodChoice(Method.LBFGS, "solver.method says so")
-    obstacle = _obstacle(shape, n_splits, max_result_bytes)
+    obstacle = shape_obstacle(shape, n_splits=n_splits, max_result_bytes=max_result_bytes)
     if obstacle is None:
         return MethodChoice(Method.NEWTON, "the information matrix fits")
     if asked == Method.NEWTON:
@@ -78,6 +78,13 @@ def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_by
             ]
         )
     return MethodChoice(Method.LBFGS, obstacle)
+
+
+def shape_obstacle(shape: BlockShape, *, n_splits: int, max_result_bytes: int) -> str | None:
+    """Return why the information matrix of a shape does not fit, None where it does."""
+    return matrix_obstacle(
+        matrix_bytes(shape), state_bytes(shape), n_splits=n_splits, max_result_bytes=max_result_bytes
+    )
 
 
 def score_is_cheap(shape: BlockShape) -> bool:
@@ -121,11 +128,18 @@ def bytes_of(setting: str) -> int:
     return int(number) << (10 * power)
 
 
-def _obstacle(shape: BlockShape, n_splits: int, max_result_bytes: int) -> str | None:
+def matrix_obstacle(matrix: int, state: int, *, n_splits: int, max_result_bytes: int) -> str | None:
+    """Return why a matrix of so many bytes does not fit, of which each split sends `state` bytes; None where it does.
+
+    Examples
+    --------
+    >>> matrix_obstacle(10**6, 10**6, n_splits=4, max_result_bytes=2**30) is None
+    True
+    """
     n_results = n_splits
-    if n_splits * state_bytes(shape) > MAX_SENT_BYTES:  # then Spark adds neighbours first
+    if n_splits * state > MAX_SENT_BYTES:  # then Spark adds neighbours first
         n_results = -(-n_splits // group_size(n_splits))
-    matrix, states = matrix_bytes(shape), n_results * state_bytes(shape)
+    states = n_results * state
     if matrix > MAX_MATRIX_BYTES:
         return f"the information matrix would take {matrix / 1e9:,.1f} GB on the driver"
     if 0 < RESULT_SHARE * max_result_bytes < states:

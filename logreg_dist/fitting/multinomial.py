@@ -12,6 +12,7 @@ from pyspark import SparkContext
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.config.policies import level_text
+from logreg_dist.design.check import refuse_too_many_terms
 from logreg_dist.design.classes import Classes, learn_classes
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import Problem, counted, quoted, reject
@@ -41,9 +42,6 @@ from logreg_dist.staging.split_file import RecordLayout
 
 log = logging.getLogger(__name__)
 
-# A class of fewer rows has no estimates worth the name: with one row any of many directions separates it.
-MIN_CLASS_ROWS = 2
-
 
 def fit_classes(
     context: SparkContext,
@@ -60,14 +58,16 @@ def fit_classes(
     Raises
     ------
     InputRejected
-        When a class has a single row, or the reference is none of the classes.
+        When a class is too rare, or the reference is none of the classes.
     FitNotUsable
         When there is one class only.
     """
     sums = class_totals(looks)
-    classes = _learn(sums, config)
+    counts = {name: profile.label_levels.levels[name][0] for name in sums}
+    classes = _learn(sums, counts, config)
     spec = learned.spec
     terms = class_terms_of(spec, classes)
+    refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout)
     samples = [look.sample for look in looks if look.sample is not None]
     optimum = find_class_optimum(passes, profile, samples, config)
@@ -82,7 +82,7 @@ def fit_classes(
         found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.is_active),
         terms=terms,
         aliased=_aliases(result, spec, classes),
-        few_events=_few_rows_note(sums, len(spec.terms()) - int(spec.intercept)),
+        few_events=_few_rows_note(counts, len(spec.terms()) - int(spec.intercept)),
         reference_class=classes.reference,
     )
     separation = None if optimum.counts is None else Separation(optimum.counts, {}, ())
@@ -134,8 +134,8 @@ def class_terms_of(spec: DesignSpec, classes: Classes) -> tuple[ModelTerm, ...]:
         reject(
             [
                 Problem(
-                    f"term names would stand for two things: {', '.join(quoted(name) for name in twice[:3])}",
-                    "Terms are named class:column. Rename a class or a column through a view.",
+                    f"{counted(len(twice), 'term name')} of the form class:column would stand for two things",
+                    "A class or a column holds a colon. Rename it through a view.",
                 )
             ]
         )
@@ -171,7 +171,9 @@ def estimates_of_classes(
     return Estimates(estimate, spread, found if np.isfinite(found).all() else None, estimable)
 
 
-def _learn(sums: Mapping[str, tuple[int, float]], config: TrainConfig) -> Classes:
+def _learn(
+    sums: Mapping[str, tuple[int, float]], counts: Mapping[str, float], config: TrainConfig
+) -> Classes:
     column = quoted(str(config.label.column))
     reference = None if config.label.reference is None else level_text(config.label.reference)
     min_count = config.features.defaults.min_level_count
@@ -183,24 +185,26 @@ def _learn(sums: Mapping[str, tuple[int, float]], config: TrainConfig) -> Classe
             "  A model needs rows of two classes or more. Check input.filter."
         )
     if reference is not None and reference not in sums:
-        raise_unknown_reference(column, reference, n_classes=len(sums))
-    lonely = [name for name, (n_rows, _) in sums.items() if n_rows < MIN_CLASS_ROWS]
-    if lonely:
-        have = "class has" if len(lonely) == 1 else "classes have"
+        _refuse_reference(column, reference, n_classes=len(sums))
+    # With one row a class can be told from all others along any of many directions.
+    fewest = max(min_count, 2)
+    rare = sum(n < fewest for n in counts.values())
+    if rare:
         reject(
             [
                 Problem(
-                    f"label column {column}: {len(lonely):,} {have} a single row",
-                    "Nothing can be estimated from one row. Merge such classes into another, or leave them out\n"
-                    "with input.filter.",
+                    f"label column {column}: {rare:,} of {len(counts):,} classes {'has' if rare == 1 else 'have'} "
+                    f"fewer than {fewest} rows",
+                    "Merge rare classes, leave them out with input.filter, or lower "
+                    "features.defaults.min_level_count\n(a class is named in model, summary and scores; with one row "
+                    "nothing can be estimated).",
                 )
             ]
         )
-    return learn_classes({name: weight for name, (_, weight) in sums.items()}, reference)
+    return learn_classes(counts, reference)
 
 
-def raise_unknown_reference(column: str, reference: str, *, n_classes: int) -> None:
-    """Raise for a reference class that no row has."""
+def _refuse_reference(column: str, reference: str, *, n_classes: int) -> None:
     reject(
         [
             Problem(
@@ -230,11 +234,11 @@ def _null_deviance(weights: Mapping[str, float], has_intercept: bool) -> float:
     return -2.0 * sum(weight * math.log(weight / total) for weight in weights.values() if weight > 0)
 
 
-def _few_rows_note(sums: Mapping[str, tuple[int, float]], n_terms: int) -> tuple[str, ...]:
-    fewest = min(n for n, _ in sums.values())
+def _few_rows_note(counts: Mapping[str, float], n_terms: int) -> tuple[str, ...]:
+    fewest = min(counts.values())
     if n_terms == 0 or fewest >= MIN_EVENTS_PER_PARAMETER * n_terms:
         return ()
     return (
-        f"{fewest / n_terms:.1f} rows of the rarest class per parameter of a class ({fewest:,} rows, {n_terms} "
+        f"{fewest / n_terms:.1f} rows of the rarest class per parameter of a class ({fewest:,.0f} rows, {n_terms} "
         f"parameters): below {MIN_EVENTS_PER_PARAMETER} estimates and intervals are unreliable",
     )

@@ -15,16 +15,17 @@ from logreg_dist.design.problems import Problem, reject
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
-from logreg_dist.fitting.method import MAX_MATRIX_BYTES, choose_method, score_is_cheap
+from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import Penalty, penalty_of
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.kernel.block import BlockShape
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
-from logreg_dist.solver.result import Ending, Method, SolverResult, Sums
+from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 from logreg_dist.staging.profile import TableProfile
 
 log = logging.getLogger(__name__)
@@ -73,11 +74,20 @@ def find_optimum(
     """
     spec, penalty = passes.spec, penalty_of(passes.spec, profile.rows.weight_sum, config)
     if penalty is not None and penalty.has_lasso:
+        # Of all terms as one array, an arrow where a column is huge or not.
+        whole = BlockShape(spec.shape().p)
+        refuse_lasso(
+            shape_obstacle(
+                whole, n_splits=len(passes.staged.splits), max_result_bytes=passes.max_result_bytes
+            )
+        )
         by_cell = collapsing_pays(spec, passes.layout, profile.rows.n_rows)
         evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
         start = np.zeros(spec.shape().p) if by_cell else _lasso_start(passes, penalty, samples)
-        return lasso_optimum(evaluate, start, penalty, term_scales(spec), config)
-    ridge = None if penalty is None else penalty.ridge
+        return lasso_optimum(
+            evaluate, start, penalty, term_scales(spec), config, prove=passes.prove_separation
+        )
+    ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
     choice = choose_method(
         config.solver.method,
         spec.shape(),
@@ -99,7 +109,7 @@ def find_optimum(
         evaluate_score = passes.evaluate_score if score_is_cheap(spec.shape()) and not by_cell else None
 
         def iterate(start: FloatArray, at_most: int) -> SolverResult:
-            options = NewtonOptions(tolerance, at_most, ridge, alias=ridge is None)
+            options = NewtonOptions(tolerance, at_most, ridge, free, alias=ridge is None)
             return newton(
                 evaluate, start, options, rises_for_ever=rises_for_ever, evaluate_score=evaluate_score
             )
@@ -111,7 +121,7 @@ def find_optimum(
             log.info("the start from the sample leads nowhere; starting from 0")
             result = iterate(cold, iterations)
     else:
-        suspects = [] if ridge is not None else one_label_directions(spec, profile)
+        suspects = one_label_directions(spec, profile)
         start = _lbfgs_start(passes, profile)
         result = lbfgs(
             passes.evaluate_score,
@@ -123,13 +133,13 @@ def find_optimum(
                 ridge,
                 suspects,
                 np.where(_has_column(spec), term_scales(spec), 0.0),
+                free,
             ),
             rises_for_ever=rises_for_ever,
         )
-    missed = None
-    if ridge is not None:
-        options = ProximalOptions(np.zeros_like(ridge), ridge)
-        missed = kkt_residual(result.point, options, term_scales(spec))
+    missed = checked_ridge(
+        result, evaluate if by_newton and by_cell else passes.evaluate_score, ridge, term_scales(spec)
+    )
     return Optimum(result, found[-1] if result.direction is not None else None, missed)
 
 
@@ -139,30 +149,60 @@ def lasso_optimum(
     penalty: Penalty,
     scale: FloatArray,
     config: TrainConfig,
+    *,
+    prove: Callable[[FloatArray], DirectionCounts],
 ) -> Optimum:
-    """Minimise a deviance with a penalty on absolute values.
+    """Minimise a deviance with a penalty on absolute values."""
+    log.info("solver: %s, because penalty.l1 is not 0", Method.PROXIMAL_NEWTON)
+    options = ProximalOptions(
+        penalty.lasso,
+        penalty.ridge,
+        config.solver.tolerance,
+        config.solver.max_iterations,
+        penalty.free,
+    )
+    found: list[DirectionCounts] = []
+
+    def rises_for_ever(direction: FloatArray) -> bool:
+        found.append(prove(direction))
+        return found[-1].proves_separation
+
+    result = proximal_newton(evaluate, start, options, rises_for_ever=rises_for_ever)
+    counts = found[-1] if result.direction is not None else None
+    return Optimum(result, counts, kkt_residual(result.point, options, scale))
+
+
+def refuse_lasso(obstacle: str | None) -> None:
+    """Raise where the information matrix, which a lasso is solved on, does not fit.
 
     Raises
     ------
     InputRejected
-        When the matrix of so many terms does not fit on the driver.
+        With the reason.
     """
-    size = 8 * len(start) ** 2
-    if size > MAX_MATRIX_BYTES:
+    if obstacle is not None:
         reject(
             [
                 Problem(
-                    f"penalty.l1 with {len(start):,} coefficients needs a matrix of {size / 1e9:,.1f} GB on the driver",
+                    f"penalty.l1 needs the information matrix, but {obstacle}",
                     "Let rare levels merge: raise min_level_count; or set penalty.l1 to 0 and penalty.l2 instead.",
                 )
             ]
         )
-    log.info("solver: %s, because penalty.l1 is not 0", Method.PROXIMAL_NEWTON)
-    options = ProximalOptions(
-        penalty.lasso, penalty.ridge, config.solver.tolerance, config.solver.max_iterations
-    )
-    result = proximal_newton(evaluate, start, options)
-    return Optimum(result, None, kkt_residual(result.point, options, scale))
+
+
+def checked_ridge(
+    result: SolverResult,
+    evaluate_score: Callable[[FloatArray], Sums],
+    ridge: FloatArray | None,
+    scale: FloatArray,
+) -> float | None:
+    """Return by how much a ridge's optimum is missed at the estimates themselves, None without a ridge; one pass."""
+    if ridge is None:
+        return None
+    options = ProximalOptions(np.zeros_like(ridge), ridge)
+    beta = result.point.beta
+    return kkt_residual(Point(beta, evaluate_score(beta)), options, scale)
 
 
 def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatArray]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.solver.ridge import scaled_ridge
 
 FloatArray = NDArray[np.float64]
 
@@ -22,10 +23,19 @@ class Penalty:
     ----------
     ridge, lasso : ndarray (p,)
         At least 0; 0 for the intercept.
+    of_column : ndarray (p,) of bool
+        False for the intercept.
     """
 
     ridge: FloatArray
     lasso: FloatArray
+    of_column: NDArray[np.bool_]
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Terms along which the likelihood may rise for ever: those without a penalty, if any is of a column."""
+        none: NDArray[np.bool_] = (self.ridge == 0) & (self.lasso == 0)
+        return none if (none & self.of_column).any() else np.zeros_like(none)
 
     @property
     def has_lasso(self) -> bool:
@@ -34,7 +44,9 @@ class Penalty:
 
     def repeated(self, n_classes: int) -> Penalty:
         """Return the same penalty for each of several classes, one after the other."""
-        return Penalty(np.tile(self.ridge, n_classes), np.tile(self.lasso, n_classes))
+        return Penalty(
+            np.tile(self.ridge, n_classes), np.tile(self.lasso, n_classes), np.tile(self.of_column, n_classes)
+        )
 
 
 def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Penalty | None:
@@ -61,4 +73,6 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
         ]
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
-    return Penalty(asked.l2 * weight_sum * factors * scale**2, asked.l1 * weight_sum * factors * scale)
+    ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
+    of_column = np.array([term.column is not None for term in spec.terms()], dtype=bool)
+    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, of_column)

@@ -185,9 +185,11 @@ def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayo
 def _class_sums(split: StagedSplit, classes: list[str], layout: RecordLayout) -> dict[str, tuple[int, float]]:
     rows, weights = np.zeros(len(classes), dtype=np.int64), np.zeros(len(classes))
     for chunk in read_chunks(Path(split.path), split.n_rows, layout) if classes else ():
-        codes = chunk.y.astype(np.intp)
+        known = ~np.isnan(chunk.y)  # the others are refused once everything about the table is known
+        codes = chunk.y[known].astype(np.intp)
+        weight = None if chunk.weight is None else chunk.weight[known]
         rows += np.bincount(codes, minlength=len(classes))
-        weights += np.bincount(codes, chunk.weight, minlength=len(classes))
+        weights += np.bincount(codes, weight, minlength=len(classes))
     return dict(zip(classes, zip(rows.tolist(), weights.tolist(), strict=True), strict=True))
 
 

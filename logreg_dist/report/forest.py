@@ -51,7 +51,8 @@ def draw_effects(model: LogisticModel) -> str:
     height = _TOP + _ROW * len(shown) + 40
     more = f", the {MAX_TERMS} clearest of {len(found)} terms" if len(found) > MAX_TERMS else ""
     confidence = model.config.get("inference", {}).get("confidence", 0.95)
-    title = f"Odds ratios with {confidence:.0%} intervals{more}"
+    ratios = "Odds ratios" if model.label.classes is None else "Risk ratios"
+    title = f"{ratios} with {confidence:.0%} intervals{more}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}" '
         'font-family="Helvetica, Arial, sans-serif" font-size="12">',
@@ -76,8 +77,9 @@ def effects(model: LogisticModel) -> list[Effect]:
         if row.column is None or any(number is None for number in numbers):
             continue
         estimate, low, high, z = (number for number in numbers if number is not None)
-        unit = scales.get(row.term, 1.0)
-        name = f"{one_line(row.term, 40)} (per sd)" if row.term in scales else one_line(row.term, 48)
+        is_number = row.level is None and row.column in scales
+        unit = scales[row.column] if is_number else 1.0
+        name = f"{one_line(row.term, 40)} (per sd)" if is_number else one_line(row.term, 48)
         found.append(Effect(name, estimate * unit, low * unit, high * unit, z))
     return sorted(found, key=lambda effect: -abs(effect.z))
 

@@ -118,8 +118,8 @@ def _ratio(value: float | None) -> str:
 
 
 def _measures(model: LogisticModel) -> str:
-    n_estimated = sum(row.estimate is not None for row in model.coefficient_rows)
     n_free = len(model.free_classes) or 1
+    n_estimated = model.lr_df + n_free * model.design.intercept
     null_df = model.n_obs * n_free - model.design.intercept * n_free
     test = ""
     if model.lr_p_value is not None:

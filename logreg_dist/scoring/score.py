@@ -82,7 +82,10 @@ def select_scores(
     run_id : str
     """
     wanted = score_columns(model, columns)
-    available = _binary_scores(wanted) if wanted.is_binary else _class_scores(wanted)
+    if wanted.is_binary:
+        available = _binary_scores(wanted)
+    else:
+        rows, available = _class_scores(rows, wanted)
     return rows.select(
         *(F.col(f"carried_{i}").alias(name) for i, name in enumerate((*source.keys, *source.others))),
         *(available[name].alias(name) for name in wanted.names),
@@ -101,15 +104,20 @@ def _binary_scores(wanted: ScoreColumns) -> dict[str, Column]:
     }
 
 
-def _class_scores(wanted: ScoreColumns) -> dict[str, Column]:
-    """Return the scores of several classes, as `class_probabilities` works them out."""
+def _class_scores(rows: DataFrame, wanted: ScoreColumns) -> tuple[DataFrame, dict[str, Column]]:
+    """Return the rows and the scores of several classes, as `class_probabilities` works them out.
+
+    What all classes share becomes a column of its own: inside of each probability it would make
+    expressions that grow with the cube of the classes.
+    """
     names = predictor_names(len(wanted.free))
     # 0 for the reference, and null like the others in a row without a score.
     reference = F.when(F.col(names[0]).isNotNull(), F.lit(0.0))
     eta = [reference if place is None else F.col(names[place]) for place in wanted.places]
-    highest = F.greatest(*eta)
+    rows = rows.withColumn("__highest", F.greatest(*eta))
+    highest, total = F.col("__highest"), F.col("__total")
     odds = [F.exp(one - highest) for one in eta]
-    total = reduce(add, odds)
+    rows = rows.withColumn("__total", reduce(add, odds))
     predicted: Column | None = None
     for name, one in zip(wanted.classes, eta, strict=True):
         branch = F.when if predicted is None else predicted.when
@@ -119,7 +127,7 @@ def _class_scores(wanted: ScoreColumns) -> dict[str, Column]:
     found |= {
         f"linear_predictor_{name}": F.col(column) for name, column in zip(wanted.free, names, strict=True)
     }
-    return found | {"predicted_class": predicted}
+    return rows, found | {"predicted_class": predicted}
 
 
 def new_run_id() -> str:
@@ -135,7 +143,9 @@ def refuse_repeated_names(names: Sequence[str]) -> None:
     ConfigError
         With the names.
     """
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    # Spark does not tell names apart by case.
+    lower = [name.lower() for name in names]
+    repeated = sorted({name for name in names if lower.count(name.lower()) > 1})
     if repeated:
         raise ConfigError(
             f"the output would have {', '.join(quoted(name) for name in repeated)} more than once.\n"

@@ -101,13 +101,13 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     39 s for 400,000 of 200; a prototype of ``array``, without checks and counts, 2.4 s and 3.3 s.
     Nothing was measured between 0 and 6 columns, and nothing with many levels.
     """
-    n_columns = len(source.terms.columns) * (1 + len(source.further))
-    n_levels = sum(
+    n_columns, n_classes = len(source.terms.columns), 1 + len(source.further)
+    n_levels = n_classes * sum(
         len(term.estimates)
         for term in source.terms.columns
         if isinstance(term, LevelTerm) and len(term.estimates) <= MAX_CASE_LEVELS
     )
-    if n_columns <= MAX_SQL_COLUMNS and n_levels <= MAX_SQL_LEVELS:
+    if n_columns * n_classes <= MAX_SQL_COLUMNS and n_levels <= MAX_SQL_LEVELS:
         return Way("sql", f"{why}; {n_columns} columns are a short expression")
     return Way("array", f"{why}; {n_columns} columns would be a long expression")
 

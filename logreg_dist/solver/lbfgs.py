@@ -40,6 +40,8 @@ class LbfgsOptions:
         Steps, of a pass or a few each.
     ridge : ndarray (p,) or None
         Added to the deviance as ``sum(ridge * beta**2)``.
+    free : ndarray (p,) of bool or None
+        See `NewtonOptions`.
     suspects : sequence of ndarray (p,)
         Directions in which the likelihood may rise for ever, asked about before the step's own.
     scale : ndarray (p,) or None
@@ -52,6 +54,7 @@ class LbfgsOptions:
     ridge: FloatArray | None = None
     suspects: Sequence[FloatArray] = ()
     scale: FloatArray | None = None
+    free: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,11 @@ def lbfgs(
     direction, trials, next_question = np.zeros_like(start), 0, FIRST_QUESTION
 
     def separating() -> FloatArray | None:
-        if ridge is not None:
+        free = _free_terms(options, len(start))
+        if not free.any():
             return None
         beta = [point.beta] if loses_less_than_a_coin(point) else []
-        candidates = [*options.suspects, direction, *beta]
+        candidates = [np.where(free, along, 0.0) for along in (*options.suspects, direction, *beta)]
         return next((along for along in candidates if along.any() and rises_for_ever(along)), None)
 
     def end(ending: Ending) -> SolverResult:
@@ -160,9 +164,17 @@ def lbfgs(
 
 
 def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
-    if options.ridge is not None or options.scale is None:
+    if options.scale is None:
         return False
-    return float(np.abs(beta * options.scale).max(initial=0.0)) > FAR
+    size = np.abs(beta * options.scale)[_free_terms(options, len(beta))]
+    return float(size.max(initial=0.0)) > FAR
+
+
+def _free_terms(options: LbfgsOptions, p: int) -> NDArray[np.bool_]:
+    """Return the terms along which the likelihood may rise for ever, (p,)."""
+    if options.ridge is None:
+        return np.ones(p, dtype=bool)
+    return np.zeros(p, dtype=bool) if options.free is None else options.free
 
 
 def _times_inverse(score: FloatArray, pairs: Sequence[_Pair], preconditioner: FloatArray) -> FloatArray:

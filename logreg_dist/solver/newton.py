@@ -47,6 +47,8 @@ class NewtonOptions:
     max_iterations : int
     ridge : ndarray (p,) or None
         Added to the deviance as ``sum(ridge * beta**2)``.
+    free : ndarray (p,) of bool or None
+        With a ridge: the terms that have none, where they could separate the label; None for no such terms.
     alias : bool
         Whether terms that depend on earlier ones are left out; a penalised fit needs no such thing.
     """
@@ -54,6 +56,7 @@ class NewtonOptions:
     tolerance: float = 1e-8
     max_iterations: int = 50
     ridge: FloatArray | None = None
+    free: NDArray[np.bool_] | None = None
     alias: bool = True
 
 
@@ -77,8 +80,8 @@ def newton(
     options : NewtonOptions
     rises_for_ever : callable
         Asked, when the iterations creep or end slowly, whether the likelihood rises for ever along
-        a direction (p,), the proof of separation: more passes. Never asked with a ridge, under
-        which an optimum exists in any case.
+        a direction (p,), the proof of separation: more passes. With a ridge only about directions of
+        terms that have none: along the others there is an optimum in any case.
     report : callable
         Told of each iteration.
     evaluate_score : callable or None
@@ -106,15 +109,19 @@ def newton(
     history: list[Iteration] = []
     halvings = asked_at = 0
     direction = np.zeros_like(start)
+    free = np.zeros(len(start), dtype=bool) if options.free is None else options.free
+    free = np.ones_like(free) if options.ridge is None else free
+    may_rise = bool(free.any())
 
     def is_separated() -> bool:
         nonlocal direction
-        if options.ridge is not None:
+        if not may_rise:
             return False
         candidates = [direction]
         if loses_less_than_a_coin(point):
             candidates.append(point.beta)
-        for candidate in candidates:
+        for found in candidates:
+            candidate = np.where(free, found, 0.0)
             if candidate.any() and rises_for_ever(candidate):
                 direction = candidate
                 return True
@@ -139,7 +146,7 @@ def newton(
         if decrement <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
             if is_slow(history[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
-            if options.ridge is None and is_creeping(history):
+            if may_rise and is_creeping(history):
                 return end(Ending.CREEPING)
             polished = Point(point.beta + step, point.sums)
             return SolverResult(polished, Ending.CONVERGED, dependences, tuple(history))

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.solver.coordinate_descent import solve_lasso
-from logreg_dist.solver.endings import at_rounding_floor, decrement_unit
+from logreg_dist.solver.endings import at_rounding_floor, decrement_unit, is_creeping, is_slow
 from logreg_dist.solver.halving import MAX_HALVINGS, ROUNDING
 from logreg_dist.solver.information import plus_ridge, whole_matrix
+from logreg_dist.solver.linear_system import Dependence, find_dependences
 from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
 from logreg_dist.solver.ridge import penalised_deviance, penalised_score
 
@@ -34,6 +35,8 @@ class ProximalOptions:
         estimate not to be 0.
     ridge : ndarray (p,) or None
         Added as ``sum(ridge * beta**2)``.
+    free : ndarray (p,) of bool or None
+        Terms without any penalty, where they could separate the label; see `NewtonOptions`.
     tolerance : float
         On the length of the step ``sqrt(step' information step)``: the distance to the optimum in standard errors.
     max_iterations : int
@@ -43,6 +46,7 @@ class ProximalOptions:
     ridge: FloatArray | None = None
     tolerance: float = 1e-8
     max_iterations: int = 50
+    free: NDArray[np.bool_] | None = None
 
 
 def proximal_newton(
@@ -50,6 +54,7 @@ def proximal_newton(
     start: FloatArray,
     options: ProximalOptions,
     *,
+    rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
 ) -> SolverResult:
     """Minimise deviance and penalties from `start`.
@@ -61,6 +66,8 @@ def proximal_newton(
     start : ndarray (p,)
         Finite.
     options : ProximalOptions
+    rises_for_ever : callable
+        See `newton`; asked about directions of terms without a penalty.
     report : callable
         Told of each iteration.
 
@@ -83,15 +90,29 @@ def proximal_newton(
     clock = time.perf_counter()
     point = Point(start, evaluate(start))
     history: list[Iteration] = []
-    halvings = 0
+    halvings = asked_at = 0
+    step = np.zeros_like(start)
+    free = np.zeros(len(start), dtype=bool) if options.free is None else options.free
+    dependences = _dependences_of_free(point, options)
+    held = np.zeros(len(start), dtype=bool)
+    held[[dependence.position for dependence in dependences]] = True
+    if point.beta[held].any():
+        beta = np.where(held, 0.0, point.beta)
+        point = Point(beta, evaluate(beta))
 
-    def end(ending: Ending) -> SolverResult:
-        return SolverResult(point, ending, [], tuple(history), method=Method.PROXIMAL_NEWTON)
+    def end(ending: Ending, along: FloatArray | None = None) -> SolverResult:
+        return SolverResult(point, ending, dependences, tuple(history), along, method=Method.PROXIMAL_NEWTON)
+
+    def is_separated() -> bool:
+        along = np.where(free, step, 0.0)
+        return bool(along.any()) and rises_for_ever(along)
 
     while True:
         assert point.sums.information is not None
-        matrix = whole_matrix(plus_ridge(point.sums.information, options.ridge))
-        score = penalised_score(point, options.ridge)
+        # A copy: what is held at 0 is taken out of it.
+        matrix = np.array(whole_matrix(plus_ridge(point.sums.information, options.ridge)))
+        score = np.array(penalised_score(point, options.ridge))
+        matrix[held], matrix[:, held], score[held] = 0.0, 0.0, 0.0
         if not (np.isfinite(matrix).all() and np.isfinite(score).all()):
             return end(Ending.SINGULAR)
         target = solve_lasso(matrix, score + matrix @ point.beta, options.lasso, point.beta)
@@ -103,7 +124,13 @@ def proximal_newton(
         clock = now
         unit = decrement_unit(point.sums)
         if length <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
-            return end(Ending.CONVERGED)
+            if is_slow(history[-2:]) and is_separated():
+                return end(Ending.SEPARATED, np.where(free, step, 0.0))
+            return end(Ending.CREEPING if free.any() and is_creeping(history) else Ending.CONVERGED)
+        if is_creeping(history) and len(history) >= asked_at + 4:
+            asked_at = len(history)
+            if is_separated():
+                return end(Ending.SEPARATED, np.where(free, step, 0.0))
         if len(history) > options.max_iterations:
             return end(Ending.ITERATIONS)
         trial, halvings = _search(evaluate, point, step, float(score @ step), options)
@@ -132,6 +159,22 @@ def kkt_residual(point: Point, options: ProximalOptions, scale: FloatArray) -> f
         np.maximum(np.abs(score) - options.lasso, 0.0),
     )
     return float((off / scale).max(initial=0.0)) / point.sums.weight_sum
+
+
+def _dependences_of_free(point: Point, options: ProximalOptions) -> list[Dependence]:
+    """Return the terms without a penalty that depend on others of that kind: nothing else would fix them."""
+    assert point.sums.information is not None
+    unpenalised = options.lasso == 0
+    if options.ridge is not None:
+        unpenalised = unpenalised & (options.ridge == 0)
+    places = np.flatnonzero(unpenalised)
+    found = find_dependences(whole_matrix(point.sums.information)[np.ix_(places, places)])
+    return [
+        Dependence(
+            int(places[one.position]), {int(places[k]): w for k, w in one.weights.items()}, one.remaining
+        )
+        for one in found
+    ]
 
 
 def _search(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,18 +12,20 @@ from logreg_dist.solver.result import Point
 FloatArray = NDArray[np.float64]
 
 
-def scaled_ridge(l2: float, weight_sum: float, penalised: NDArray[np.bool_]) -> FloatArray:
+def scaled_ridge(l2: float, weight_sum: float, factors: NDArray[Any]) -> FloatArray:
     """Return the `ridge` of a solver for ``(1/W) sum(loss) + l2/2 ||beta||^2``, shape (p,).
 
     Multiplying the objective by ``2 W`` turns the loss into the deviance and the penalty into
-    ``W l2 ||beta||^2``; half of its derivative is what the score loses.
+    ``W l2 ||beta||^2``; half of its derivative is what the score loses. `factors` (p,) multiply the penalties
+    of single terms: False or 0 frees one.
 
     Examples
     --------
     >>> scaled_ridge(0.1, 50.0, np.array([False, True])).tolist()
     [0.0, 5.0]
     """
-    return np.where(penalised, l2 * weight_sum, 0.0)
+    scaled: FloatArray = l2 * weight_sum * factors
+    return scaled
 
 
 def penalised_score(point: Point, ridge: FloatArray | None) -> FloatArray:

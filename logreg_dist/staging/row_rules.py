@@ -75,7 +75,7 @@ def read_roles(
     else:
         assert plan.label.column is not None
         label = columns[plan.label.column].filter(kept)
-        y = _label(label, plan.label, problems, labels, label_counts)
+        y = _label(label, plan.label, problems, labels, label_counts, frequency[counts])
     offset = None
     if plan.offset is not None:
         offset = _offset(columns[plan.offset].filter(kept), problems)
@@ -88,11 +88,11 @@ def _label(
     problems: Counter[str],
     levels: LevelDictionary,
     counts: LevelCounts,
+    frequency: FloatArray,
 ) -> FloatArray:
     text, not_whole = texts(column)
     codes = levels.encode(text)
-    ones = np.ones(len(codes))
-    counts.add(codes, ones, ones)
+    counts.add(codes, np.ones(len(codes)), frequency)
     # Not the codes below 0: levels beyond what the dictionary takes have those too.
     problems["label.missing"] += text.null_count - not_whole
     problems["label.not_whole"] += not_whole

@@ -172,11 +172,13 @@ class _SplitSurvey:
         self.rows, self.problems = RowCounts(), Counter[str]()
         self.numeric: NumericProfile = empty_profile(len(plan.numeric), 0).numeric
         self.not_number = np.zeros(len(plan.numeric), dtype=np.int64)
+        self.labels, self.label_counts = LevelDictionary(MAX_LABEL_LEVELS), LevelCounts()
         self.dictionaries = [LevelDictionary(plan.max_levels) for _ in plan.categorical]
         self.level_counts = [LevelCounts() for _ in plan.categorical]
-        self.content = ContentChecksum(self.dictionaries)
+        # A class goes into it by its name: its code depends on the order in which rows happen to come.
+        by_class = [self.labels] if plan.label.by_class else []
+        self.content = ContentChecksum([*self.dictionaries, *by_class])
         self.not_whole = [0] * len(plan.categorical)
-        self.labels, self.label_counts = LevelDictionary(MAX_LABEL_LEVELS), LevelCounts()
 
     def read(self, batch: pa.RecordBatch) -> Rows:
         """Decode a batch and leave out the rows that do not count."""
@@ -216,8 +218,16 @@ class _SplitSurvey:
         rows = rows.take(~dropped) if dropped.any() else rows
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
-        self.content.add([rows.y, rows.weight, rows.offset, *rows.numeric], rows.codes)
+        self._add_to_content(rows)
         return rows
+
+    def _add_to_content(self, rows: Rows) -> None:
+        others = [rows.weight, rows.offset, *rows.numeric]
+        if not self.plan.label.by_class:
+            self.content.add([rows.y, *others], rows.codes)
+            return
+        classes = np.where(np.isnan(rows.y), -1.0, rows.y).astype(np.int32)
+        self.content.add(others, np.vstack([rows.codes, classes[None]]))
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""

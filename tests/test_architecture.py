@@ -20,7 +20,15 @@ from pyspark import cloudpickle
 
 import logreg_dist
 from logreg_dist.assessment.passes import add_up_rows, merge_groups
+from logreg_dist.design.classes import Classes
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.class_tasks import (
+    ClassDesign,
+    class_diagonal_task,
+    count_classes_task,
+    evaluate_classes_task,
+    neutral_classes_task,
+)
 from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
 from logreg_dist.fitting.tasks import (
     column_ranges_task,
@@ -261,6 +269,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     # A task is sent with everything it refers to, which may be more than its module imports.
     layout, spec = RecordLayout(1, 0, False, False, 64), DesignSpec((), intercept=True)
     design, beta, plan = SimpleNamespace(value=spec), np.zeros(1), plan_of(logistic_table(5))
+    classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
     tasks = [
         evaluate_task(design, layout, beta),
         evaluate_score_task(design, layout, beta),
@@ -270,6 +279,10 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         neutral_information_task(design, layout, beta, beta),
         column_ranges_task(design, layout),
         first_look_task(layout, with_sample=True),
+        evaluate_classes_task(classes, layout, beta[None], information=True),
+        class_diagonal_task(classes, layout, beta[None]),
+        count_classes_task(classes, layout, beta[None], beta[None]),
+        neutral_classes_task(classes, layout, beta[None], beta[None]),
         bracket_task(layout, {0: Bracket()}),
         neighbour_task(layout, {0: 1.0}),
         stage_batches_task(plan, Gathering((), (0, 1)), "run"),

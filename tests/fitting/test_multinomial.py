@@ -10,6 +10,7 @@ from logreg_dist import TrainConfig, fit, load_model
 from logreg_dist.errors import ConfigError, FitNotUsable, InputRejected
 from logreg_dist.fitting.multinomial import class_totals
 from logreg_dist.fitting.tasks import FirstLook
+from logreg_dist.report.forest import draw_effects, effects
 from tests.certified.lre import lre
 from tests.certified.multinomial import SETS, certified_values
 
@@ -200,9 +201,42 @@ def test_classes_that_are_numbers_are_sorted_by_size(spark):
 def test_a_class_of_one_row_is_refused(spark, frame):
     kind = frame.kind.copy()
     kind.iloc[5] = "mauve"
-    with pytest.raises(InputRejected, match="1 class has a single row") as caught:
+    with pytest.raises(InputRejected, match="1 of 4 classes has fewer than 2 rows") as caught:
         fit(spark.createDataFrame(frame.assign(kind=kind)), config())
     assert "mauve" not in str(caught.value)
+
+
+def test_classes_rarer_than_min_level_count_are_refused_by_number(spark, frame):
+    kind = frame.kind.where(np.arange(len(frame)) >= 15, "mauve")
+    with pytest.raises(InputRejected, match="1 of 4 classes has fewer than 20 rows") as caught:
+        fit(spark.createDataFrame(frame.assign(kind=kind)), config(features={}))
+    assert "mauve" not in str(caught.value)
+
+
+def test_a_row_of_high_frequency_counts_as_its_rows(spark, frame):
+    table = frame.assign(n=1)
+    table.loc[5, ["kind", "n"]] = ["mauve", 50]
+    short = fit(spark.createDataFrame(table), config(frequency="n", penalty={"l2": 0.1}))
+    long = fit(
+        spark.createDataFrame(table.loc[table.index.repeat(table.n)].drop(columns="n")),
+        config(penalty={"l2": 0.1}),
+    )
+    for a, b in zip(short.coefficient_rows, long.coefficient_rows, strict=True):
+        assert a.term == b.term
+        assert a.estimate == pytest.approx(b.estimate, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (None, "label column 'kind' has 1 missing value"),
+        (1.5, "label column 'kind' has 1 value that is not a whole number"),
+    ],
+)
+def test_labels_that_are_no_class_are_refused_with_their_count(spark, kind, words):
+    table = pd.DataFrame({"x": np.arange(90.0), "kind": [kind, *(float(k % 3) for k in range(89))]})
+    with pytest.raises(InputRejected, match=words):
+        fit(spark.createDataFrame(table), config())
 
 
 def test_a_single_class_cannot_be_fitted(spark, frame):
@@ -217,10 +251,30 @@ def test_an_unknown_reference_is_refused(spark, frame):
         fit(spark.createDataFrame(frame), config(label={"column": "kind", "reference": "mauve"}))
 
 
-def test_a_label_of_a_thousand_classes_is_refused(spark):
+@pytest.mark.parametrize("n_splits", [1, 2])
+def test_a_label_of_a_thousand_classes_is_refused(spark, n_splits):
     table = pd.DataFrame({"x": np.arange(1200.0), "kind": [f"k{k}" for k in range(1200)]})
-    with pytest.raises(InputRejected, match="classes; at most 500 can be told apart"):
-        fit(spark.createDataFrame(table), config())
+    with pytest.raises(InputRejected, match="classes; at most 200 can be told apart"):
+        fit(spark.createDataFrame(table).repartition(n_splits), config())
+
+
+def test_a_dependent_column_is_aliased_by_lbfgs_too(spark, frame):
+    table = spark.createDataFrame(frame.assign(twice=2.0 * frame.x))
+    settings = {"label": {"column": "kind", "reference": "red"}}
+    exact = fit(table, config(**settings))
+    found = fit(table, config(**settings, solver={"method": "lbfgs"}))
+    assert found.aliased == exact.aliased
+    for a, b in zip(found.coefficient_rows, exact.coefficient_rows, strict=True):
+        assert (a.estimate is None) == (b.estimate is None)
+        if a.estimate is not None:
+            assert abs(a.estimate - b.estimate) <= 1e-5 * b.std_error
+
+
+def test_the_chart_shows_numbers_per_standard_deviation(model, frame):
+    [number] = [effect for effect in effects(model) if effect.name.startswith("green:x")]
+    assert number.name == "green:x (per sd)"
+    assert number.centre == pytest.approx(model.estimates["green:x"] * frame.x.std(ddof=0))
+    assert "Risk ratios" in draw_effects(model)
 
 
 @pytest.mark.parametrize(

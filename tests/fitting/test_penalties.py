@@ -156,6 +156,42 @@ def test_a_separated_label_has_a_lasso(spark):
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("penalty", [{"l1": 0.01}, {"l2": 0.01}])
+def test_a_separating_column_without_a_penalty_is_found(spark, frame, penalty):
+    only = frame[(frame.place != "c") | (frame.label == 1)]
+    features = {**FEATURES, "columns": {"place": {"penalty_factor": 0}}}
+    model = fit(spark.createDataFrame(only), config(penalty=penalty, features=features))
+    assert model.status == "separated_quasi", model.status_text
+    assert "place[c] (+)" in model.status_text
+    assert fit(spark.createDataFrame(only), config(penalty=penalty)).converged
+
+
+@pytest.mark.spark
+def test_equal_columns_without_a_penalty_are_aliased(spark, frame):
+    columns = {"x0": {"penalty_factor": 0}, "again": {"penalty_factor": 0}}
+    table = frame.assign(again=2.0 * frame.x0)
+    model = fit(
+        spark.createDataFrame(table), config(penalty={"l1": 0.02}, features={**FEATURES, "columns": columns})
+    )
+    assert model.converged, model.status_text
+    assert [(alias.term, alias.reason) for alias in model.aliased] == [("again", "equals 2*x0")]
+    alone = fit(
+        spark.createDataFrame(frame),
+        config(penalty={"l1": 0.02}, features={**FEATURES, "columns": {"x0": {"penalty_factor": 0}}}),
+    )
+    assert model.estimates["x0"] == pytest.approx(alone.estimates["x0"], abs=1e-8)
+
+
+@pytest.mark.spark
+def test_an_intercept_of_exactly_0_is_a_parameter(spark):
+    table = pd.DataFrame({"label": [0, 1] * 20})
+    model = fit(spark.createDataFrame(table), config(features={"include": []}))
+    assert model.estimates == {"intercept": 0.0}
+    assert model.aic == pytest.approx(model.deviance + 2)
+    assert model.lr_df == 0
+
+
+@pytest.mark.spark
 def test_a_table_of_categories_alone_is_penalised_by_cell(spark, frame):
     table = frame[["place", "label"]]
     model = fit(spark.createDataFrame(table), config(penalty={"l1": 0.01}))
@@ -208,6 +244,7 @@ def test_several_classes_have_a_lasso_too(spark, frame):
             r"features\.columns\.x0\.penalty_factor: has no meaning without a penalty",
         ),
         ({"penalty": {"l1": -1}}, r"penalty\.l1: expected a number >= 0"),
+        ({"penalty": {"standardize": True}}, r"penalty\.standardize: has no meaning without a penalty"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes, words):

@@ -167,6 +167,13 @@ def test_a_key_called_like_a_probability_is_refused(spark, table):
         score_table(rows, model, keys=["probability_a"])
 
 
+@pytest.mark.spark
+def test_classes_that_differ_in_case_alone_cannot_be_columns(spark):
+    model = class_model_of(numeric("x", "double", "drop"), classes=("a", "A", "b"))
+    with pytest.raises(ConfigError, match="'probability_A', 'probability_a' more than once"):
+        score_table(spark.createDataFrame([(1, 2.0)], ["id", "x"]), model, keys=["id"])
+
+
 def test_columns_are_named_once_each():
     found = score_columns(MODEL, ["predicted_class", "probability"])
     assert found.names == ("predicted_class", "probability_a", "probability_b", "probability_c")

@@ -194,3 +194,19 @@ def test_a_number_beyond_single_precision_is_infinite_for_the_check_to_find(tmp_
     table = pa.table({"x": [1e39, 1.0], "label": [0.0, 1.0]})
     stage_split(table.to_batches(), replace(plan_of(table), single=True), tmp_path / "a.rows", 0)
     assert read_sidecar(str(tmp_path / "a.rows"))["profile"]["numeric"][1] == [1]
+
+
+def test_classes_in_another_order_have_the_same_content_and_their_own_codes(tmp_path):
+    table = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "label": ["a", "b", "c", "a"]})
+    plan = plan_of(table)
+    plan = replace(plan, label=replace(plan.label, by_class=True))
+    backwards = table.take([3, 2, 1, 0])
+    first = stage_split(table.to_batches(), plan, tmp_path / "first", 0)
+    second = stage_split(backwards.to_batches(), plan, tmp_path / "second", 0)
+    assert first.content == second.content
+    assert read_sidecar(first.path)["classes"] == ["a", "b", "c"]
+    assert read_sidecar(second.path)["classes"] == ["a", "c", "b"]
+    [chunk] = read_chunks(tmp_path / "second", 4, record_layout(plan))
+    assert chunk.y.tolist() == [0.0, 1.0, 2.0, 0.0]
+    other = table.set_column(1, "label", [["a", "b", "b", "a"]])
+    assert stage_split(other.to_batches(), plan, tmp_path / "third", 0).content != first.content

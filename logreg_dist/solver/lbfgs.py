@@ -115,7 +115,9 @@ def lbfgs(
         if not free.any():
             return None
         beta = [point.beta] if loses_less_than_a_coin(point) else []
-        candidates = [np.where(free, along, 0.0) for along in (*options.suspects, direction, *beta)]
+        candidates = [*options.suspects, direction, *beta]
+        if ridge is not None:
+            candidates = [np.where(free, along, 0.0) for along in candidates]
         return next((along for along in candidates if along.any() and rises_for_ever(along)), None)
 
     def end(ending: Ending) -> SolverResult:

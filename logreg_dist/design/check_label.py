@@ -65,9 +65,11 @@ def _level_problems(label: CategoricalProfile, column: str, config: TrainConfig)
     shown = _levels(counts, min_count, overflowed=label.overflowed)
     positive = None if config.label.positive is None else level_text(config.label.positive)
     if len(counts) > 2:
-        way_out = "Set family to multinomial for a model of all of them, leave some out with input.filter, or merge them"
+        way_out = "A binary model needs two. Leave the others out with input.filter, or merge them"
         if positive is None:
             way_out += ",\nand set label.positive to the level that means 1"
+        if len(counts) <= MAX_CLASSES:
+            way_out += ".\nFor a model of all of them set family to multinomial"
         hint = _differ_only_in_writing([level for level, n in counts.items() if n >= min_count])
         return [Problem(f"label column {quoted(column)} has {shown}", f"{way_out}.{hint}")]
     if positive is not None and counts and positive not in counts:

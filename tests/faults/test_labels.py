@@ -21,7 +21,8 @@ def test_three_numbers_are_no_binary_label(spark):
     message = """\
 input rejected: label column 'y' has 3 levels: '0' (134 rows), '1' (133 rows), '2' (133 rows).
   A binary model needs two. Leave the others out with input.filter, or merge them,
-  and set label.positive to the level that means 1."""
+  and set label.positive to the level that means 1.
+  For a model of all of them set family to multinomial."""
     with pytest.raises(InputRejected, match=exactly(message)) as error:
         fit(spark.createDataFrame(good_rows().assign(y=THIRDS)), config())
     assert error.value.exit_code == 3
@@ -33,6 +34,7 @@ def test_levels_that_differ_in_writing_only_are_pointed_out(spark):
 input rejected: label column 'y' has 3 levels: 'Yes ' (133 rows), 'no' (133 rows), 'yes' (134 rows).
   A binary model needs two. Leave the others out with input.filter, or merge them,
   and set label.positive to the level that means 1.
+  For a model of all of them set family to multinomial.
   'Yes ' and 'yes' differ only in case or blanks."""
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(spark.createDataFrame(good_rows().assign(y=label)), config())
@@ -44,7 +46,8 @@ def test_a_label_level_that_few_rows_have_is_counted_and_never_shown(spark):
     message = f"""\
 input rejected: label column 'y' has 3 levels: 'no' ({(rows.y[1:] == 0).sum()} rows), \
 'yes' ({(rows.y[1:] == 1).sum()} rows) and 1 level with fewer than 20 rows.
-  A binary model needs two. Leave the others out with input.filter, or merge them."""
+  A binary model needs two. Leave the others out with input.filter, or merge them.
+  For a model of all of them set family to multinomial."""
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(spark.createDataFrame(rows.assign(y=label)), config(label={"column": "y", "positive": "yes"}))
 
@@ -63,7 +66,8 @@ def test_a_label_of_endless_levels_is_not_called_missing(spark):
     message = """\
 input rejected: label column 'y' has more than 1,000 levels, each with fewer than 20 rows.
   A binary model needs two. Leave the others out with input.filter, or merge them,
-  and set label.positive to the level that means 1."""
+  and set label.positive to the level that means 1.
+  For a model of all of them set family to multinomial."""
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(table, config(input={"path": "any", "splits": 1}))
 

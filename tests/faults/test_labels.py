@@ -66,8 +66,7 @@ def test_a_label_of_endless_levels_is_not_called_missing(spark):
     message = """\
 input rejected: label column 'y' has more than 1,000 levels, each with fewer than 20 rows.
   A binary model needs two. Leave the others out with input.filter, or merge them,
-  and set label.positive to the level that means 1.
-  For a model of all of them set family to multinomial."""
+  and set label.positive to the level that means 1."""
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(table, config(input={"path": "any", "splits": 1}))
 

@@ -38,7 +38,7 @@ def solve_lasso(matrix: FloatArray, right: FloatArray, lasso: FloatArray, start:
     Examples
     --------
     >>> A, b = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([3.0, 1.2])
-    >>> solve_lasso(A, b, np.array([1.0, 1.0]), np.zeros(2)).tolist()
+    >>> solve_lasso(A, b, np.array([1.0, 1.0]), np.zeros(2)).round(12).tolist()
     [1.0, 0.0]
     >>> solve_lasso(A, b, np.zeros(2), np.zeros(2)).round(12).tolist()
     [1.6, -0.2]

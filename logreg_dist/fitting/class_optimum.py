@@ -175,9 +175,8 @@ def _with_information(passes: ClassPasses, result: SolverResult) -> SolverResult
     point = Point(beta, passes.evaluate(beta))
     assert point.sums.information is not None
     dependences = dependences_in(point.sums.information)
-    if (
-        dependences
-    ):  # Only at 0 do all rows count alike: there terms that merely seem dependent are told apart.
+    if dependences:
+        # Only at 0 do all rows count alike: there terms that merely seem dependent are told apart.
         at_zero = passes.evaluate(np.zeros_like(beta)).information
         assert at_zero is not None
         dependences = dependences_in(at_zero)

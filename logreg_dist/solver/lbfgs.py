@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.solver.endings import decrement_unit, is_at_rest, is_negligible, loses_less_than_a_coin
 from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
-from logreg_dist.solver.ridge import penalised_score
+from logreg_dist.solver.ridge import free_terms, penalised_score
 from logreg_dist.solver.slope_search import search_along
 
 FloatArray = NDArray[np.float64]
@@ -111,7 +111,7 @@ def lbfgs(
     direction, trials, next_question = np.zeros_like(start), 0, FIRST_QUESTION
 
     def separating() -> FloatArray | None:
-        free = _free_terms(options, len(start))
+        free = free_terms(ridge, options.free, len(start))
         if not free.any():
             return None
         beta = [point.beta] if loses_less_than_a_coin(point) else []
@@ -168,15 +168,8 @@ def lbfgs(
 def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
     if options.scale is None:
         return False
-    size = np.abs(beta * options.scale)[_free_terms(options, len(beta))]
+    size = np.abs(beta * options.scale)[free_terms(options.ridge, options.free, len(beta))]
     return float(size.max(initial=0.0)) > FAR
-
-
-def _free_terms(options: LbfgsOptions, p: int) -> NDArray[np.bool_]:
-    """Return the terms along which the likelihood may rise for ever, (p,)."""
-    if options.ridge is None:
-        return np.ones(p, dtype=bool)
-    return np.zeros(p, dtype=bool) if options.free is None else options.free
 
 
 def _times_inverse(score: FloatArray, pairs: Sequence[_Pair], preconditioner: FloatArray) -> FloatArray:

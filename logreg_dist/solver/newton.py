@@ -29,7 +29,7 @@ from logreg_dist.solver.information import (
 )
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
-from logreg_dist.solver.ridge import penalised_deviance, penalised_score
+from logreg_dist.solver.ridge import free_terms, penalised_deviance, penalised_score
 
 FloatArray = NDArray[np.float64]
 
@@ -109,8 +109,7 @@ def newton(
     history: list[Iteration] = []
     halvings = asked_at = 0
     direction = np.zeros_like(start)
-    free = np.zeros(len(start), dtype=bool) if options.free is None else options.free
-    free = np.ones_like(free) if options.ridge is None else free
+    free = free_terms(options.ridge, options.free, len(start))
     may_rise = bool(free.any())
 
     def is_separated() -> bool:

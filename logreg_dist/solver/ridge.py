@@ -28,6 +28,19 @@ def scaled_ridge(l2: float, weight_sum: float, factors: NDArray[Any]) -> FloatAr
     return scaled
 
 
+def free_terms(ridge: FloatArray | None, free: NDArray[np.bool_] | None, p: int) -> NDArray[np.bool_]:
+    """Return the terms along which the likelihood may rise for ever, (p,): all without a ridge, else `free`.
+
+    Examples
+    --------
+    >>> free_terms(None, None, 2).tolist(), free_terms(np.ones(2), None, 2).tolist()
+    ([True, True], [False, False])
+    """
+    if ridge is None:
+        return np.ones(p, dtype=bool)
+    return np.zeros(p, dtype=bool) if free is None else free
+
+
 def penalised_score(point: Point, ridge: FloatArray | None) -> FloatArray:
     """Return the score less ``ridge * beta``, shape (p,)."""
     return point.sums.score if ridge is None else point.sums.score - ridge * point.beta

@@ -15,17 +15,14 @@ from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle
-from logreg_dist.fitting.optimum import PATIENCE, Optimum, checked_ridge, lasso_optimum, refuse_lasso
-from logreg_dist.fitting.penalty import Penalty, penalty_of
-from logreg_dist.fitting.start import ROWS_PER_TERM, optimum_of_sample, sample_blocks
+from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
+from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
+from logreg_dist.fitting.start import optimum_of_sample, sample_blocks, says_enough
 from logreg_dist.fitting.tasks import SampleRows
-from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
 from logreg_dist.solver.information import dependences_in
-from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import Dependence
-from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 from logreg_dist.staging.profile import TableProfile
 
@@ -92,81 +89,40 @@ def find_class_optimum(
         To start from, by split; without any the start is 0.
     config : TrainConfig
     """
-    n_terms = passes.n_free * passes.shape.p
+    n_free, n_terms = passes.n_free, passes.n_free * passes.shape.p
     one = penalty_of(passes.spec, profile.rows.weight_sum, config)
-    penalty = None if one is None else one.repeated(passes.n_free)
-    scale = np.tile(term_scales(passes.spec), passes.n_free)
+    penalty = None if one is None else one.repeated(n_free)
     obstacle = matrix_obstacle(
         8 * n_terms**2,
-        multinomial_bytes(passes.shape, passes.n_free),
+        multinomial_bytes(passes.shape, n_free),
         n_splits=len(passes.staged.splits),
         max_result_bytes=passes.max_result_bytes,
     )
     if penalty is not None and penalty.has_lasso:
-        refuse_lasso(obstacle)
-        start = _sample_start(passes, samples, penalty)
-        return lasso_optimum(
-            passes.evaluate,
-            start,
-            penalty,
-            scale,
-            config,
-            prove=lambda direction: passes.prove_separation(direction, with_information=True),
-        )
-    ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
-    choice = choose_class_method(config.solver.method, n_terms, obstacle)
-    log.info("solver: %s, because %s", choice.method, choice.why)
-    by_newton = choice.method is Method.NEWTON
-    found: list[DirectionCounts] = []
-
-    def rises_for_ever(direction: FloatArray) -> bool:
-        found.append(passes.prove_separation(direction, with_information=by_newton))
-        return found[-1].proves_separation
-
-    cold = np.zeros(n_terms)
-    if by_newton:
-
-        def iterate(start: FloatArray, at_most: int) -> SolverResult:
-            return newton(
-                passes.evaluate,
-                start,
-                NewtonOptions(config.solver.tolerance, at_most, ridge, free, alias=ridge is None),
-                rises_for_ever=rises_for_ever,
-                evaluate_score=passes.evaluate_score if n_terms >= CHORD_TERMS else None,
-            )
-
-        most = config.solver.max_iterations
-        start = _sample_start(passes, samples, penalty)
-        result = iterate(start, min(most, PATIENCE) if start.any() else most)
-        if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
-            log.info("the start from the sample leads nowhere; starting from 0")
-            result = iterate(cold, most)
+        choice = choose_lasso(obstacle)
     else:
-        typical = np.where(
-            [term.column is not None for term in passes.spec.terms()], term_scales(passes.spec), 0.0
-        )
-        options = LbfgsOptions(
-            config.solver.tolerance,
-            STEPS_PER_ITERATION * config.solver.max_iterations,
-            ridge,
-            (),
-            np.tile(typical, passes.n_free),
-            free,
-        )
-        result = lbfgs(
-            passes.evaluate_score,
-            cold,
-            passes.information_diagonal(cold),
-            options,
-            rises_for_ever=rises_for_ever,
-        )
-        if result.ending is Ending.CONVERGED and ridge is None:
-            if obstacle is None:
-                result = _with_information(passes, result)
-            else:
-                log.info("no information matrix at the end: %s", obstacle)
-    missed = checked_ridge(result, passes.evaluate_score, ridge, scale)
-    return Optimum(result, found[-1] if result.direction is not None else None, missed)
+        choice = choose_class_method(config.solver.method, n_terms, obstacle)
+    scale = np.tile(term_scales(passes.spec), n_free)
+    of_column = np.tile(has_column(passes.spec), n_free)
+    weak_ridge = np.where(of_column, scale**2, 0.0)
+    likelihood = Likelihood(
+        evaluate=passes.evaluate,
+        evaluate_score=passes.evaluate_score,
+        several_steps=n_terms >= CHORD_TERMS,
+        information_diagonal=passes.information_diagonal,
+        prove=passes.prove_separation,
+        scale=scale,
+        of_column=of_column,
+        sample_start=lambda: _sample_start(passes, samples, penalty, weak_ridge),
+        flat_start=np.zeros(n_terms),
+    )
+    optimum = search(likelihood, penalty, choice, config.solver)
+    result = optimum.result
+    if result.method is Method.LBFGS and result.ending is Ending.CONVERGED and penalty is None:
+        if obstacle is None:
+            return replace(optimum, result=_with_information(passes, result))
+        log.info("no information matrix at the end: %s", obstacle)
+    return optimum
 
 
 def _with_information(passes: ClassPasses, result: SolverResult) -> SolverResult:
@@ -202,10 +158,12 @@ def _carried_over(beta: FloatArray, dependences: Sequence[Dependence]) -> FloatA
     return carried
 
 
-def _sample_start(passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None) -> FloatArray:
+def _sample_start(
+    passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None, weak_ridge: FloatArray
+) -> FloatArray:
     """Return the optimum of the sample, shape (k p,); zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
-    if sum(sample.n_rows for sample in samples) < ROWS_PER_TERM * shape.p * n_free:
+    if not says_enough(samples, shape.p * n_free):
         return np.zeros(n_free * shape.p)
     blocks = [
         block
@@ -217,12 +175,4 @@ def _sample_start(passes: ClassPasses, samples: list[SampleRows], penalty: Penal
         state = evaluate_multinomial(in_kernel_classes(beta, n_free, positions), blocks, shape)
         return class_sums(state, shape, positions)
 
-    has_column = [term.column is not None for term in passes.spec.terms()]
-    weak = np.tile(np.where(has_column, term_scales(passes.spec) ** 2, 0.0), n_free)
-    return optimum_of_sample(
-        evaluate_sample,
-        n_free * shape.p,
-        ridge=None if penalty is None else penalty.ridge,
-        weak_ridge=weak,
-        lasso=penalty.lasso if penalty is not None and penalty.has_lasso else None,
-    )
+    return optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge)

@@ -74,5 +74,9 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
     ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
-    of_column = np.array([term.column is not None for term in spec.terms()], dtype=bool)
-    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, of_column)
+    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec))
+
+
+def has_column(spec: DesignSpec) -> NDArray[np.bool_]:
+    """Return which terms are of a column, (p,): all but the intercept."""
+    return np.array([term.column is not None for term in spec.terms()], dtype=bool)

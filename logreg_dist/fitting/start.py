@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.penalty import Penalty
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import NULL_SHAPE, SampleRows, null_block
 from logreg_dist.kernel.block import Block
@@ -29,10 +30,9 @@ STRICT = 1e-2
 def sample_start(
     samples: list[SampleRows],
     spec: DesignSpec,
+    penalty: Penalty | None,
     *,
-    ridge: NDArray[np.float64] | None,
     weak_ridge: NDArray[np.float64],
-    lasso: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
 
@@ -44,17 +44,14 @@ def sample_start(
     samples : list of SampleRows
         Each row weighted by the number of rows it stands for.
     spec : DesignSpec
-    ridge : ndarray (p,) or None
-        Of the fit itself, as in `NewtonOptions`.
+    penalty : Penalty or None
+        Of the fit itself.
     weak_ridge : ndarray (p,)
-        Used, times the weight of one row, where the fit has none: a rare level may have one label only
+        Used, times the weight of one row, where the fit has no penalty: a rare level may have one label only
         in the sample, and would send its estimate to infinity.
-    lasso : ndarray (p,) or None
-        Of the fit itself, as in `ProximalOptions`.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
-    n_rows = sum(sample.n_rows for sample in samples)
-    if n_rows < ROWS_PER_TERM * shape.p:
+    if not says_enough(samples, shape.p):
         return np.zeros(shape.p)
     blocks = [block for sample in samples for block in sample_blocks(sample, spec)]
 
@@ -62,16 +59,19 @@ def sample_start(
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
-    return optimum_of_sample(evaluate_sample, shape.p, ridge=ridge, weak_ridge=weak_ridge, lasso=lasso)
+    return optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge)
+
+
+def says_enough(samples: list[SampleRows], p: int) -> bool:
+    """Whether samples have enough rows for p terms."""
+    return sum(sample.n_rows for sample in samples) >= ROWS_PER_TERM * p
 
 
 def optimum_of_sample(
     evaluate_sample: Callable[[NDArray[np.float64]], Sums],
-    p: int,
+    penalty: Penalty | None,
     *,
-    ridge: NDArray[np.float64] | None,
     weak_ridge: NDArray[np.float64],
-    lasso: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
 
@@ -79,11 +79,10 @@ def optimum_of_sample(
     ----------
     evaluate_sample : callable
         ``beta`` (p,) to the sums of the sample's rows, each weighted by the rows it stands for.
-    p : int
-    ridge, weak_ridge, lasso
+    penalty, weak_ridge
         See `sample_start`.
     """
-    cold = np.zeros(p)
+    cold = np.zeros_like(weak_ridge)
 
     def optimum(start: NDArray[np.float64], options: NewtonOptions) -> NDArray[np.float64]:
         result = newton(evaluate_sample, start, options)
@@ -92,12 +91,13 @@ def optimum_of_sample(
     at_zero = evaluate_sample(cold)
     row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
-    rough = ROUGH * math.sqrt(p * max(row_weight, 1.0))
-    if lasso is not None:
-        result = proximal_newton(evaluate_sample, cold, ProximalOptions(lasso, ridge, rough, 20))
+    rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
+    if penalty is not None and penalty.has_lasso:
+        options = ProximalOptions(penalty.lasso, penalty.ridge, rough, 20)
+        result = proximal_newton(evaluate_sample, cold, options)
         return result.point.beta if result.ending is Ending.CONVERGED else cold
-    if ridge is not None:
-        return optimum(cold, NewtonOptions(rough, 20, ridge, alias=False))
+    if penalty is not None:
+        return optimum(cold, NewtonOptions(rough, 20, penalty.ridge, alias=False))
     shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
     # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
     return optimum(shrunk, NewtonOptions(STRICT, 6))

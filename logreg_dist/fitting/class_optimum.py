@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
-from logreg_dist.fitting.start import optimum_of_sample, sample_blocks, says_enough
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_lasso, search
+from logreg_dist.fitting.start import near_optimum_of_sample, optimum_of_sample, sample_blocks, says_enough
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
@@ -105,15 +106,16 @@ def find_class_optimum(
     scale = np.tile(term_scales(passes.spec), n_free)
     of_column = np.tile(has_column(passes.spec), n_free)
     weak_ridge = np.where(of_column, scale**2, 0.0)
+    several_steps = n_terms >= CHORD_TERMS
     likelihood = Likelihood(
         evaluate=passes.evaluate,
         evaluate_score=passes.evaluate_score,
-        several_steps=n_terms >= CHORD_TERMS,
+        several_steps=several_steps,
         information_diagonal=passes.information_diagonal,
         prove=passes.prove_separation,
         scale=scale,
         of_column=of_column,
-        sample_start=lambda: _sample_start(passes, samples, penalty, weak_ridge),
+        sample_start=lambda: _sample_start(passes, samples, penalty, weak_ridge, several_steps=several_steps),
         flat_start=np.zeros(n_terms),
     )
     optimum = search(likelihood, penalty, choice, config.solver)
@@ -159,20 +161,31 @@ def _carried_over(beta: FloatArray, dependences: Sequence[Dependence]) -> FloatA
 
 
 def _sample_start(
-    passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None, weak_ridge: FloatArray
-) -> FloatArray:
-    """Return the optimum of the sample, shape (k p,); zeros when it is no help."""
+    passes: ClassPasses,
+    samples: list[SampleRows],
+    penalty: Penalty | None,
+    weak_ridge: FloatArray,
+    *,
+    several_steps: bool,
+) -> Start:
+    """Return the optimum of the sample; zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
     if not says_enough(samples, shape.p * n_free):
-        return np.zeros(n_free * shape.p)
+        return Start(np.zeros(n_free * shape.p))
     blocks = [
         block
         for sample in samples
         for block in in_classes(sample_blocks(sample, passes.spec), sample.classes, passes.classes)
     ]
 
-    def evaluate_sample(beta: FloatArray) -> Sums:
-        state = evaluate_multinomial(in_kernel_classes(beta, n_free, positions), blocks, shape)
-        return class_sums(state, shape, positions)
+    def evaluate_sample(beta: FloatArray, *, information: bool = True) -> Sums:
+        kernel = in_kernel_classes(beta, n_free, positions)
+        return class_sums(
+            evaluate_multinomial(kernel, blocks, shape, information=information), shape, positions
+        )
 
-    return optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge)
+    if several_steps and (penalty is None or not penalty.has_lasso):
+        return near_optimum_of_sample(
+            evaluate_sample, partial(evaluate_sample, information=False), penalty, weak_ridge=weak_ridge
+        )
+    return Start(optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge))

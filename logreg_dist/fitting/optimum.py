@@ -14,7 +14,7 @@ from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_lasso, search
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
@@ -55,10 +55,10 @@ def find_optimum(
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
     scale, of_column = term_scales(spec), has_column(spec)
 
-    def start() -> FloatArray:
+    def start() -> Start:
         if by_cell:
-            return np.zeros(shape.p)
-        return sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0))
+            return Start(np.zeros(shape.p))
+        return Start(sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0)))
 
     likelihood = Likelihood(
         evaluate=evaluate,

@@ -15,7 +15,8 @@ from logreg_dist.design.problems import Problem, reject
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.penalty import Penalty
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
+from logreg_dist.solver.information import Information
+from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
@@ -28,6 +29,22 @@ Question = Callable[[FloatArray], bool]
 
 # Iterations after which a start from a sample was no help; a good one needs four.
 PATIENCE = 15
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a search starts.
+
+    Attributes
+    ----------
+    beta : ndarray (p,)
+        The optimum of a sample; zeros when it is no help.
+    information : Information or None
+        Of all rows near it, as a sample has it, where steps may begin with that.
+    """
+
+    beta: FloatArray
+    information: Information | None = None
 
 
 class Prove(Protocol):
@@ -55,7 +72,7 @@ class Likelihood:
     of_column : ndarray (p,) of bool
         False for intercepts.
     sample_start : callable
-        Returns the optimum of a sample; zeros when it is no help.
+        Returns a `Start` from a sample.
     flat_start : ndarray (p,)
         Where L-BFGS starts.
     suspects : sequence of ndarray (p,)
@@ -69,7 +86,7 @@ class Likelihood:
     prove: Prove
     scale: FloatArray
     of_column: NDArray[np.bool_]
-    sample_start: Callable[[], FloatArray]
+    sample_start: Callable[[], Start]
     flat_start: FloatArray
     suspects: Sequence[FloatArray] = ()
 
@@ -134,20 +151,22 @@ def _by_newton(
 ) -> SolverResult:
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
-    def iterate(start: FloatArray, at_most: int) -> SolverResult:
+    def iterate(start: FloatArray, at_most: int, rough: Information | None = None) -> SolverResult:
         return newton(
             likelihood.evaluate,
             start,
             NewtonOptions(solver.tolerance, at_most, ridge, free, alias=ridge is None),
             rises_for_ever=rises_for_ever,
             evaluate_score=likelihood.evaluate_score if likelihood.several_steps else None,
+            rough=rough,
         )
 
     start, most = likelihood.sample_start(), solver.max_iterations
-    result = iterate(start, min(most, PATIENCE) if start.any() else most)
-    if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
+    warm = bool(start.beta.any())
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, start.information)
+    if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
-        result = iterate(np.zeros_like(start), most)
+        result = iterate(np.zeros_like(start.beta), most)
     return result
 
 
@@ -158,7 +177,7 @@ def _by_proximal_newton(
     options = ProximalOptions(
         penalty.lasso, penalty.ridge, solver.tolerance, solver.max_iterations, penalty.free
     )
-    start = likelihood.sample_start()
+    start = likelihood.sample_start().beta
     return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
 
 
@@ -174,8 +193,8 @@ def _by_lbfgs(
         scale=np.where(likelihood.of_column, likelihood.scale, 0.0),
         free=None if penalty is None else penalty.free,
     )
-    diagonal = likelihood.information_diagonal(start)
-    return lbfgs(likelihood.evaluate_score, start, diagonal, options, rises_for_ever=rises_for_ever)
+    precondition = by_diagonal(likelihood.information_diagonal(start), options.ridge)
+    return lbfgs(likelihood.evaluate_score, start, precondition, options, rises_for_ever=rises_for_ever)
 
 
 def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | None) -> float | None:

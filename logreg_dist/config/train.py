@@ -136,6 +136,10 @@ def _family_problems(config: TrainConfig) -> Iterator[Problem]:
     """Report settings that are of the other family."""
     if config.population_rate is not None and not config.intercept:
         yield Problem(("population_rate",), "moves the intercept, and intercept is false")
+    if config.population_rate is not None and config.label.class_weights is not None:
+        yield Problem(
+            ("population_rate",), "and label.class_weights both move the intercept; set one of them"
+        )
     if config.family == "binary":
         if config.label.reference is not None:
             yield Problem(("label", "reference"), "is for family multinomial; set label.positive")

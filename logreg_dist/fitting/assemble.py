@@ -33,6 +33,10 @@ _SINGLE_NOTE = (
     "single precision: every number was rounded to float32 (by up to 6e-8 of itself) before the fit, which is exact "
     "for the rounded table"
 )
+_WEIGHTS_NOTE = (
+    "class weights: likelihood, estimates and probabilities are those of a table whose rows count by the weight of "
+    "their class, not of the table as it is"
+)
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
     "depend on each other, or several of them separate the label together, was not looked into"
@@ -209,6 +213,8 @@ def assemble_model(
             f"the intercept is that of a population with a rate of {config.population_rate:g}; likelihood, AIC and BIC "
             f"are those of the table, whose rate is {rows.label_sum / rows.weight_sum:.6g}"
         )
+    if config.label.class_weights is not None:
+        notes.append(_WEIGHTS_NOTE)
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return LogisticModel(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from logreg_dist.design.classes import Classes
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.tasks import split_blocks
@@ -87,10 +89,18 @@ def neutral_classes_task(
 
 
 def in_classes(blocks: Iterable[Block], levels: Sequence[str], classes: Classes) -> Iterator[Block]:
-    """Yield blocks whose labels are the kernel's numbers of their classes instead of a split's own codes."""
+    """Yield blocks whose labels are the kernel's numbers of their classes instead of a split's own codes.
+
+    Where classes have weights, the rows' weights are multiplied by them.
+    """
     lookup = classes.lookup(levels)
+    factors = None if classes.weights is None else np.array(classes.weights)
     for block in blocks:
-        yield replace(block, y=lookup.take(block.y.astype(int)))
+        y, weight = lookup.take(block.y.astype(int)), block.weight
+        if factors is not None:
+            own = factors.take(y.astype(np.intp))
+            weight = own if weight is None else own * weight
+        yield replace(block, y=y, weight=weight)
 
 
 def _blocks(split: StagedSplit, design: ClassDesign, layout: RecordLayout) -> Iterator[Block]:

@@ -19,6 +19,7 @@ from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, binary_outcome, term_scales
 from logreg_dist.fitting.label import label_record, refuse_one_class
+from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
@@ -103,8 +104,12 @@ def fit(
                 config=config,
             )
         else:
-            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
             samples = [look.sample for look in looks if look.sample is not None]
+            if (label_weights := weights_of_labels(profile, config)) is not None:
+                layout = replace(layout, label_weights=label_weights)
+                profile = replace(profile, rows=label_weights.of_counts(profile.rows))
+                samples = [sample.weighted_by(label_weights) for sample in samples]
+            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
             model = _solve(passes, learned, profile, samples, config)
     model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     _warn(model, n_known=len(learned.notes))

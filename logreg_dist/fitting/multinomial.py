@@ -6,6 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pyspark import SparkContext
@@ -29,6 +30,7 @@ from logreg_dist.fitting.assemble import (
 )
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
@@ -65,6 +67,14 @@ def fit_classes(
     sums = class_totals(looks)
     counts = {name: profile.label_levels.levels[name][0] for name in sums}
     classes = _learn(sums, counts, config)
+    factors = weights_by_class(config, {name: weight for name, (_, weight) in sums.items()})
+    if factors is not None:
+        classes = replace(
+            classes, weights=tuple(factors[name] for name in (*classes.free, classes.reference))
+        )
+        sums = {name: (n, factors[name] * weight) for name, (n, weight) in sums.items()}
+        weight_sum = sum(weight for _, weight in sums.values())
+        profile = replace(profile, rows=replace(profile.rows, weight_sum=weight_sum))
     spec = learned.spec
     terms = class_terms_of(spec, classes)
     refuse_too_many_terms(spec, len(classes.free))

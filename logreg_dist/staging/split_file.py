@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.staging.label_weights import LabelWeights
+
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int32]
 
@@ -34,6 +36,8 @@ class RecordLayout:
         Rows of every chunk but the last.
     single : bool
         Whether the numeric features are stored as float32.
+    label_weights : LabelWeights or None
+        What the weights of the rows are multiplied by when they are read.
     """
 
     n_numeric: int
@@ -42,6 +46,7 @@ class RecordLayout:
     has_offset: bool
     chunk_rows: int
     single: bool = False
+    label_weights: LabelWeights | None = None
 
     @property
     def n_vectors(self) -> int:
@@ -121,9 +126,12 @@ def _view(record: NDArray[np.uint8], n_rows: int, layout: RecordLayout) -> RawCh
     vectors = record[:first].view(np.float64).reshape(layout.n_vectors, n_rows)
     numeric = record[first:second].view(_numeric_type(layout)).reshape(layout.n_numeric, n_rows)
     codes = record[second:end].view(np.int32).reshape(layout.n_categorical, n_rows)
+    y, weight = vectors[0], vectors[1] if layout.weighted else None
+    if layout.label_weights is not None:
+        y, weight = layout.label_weights.of_rows(y, weight)
     return RawChunk(
-        y=vectors[0],
-        weight=vectors[1] if layout.weighted else None,
+        y=y,
+        weight=weight,
         offset=vectors[-1] if layout.has_offset else None,
         numeric=numeric,
         codes=codes,

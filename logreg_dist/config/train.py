@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from logreg_dist.config.cross_validation import CrossValidationConfig, PathConfig
 from logreg_dist.config.document import Document, Section
 from logreg_dist.config.features import FeaturesConfig
 from logreg_dist.config.fields import Flag, Location, Name, choice, expected
@@ -26,11 +27,16 @@ class PenaltyConfig(Section):
     l1: _NOT_NEGATIVE = 0.0
     l2: _NOT_NEGATIVE = 0.0
     standardize: Flag = False
+    path: PathConfig | None = None
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is penalised."""
+        """Whether anything is penalised by a strength that is given."""
         return self.l1 > 0 or self.l2 > 0
+
+    def chosen(self, l1: float, l2: float) -> PenaltyConfig:
+        """Return the same penalty of one strength."""
+        return self.model_copy(update={"l1": l1, "l2": l2, "path": None})
 
 
 class SolverConfig(Section):
@@ -95,6 +101,7 @@ class TrainConfig(Document):
         Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, both excluded")] | None
     ) = None
     penalty: PenaltyConfig = PenaltyConfig()
+    cross_validation: CrossValidationConfig | None = None
     solver: SolverConfig = SolverConfig()
     inference: InferenceConfig = InferenceConfig()
     output: TrainOutputConfig | None = None
@@ -109,10 +116,16 @@ class TrainConfig(Document):
             problems += overlap(self.output.path, self.input.paths, above=False)
         return problems
 
+    def with_penalty(self, penalty: PenaltyConfig) -> TrainConfig:
+        """Return the same configuration with a penalty that was chosen, and nothing left to choose."""
+        return self.model_copy(update={"penalty": penalty, "cross_validation": None})
+
     @property
     def role_columns(self) -> dict[str, str]:
         """The columns that are no features, by the key that names them."""
         others = {"weight": self.weight, "frequency": self.frequency, "offset": self.offset}
+        if self.cross_validation is not None:
+            others["cross_validation.by"] = self.cross_validation.by
         return role_columns(self.label, others)
 
 
@@ -121,9 +134,16 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
     method, l1 = config.solver.method, config.penalty.l1
     if l1 > 0 and method in ("newton", "lbfgs"):
         yield Problem(("solver", "method"), f"{method} cannot have penalty.l1; set auto or proximal_newton")
+    if config.cross_validation is not None and method == "lbfgs":
+        yield Problem(("solver", "method"), "lbfgs forms no matrix, which cross_validation needs; set auto")
     if l1 == 0 and method == "proximal_newton":
         yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
-    if not config.penalty.is_active:
+    if config.penalty.path is not None:
+        if config.penalty.is_active:
+            yield Problem(("penalty", "path"), "and penalty.l1 or penalty.l2 are two ways to say it; set one")
+        if config.cross_validation is None:
+            yield Problem(("penalty", "path"), "needs cross_validation, which chooses among its penalties")
+    if not config.penalty.is_active and config.penalty.path is None:
         if config.penalty.standardize:
             yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")
         for name, column in config.features.columns.items():

@@ -20,6 +20,7 @@ from logreg_dist.fitting.outcome import Verdict, few_events_note
 from logreg_dist.inference.covariance import covariance, uncentred, uncentred_covariance, variances
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table
+from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import AliasedTerm, Coefficient, HistoryEntry, LabelRecord, LogisticModel
 from logreg_dist.solver.linear_system import SingularInformation
@@ -246,6 +247,16 @@ def assemble_model(
         reference_class=outcome.reference_class,
         kkt_residual=kkt_residual,
     )
+
+
+def with_cross_validation(model: LogisticModel, record: CrossValidation, asked: TrainConfig) -> LogisticModel:
+    """Return the model with how its penalty was chosen, and the configuration that asked for it."""
+    point = record.points[record.chosen]
+    note = (
+        f"penalty l1 {point.l1:.6g}, l2 {point.l2:.6g} by cross-validation of {record.folds} folds: log loss "
+        f"{point.log_loss:.6g} +- {point.std_error:.2g} on rows that a fit has not seen"
+    )
+    return replace(model, config=asked.as_dict(), cross_validation=record, notes=(*model.notes, note))
 
 
 def term_centres(spec: DesignSpec) -> FloatArray:

@@ -78,7 +78,12 @@ def choose_class_method(asked: str, n_terms: int, obstacle: str | None = None) -
 
 
 def find_class_optimum(
-    passes: ClassPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+    passes: ClassPasses,
+    profile: TableProfile,
+    samples: list[SampleRows],
+    config: TrainConfig,
+    *,
+    near: FloatArray | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table whose label has several classes.
 
@@ -89,6 +94,8 @@ def find_class_optimum(
     samples : list of SampleRows
         To start from, by split; without any the start is 0.
     config : TrainConfig
+    near : ndarray (k p,) or None
+        Where to start instead.
     """
     n_free, n_terms = passes.n_free, passes.n_free * passes.shape.p
     one = penalty_of(passes.spec, profile.rows.weight_sum, config)
@@ -107,6 +114,12 @@ def find_class_optimum(
     of_column = np.tile(has_column(passes.spec), n_free)
     weak_ridge = np.where(of_column, scale**2, 0.0)
     several_steps = n_terms >= CHORD_TERMS
+
+    def start() -> Start:
+        if near is not None:
+            return Start(near)
+        return _sample_start(passes, samples, penalty, weak_ridge, several_steps=several_steps)
+
     likelihood = Likelihood(
         evaluate=passes.evaluate,
         evaluate_score=passes.evaluate_score,
@@ -115,8 +128,8 @@ def find_class_optimum(
         prove=passes.prove_separation,
         scale=scale,
         of_column=of_column,
-        sample_start=lambda: _sample_start(passes, samples, penalty, weak_ridge, several_steps=several_steps),
-        flat_start=np.zeros(n_terms),
+        sample_start=start,
+        flat_start=np.zeros(n_terms) if near is None else near,
     )
     optimum = search(likelihood, penalty, choice, config.solver)
     result = optimum.result

@@ -17,7 +17,12 @@ from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign, learn_design
 from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
-from logreg_dist.fitting.assemble import assemble_model, binary_outcome, term_scales
+from logreg_dist.fitting.assemble import (
+    assemble_model,
+    binary_outcome,
+    term_scales,
+    with_cross_validation,
+)
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.median import weighted_medians
@@ -25,6 +30,7 @@ from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.path_models import choose_penalty
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.inference.fit_measures import bernoulli_deviance
@@ -166,7 +172,11 @@ def _solve(
     samples: list[SampleRows],
     config: TrainConfig,
 ) -> LogisticModel:
-    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config)
+    asked, chosen = config, choose_penalty(passes, profile, config)
+    if chosen is not None:
+        config = config.with_penalty(chosen.penalty)
+    near = None if chosen is None else chosen.beta
+    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config, near=near)
     result, counts = optimum.result, optimum.counts
     label = label_record(config.label, profile.label_levels)
     outcome = binary_outcome(
@@ -186,7 +196,7 @@ def _solve(
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
     )
-    return assemble_model(
+    model = assemble_model(
         result,
         verdict,
         outcome,
@@ -196,6 +206,7 @@ def _solve(
         config=config,
         kkt_residual=optimum.kkt_residual,
     )
+    return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 
 def _separation(

@@ -27,11 +27,13 @@ from logreg_dist.fitting.assemble import (
     assemble_model,
     term_centres,
     term_scales,
+    with_cross_validation,
 )
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
+from logreg_dist.fitting.path_models import choose_class_penalty
 from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
@@ -80,7 +82,12 @@ def fit_classes(
     refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout)
     samples = [look.sample for look in looks if look.sample is not None]
-    optimum = find_class_optimum(passes, profile, samples, config)
+    weights = {name: weight for name, (_, weight) in sums.items()}
+    asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
+    if chosen is not None:
+        config = config.with_penalty(chosen.penalty)
+    near = None if chosen is None else chosen.beta
+    optimum = find_class_optimum(passes, profile, samples, config, near=near)
     result = optimum.result
     outcome = Outcome(
         family="multinomial",
@@ -88,7 +95,7 @@ def fit_classes(
             config.label.column, None, None, None, None, classes={n: sums[n][0] for n in classes.names}
         ),
         n_events=None,
-        null_deviance=_null_deviance({name: weight for name, (_, weight) in sums.items()}, spec.intercept),
+        null_deviance=_null_deviance(weights, spec.intercept),
         found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.is_active),
         terms=terms,
         aliased=_aliases(result, spec, classes),
@@ -104,7 +111,7 @@ def fit_classes(
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
     )
-    return assemble_model(
+    model = assemble_model(
         result,
         verdict,
         outcome,
@@ -114,6 +121,7 @@ def fit_classes(
         config=config,
         kkt_residual=optimum.kkt_residual,
     )
+    return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 
 def class_totals(looks: Sequence[FirstLook]) -> dict[str, tuple[int, float]]:

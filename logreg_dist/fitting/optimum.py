@@ -25,7 +25,12 @@ FloatArray = NDArray[np.float64]
 
 
 def find_optimum(
-    passes: FitPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+    passes: FitPasses,
+    profile: TableProfile,
+    samples: list[SampleRows],
+    config: TrainConfig,
+    *,
+    near: FloatArray | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table.
 
@@ -36,6 +41,8 @@ def find_optimum(
     samples : list of SampleRows
         To start from, by split; without any the start is 0.
     config : TrainConfig
+    near : ndarray (p,) or None
+        Where to start instead.
 
     Raises
     ------
@@ -56,6 +63,8 @@ def find_optimum(
     scale, of_column = term_scales(spec), has_column(spec)
 
     def start() -> Start:
+        if near is not None:
+            return Start(near)
         if by_cell:
             return Start(np.zeros(shape.p))
         return Start(sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0)))
@@ -69,7 +78,7 @@ def find_optimum(
         scale=scale,
         of_column=of_column,
         sample_start=start,
-        flat_start=_flat_start(passes, profile),
+        flat_start=flat_start(passes, profile) if near is None else near,
         suspects=one_label_directions(spec, profile) if by_lbfgs else (),
     )
     return search(likelihood, penalty, choice, config.solver)
@@ -98,7 +107,7 @@ def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatA
     return [direction] if direction.any() else []
 
 
-def _flat_start(passes: FitPasses, profile: TableProfile) -> FloatArray:
+def flat_start(passes: FitPasses, profile: TableProfile) -> FloatArray:
     """Return the model of the intercept alone: a sample says too little about so many terms."""
     start = np.zeros(passes.spec.shape().p)
     rows = profile.rows

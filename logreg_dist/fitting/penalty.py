@@ -64,8 +64,12 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     config : TrainConfig
     """
     asked = config.penalty
-    if not asked.is_active:
-        return None
+    return penalty_at(spec, weight_sum, config, asked.l1, asked.l2) if asked.is_active else None
+
+
+def penalty_at(spec: DesignSpec, weight_sum: float, config: TrainConfig, l1: float, l2: float) -> Penalty:
+    """Return the penalty of each term for given strengths; as `penalty_of` otherwise."""
+    asked = config.penalty
     factors = np.array(
         [
             0.0 if term.column is None else config.features.policy(term.column).penalty_factor
@@ -73,8 +77,8 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
         ]
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
-    ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
-    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec))
+    ridge = scaled_ridge(l2, weight_sum, factors * scale**2)
+    return Penalty(ridge, l1 * weight_sum * factors * scale, has_column(spec))
 
 
 def has_column(spec: DesignSpec) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
+from logreg_dist.model.cross_validation import CrossValidation, CrossValidationPoint
 from logreg_dist.model.model import (
     AliasedTerm,
     Coefficient,
@@ -24,7 +25,13 @@ from logreg_dist.model.model import (
     LogisticModel,
     Status,
 )
-from logreg_dist.model.schema import CategoricalRecord, ModelFile, NumericRecord, contradiction
+from logreg_dist.model.schema import (
+    CategoricalRecord,
+    CrossValidationRecord,
+    ModelFile,
+    NumericRecord,
+    contradiction,
+)
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -80,6 +87,7 @@ def _content(model: LogisticModel) -> _Json:
         "config": dict(model.config),
         "reference_class": model.reference_class,
         "kkt_residual": model.kkt_residual,
+        "cross_validation": _cross_validation_to_dict(model.cross_validation),
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 
@@ -197,9 +205,29 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
         "design": design,
         "history": tuple(HistoryEntry(**entry.model_dump()) for entry in file.history),
         "notes": tuple(file.notes),
+        "cross_validation": _cross_validation_from_file(file.cross_validation),
     }
     rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
     return LogisticModel(coefficient_rows=rows, **scalars)
+
+
+def _cross_validation_to_dict(record: CrossValidation | None) -> _Json | None:
+    if record is None:
+        return None
+    data = asdict(record)
+    # Folds and the estimates along the path are in cv.json.
+    data["points"] = [
+        {name: value for name, value in point.items() if name not in ("fold_log_loss", "estimates")}
+        for point in data["points"]
+    ]
+    return data
+
+
+def _cross_validation_from_file(record: CrossValidationRecord | None) -> CrossValidation | None:
+    if record is None:
+        return None
+    points = tuple(CrossValidationPoint(**point.model_dump()) for point in record.points)
+    return CrossValidation(**{**record.model_dump(), "points": points})
 
 
 def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:

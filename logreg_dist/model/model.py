@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.model.cross_validation import CrossValidation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +155,8 @@ class LogisticModel:
     kkt_residual : float or None
         Of a penalised fit: by how much the conditions of its optimum are missed at most, on the scale
         of the mean loss and of columns of standard deviation 1.
+    cross_validation : CrossValidation or None
+        How the penalty was chosen; a model file leaves out the estimates along the path.
     """
 
     model_id: str
@@ -189,6 +192,7 @@ class LogisticModel:
     config: Mapping[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    cross_validation: CrossValidation | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

@@ -92,6 +92,30 @@ class _Covariance(BaseModel):
     values: list[list[float]]
 
 
+class _CrossValidationPoint(BaseModel):
+    model_config = _STRICT
+    l1: float
+    l2: float
+    log_loss: float
+    std_error: float
+    n_nonzero: int
+    deviance: float
+
+
+class CrossValidationRecord(BaseModel):
+    """A `CrossValidation` without folds and estimates."""
+
+    model_config = _STRICT
+    folds: int
+    by: str | None
+    choose: Literal["minimum", "one_standard_error"]
+    points: Annotated[list[_CrossValidationPoint], Field(min_length=1)]
+    minimum: Annotated[int, Field(ge=0)]
+    one_standard_error: Annotated[int, Field(ge=0)]
+    chosen: Annotated[int, Field(ge=0)]
+    n_passes: int
+
+
 class ModelFile(BaseModel):
     """The whole file; a key more or less is an error."""
 
@@ -132,6 +156,7 @@ class ModelFile(BaseModel):
     config: dict[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    cross_validation: CrossValidationRecord | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:
@@ -149,6 +174,9 @@ def contradiction(file: ModelFile) -> str | None:
         return "the reference class is none of the classes"
     if file.converged != (file.status == "converged"):
         return "converged and status disagree"
+    found = file.cross_validation
+    if found is not None and len(found.points) <= max(found.minimum, found.one_standard_error, found.chosen):
+        return "the cross-validation has fewer points than it says"
     if file.covariance is None:
         return None
     terms, values = file.covariance.terms, file.covariance.values

@@ -23,6 +23,7 @@ TEXTS = (T.StringType, T.CharType, T.VarcharType)
 TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
 
 _SHOWN = 6
+_OF_ANY_KIND = ("label.column", "cross_validation.by")
 
 
 def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
@@ -60,11 +61,11 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
 
 def unusable_roles(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
     """Report roles whose column has a type that cannot have them."""
-    for_label = (*NUMBERS, *TEXTS, T.DateType)
+    of_any_kind = (*NUMBERS, *TEXTS, T.DateType)
     unusable = [
         f"{key} is {_typed(leaves[name])}"
         for key, name in config.role_columns.items()
-        if not isinstance(leaves[name].type, for_label if key == "label.column" else (*NUMBERS, *TEXTS))
+        if not isinstance(leaves[name].type, of_any_kind if key in _OF_ANY_KIND else (*NUMBERS, *TEXTS))
     ]
     if not unusable:
         return []

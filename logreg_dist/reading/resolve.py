@@ -22,6 +22,7 @@ from logreg_dist.reading.refusals import (
     unusable_roles,
     unusable_types,
 )
+from logreg_dist.staging.folds import FoldPlan
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
 
 MAX_LEVELS = 1_000_000
@@ -90,8 +91,15 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         sample_rows=rows_of_sample(len(asked)),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
+        folds=_fold_plan(position, config),
     )
     return ResolvedTable(tuple(selected), tuple(asked), plan)
+
+
+def _fold_plan(position: Mapping[str, int], config: TrainConfig) -> FoldPlan | None:
+    if config.cross_validation is None:
+        return None
+    return FoldPlan(config.cross_validation.folds, position.get("cross_validation.by"))
 
 
 def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logreg_dist.staging.checksum import ContentChecksum
+from logreg_dist.staging.checksum import ContentChecksum, HashArray
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
+from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.profile import (
     NumericProfile,
@@ -73,6 +74,7 @@ class Rows:
     offset: FloatArray
     numeric: FloatArray
     codes: NDArray[np.int32]
+    fold: FoldArray
 
     def take(self, which: slice | NDArray[np.bool_]) -> Rows:
         """Return some of the rows."""
@@ -88,12 +90,14 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     clock = time.perf_counter()
     layout, survey = record_layout(plan), _SplitSurvey(plan)
     sample = SplitSample(plan.sample_rows)
-    with path.open("wb") as file:
+    with path.open("wb") as file, fold_file(path).open("wb") as folds:
         for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
             survey.add(rows)
             chunk = _raw_chunk(rows, layout)
             sample.add(chunk)
             write_chunk(file, chunk, layout)
+            if plan.folds is not None:
+                folds.write(rows.fold.data)
     with path.with_suffix(".sample").open("wb") as file:
         n_sampled = sample.write(file, layout)
     profile = survey.profile()
@@ -115,6 +119,11 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         survey.content.value,
         time.perf_counter() - clock,
     )
+
+
+def fold_file(path: Path) -> Path:
+    """Return where the folds of a split's rows lie, a byte each; empty where there are none."""
+    return path.with_suffix(".folds")
 
 
 def read_sidecar(path: str) -> dict[str, Any]:
@@ -214,20 +223,27 @@ class _SplitSurvey:
             n_zero_weight=self.rows.n_zero_weight + batch.num_rows - m,
             n_dropped=self.rows.n_dropped + int(dropped.sum()),
         )
-        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes)
+        fold = np.zeros(m, dtype=np.uint8)
+        if plan.folds is not None and plan.folds.column is not None:
+            fold, n_missing = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
+            self.problems["fold key.missing"] += n_missing
+        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold)
         rows = rows.take(~dropped) if dropped.any() else rows
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
-        self._add_to_content(rows)
+        hashes = self._add_to_content(rows)
+        if plan.folds is not None and plan.folds.column is None:
+            rows.fold[:] = folds_of_hashes(hashes, plan.folds.n_folds)
         return rows
 
-    def _add_to_content(self, rows: Rows) -> None:
+    def _add_to_content(self, rows: Rows) -> HashArray:
         others = [rows.weight, rows.offset, *rows.numeric]
+        if self.plan.folds is not None:
+            others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:
-            self.content.add([rows.y, *others], rows.codes)
-            return
+            return self.content.add([rows.y, *others], rows.codes)
         classes = np.where(np.isnan(rows.y), -1.0, rows.y).astype(np.int32)
-        self.content.add(others, np.vstack([rows.codes, classes[None]]))
+        return self.content.add(others, np.vstack([rows.codes, classes[None]]))
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""

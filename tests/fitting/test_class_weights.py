@@ -134,7 +134,10 @@ def test_a_weight_for_a_class_that_is_not_there_is_refused(spark):
     ("label", "words"),
     [
         ({"column": "y", "class_weights": "even"}, r"class_weights: expected balanced, or a weight"),
-        ({"column": "y", "class_weights": {"a": 0}}, r"class_weights: expected balanced, or a weight above 0"),
+        (
+            {"column": "y", "class_weights": {"a": 0}},
+            r"class_weights: expected balanced, or a weight above 0",
+        ),
         (
             {"events": "k", "trials": "n", "class_weights": {"a": 2}},
             r"class_weights: takes only balanced with events and trials",

@@ -14,18 +14,18 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
-from logreg_dist.design.learn import LearnedDesign, learn_design
+from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, binary_outcome, term_scales
 from logreg_dist.fitting.label import label_record, refuse_one_class
-from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
+from logreg_dist.fitting.terms import learn_table
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -145,9 +145,8 @@ def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
 def _learn(
     staged: StagedTable, resolved: ResolvedTable, profile: TableProfile, config: TrainConfig
 ) -> LearnedDesign:
-    medians = weighted_medians(staged, resolved, profile)
-    learned = learn_design(resolved.asked, profile, intercept=config.intercept, medians=medians)
-    reject(learned.problems)
+    layout = record_layout(resolved.plan)
+    learned = learn_table(staged.run_pass, layout, resolved.asked, profile, config)
     refuse_too_many_terms(learned.spec)
     for note in learned.notes:
         log.info("%s", note)

@@ -66,7 +66,8 @@ class DerivedRows:
             k = self.categorical[part.column]
             return self.level_tables[k].take(codes[k])
         row, fill = self.numeric[part.column]
-        values = numeric[row]
+        # Float32, where numbers are rounded, would round what follows too.
+        values = np.asarray(numeric[row], dtype=np.float64)
         if fill is not None:
             values = np.where(np.isnan(values), fill, values)
         curves = self.curves[part.text]

@@ -151,6 +151,8 @@ def settle(
     deviation, place = profile.deviation, 0
     columns, problems, notes = [], [], []
     for column in spec.derived:
+        if not column.cells:
+            notes.append(f"{column.text} has no term: a column of it has a single level")
         if not column.is_coded:
             where = slice(place, place + len(column.cells))
             place = where.stop

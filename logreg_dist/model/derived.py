@@ -162,7 +162,7 @@ def _transform_contradiction(record: TransformRecord) -> str | None:
         return "a term has knots that needs none"
     if record.function == "bins" and not 1 <= len(record.knots) < part.numbers[0]:
         return "bins have not as many edges as they should"
-    if is_spline and len(record.knots) > part.numbers[0]:
+    if is_spline and _transform(record).size > part.numbers[0]:
         return "a spline has more knots than its degrees of freedom"
     if record.function == "bs" and record.degree != part.numbers[1]:
         return "a spline's degree is another one than its text says"

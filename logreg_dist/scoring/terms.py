@@ -52,6 +52,11 @@ class NumericTerm:
     limit: float = MAX_MAGNITUDE
 
     @property
+    def domain(self) -> str:
+        """What values must be beside finite, as the end of a sentence."""
+        return "" if self.above is None else f" above {self.above:g}"
+
+    @property
     def unseen_is_error(self) -> bool:
         """Numbers have no levels."""
         return False
@@ -89,6 +94,11 @@ class LevelTerm:
     missing_is_error: bool
     unseen_is_error: bool
     unseen_policy: str
+
+    @property
+    def domain(self) -> str:
+        """Levels may be any."""
+        return ""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ import pytest
 import statsmodels.api as sm
 from scipy.interpolate import BSpline
 
+from logreg_dist.config import TrainConfig
 from logreg_dist.design.curves import curve_values
 from logreg_dist.design.derived import Transform
 from logreg_dist.design.knots import Quantile
 from logreg_dist.errors import InputRejected
+from logreg_dist.fitting.penalty import penalty_of
 from logreg_dist.model.derived import (
     DerivedRecord,
     derived_contradiction,
@@ -186,6 +188,8 @@ def test_without_an_intercept_the_first_bins_stand_for_it(tmp_path):
     without = fitted(tmp_path / "b", rows, "bins(x, 4)", intercept=False)
     assert sum(term.startswith("bins") for term in without.terms) == 4
     assert deviance(without) == pytest.approx(deviance(with_intercept), rel=1e-12)
+    both = fit_rows(rows, tmp_path / "c", features=features("bins(x, 4)", "bins(z, 3)"), intercept=False)
+    assert [sum(term.startswith(name) for term in both.terms) for name in ("bins(x", "bins(z")] == [4, 2]
 
 
 def test_missing_values_are_filled_before_they_are_transformed(tmp_path):
@@ -198,6 +202,9 @@ def test_missing_values_are_filled_before_they_are_transformed(tmp_path):
     b = fitted(tmp_path / "b", changed(rows, "z", filled), "poly(z, 2)")
     assert deviance(a) == pytest.approx(deviance(b), rel=1e-12)
     c = fit_rows(holes, tmp_path / "c", features=features("ns(z, 3)"), policies={"z": policy("indicator")})
+    d = fit_rows(holes, tmp_path / "d", features=features("ns(x, 3)"), policies={"z": policy("mean")})
+    e = fitted(tmp_path / "e", changed(rows, "z", filled), "ns(x, 3)")
+    assert deviance(d) == pytest.approx(deviance(e), rel=1e-12)
     assert "z[missing]" in c.terms
     assert "z" not in c.terms
 
@@ -237,6 +244,25 @@ def test_a_transform_that_separates_the_label_is_proved_to(tmp_path):
     found = fit_rows(changed(rows, "label", label), tmp_path, features=features("poly(z, 2)"))
     assert found.result.ending is Ending.SEPARATED
     assert found.counts[-1].is_complete
+
+
+def test_a_term_has_the_largest_penalty_factor_of_its_columns_and_its_own_scale(tmp_path):
+    terms = features(
+        "ns(z, 3)", "x:plan", "x", columns={"x": {"penalty_factor": 0}, "z": {"penalty_factor": 3}}
+    )
+    spec = learned_spec(stage_rows(table(), tmp_path), features=features("ns(z, 3)", "x:plan", "x"))
+    config = TrainConfig(label={"column": "label"}, features=terms, penalty={"l2": 0.5, "standardize": True})
+    penalty = penalty_of(spec, 1.0, config)
+    ridge = dict(zip((term.name for term in spec.terms()), penalty.ridge, strict=True))
+    assert (ridge["intercept"], ridge["x"]) == (0.0, 0.0)
+    assert ridge["plan[b]"] == ridge["region[s]"] == 0.5
+    column = spec.derived[1]
+    assert [ridge[name] for name in column.labels()] == pytest.approx([0.5 * s**2 for s in column.scales])
+    column = spec.derived[0]
+    assert [ridge[name] for name in column.labels()] == pytest.approx([1.5 * s**2 for s in column.scales])
+    x, plan = table()["x"].to_numpy(), np.array(table()["plan"].to_pylist())
+    level = spec.derived[1].labels()[0].removeprefix("x:plan[").removesuffix("]")
+    assert spec.derived[1].scales[0] == pytest.approx(np.std(x * (plan == level)), rel=1e-12)
 
 
 def test_what_was_learned_is_read_back_from_json_and_contradictions_are_found(tmp_path):

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,8 +146,15 @@ def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
 def _learn(
     staged: StagedTable, resolved: ResolvedTable, profile: TableProfile, config: TrainConfig
 ) -> LearnedDesign:
-    layout = record_layout(resolved.plan)
-    learned = learn_table(staged.run_pass, layout, resolved.asked, profile, config)
+
+    def run_pass(task: Callable[..., Any]) -> list[Any]:
+        clock = time.perf_counter()
+        found = staged.run_pass(task)
+        seconds = time.perf_counter() - clock
+        log.info("pass %d: medians, knots and scales (%.2f s)", staged.n_passes, seconds)
+        return found
+
+    learned = learn_table(run_pass, record_layout(resolved.plan), resolved.asked, profile, config)
     refuse_too_many_terms(learned.spec)
     for note in learned.notes:
         log.info("%s", note)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -31,8 +29,6 @@ from logreg_dist.fitting.quantiles import MEDIAN, RunPass, wanted_medians, weigh
 from logreg_dist.formula import TermPart
 from logreg_dist.staging.profile import TableProfile
 from logreg_dist.staging.split_file import RecordLayout
-
-log = logging.getLogger(__name__)
 
 
 def learn_table(
@@ -145,7 +141,5 @@ def _polynomials(
 
 
 def _survey(run_pass: RunPass, layout: RecordLayout, spec: DesignSpec) -> DerivedSurvey:
-    clock = time.perf_counter()
     found: DerivedSurvey = reduce(add, run_pass(derived_survey_task(spec, layout)))
-    log.info("a pass over transforms and interactions (%.2f s)", time.perf_counter() - clock)
     return found

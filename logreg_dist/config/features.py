@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from logreg_dist.config.document import Section
-from logreg_dist.config.fields import NOT_BLANK, Names, choice, expected, reject, repeated
+from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, Names, choice, expected, reject, repeated
 from logreg_dist.config.policies import (
     MISSING_GRAMMAR,
     ColumnPolicy,
@@ -25,6 +25,7 @@ from logreg_dist.config.policies import (
     parse_missing,
 )
 from logreg_dist.config.problems import Problem, quoted
+from logreg_dist.formula import MAX_TERMS, AskedTerms, TermError, asked_terms, parse_term
 
 _NUMERIC_ONLY = ("mean", "median", "indicator")
 
@@ -57,6 +58,7 @@ _UNSEEN = choice("error", "reference", "other", "null")
 _Reference = Annotated[
     str, NOT_BLANK, BeforeValidator(_as_level), expected("a level, most_frequent, first or last")
 ]
+_Terms = Annotated[tuple[str, ...], AS_TUPLE, expected("a list of terms (text), such as log(x) or a:b")]
 _Count = Annotated[int, Field(ge=1), expected("a whole number of rows >= 1")]
 
 
@@ -107,10 +109,11 @@ class ColumnConfig(Section):
 
 
 class FeaturesConfig(Section):
-    """The columns of the model: all but those with another role, or a list, less `exclude`."""
+    """The columns of the model: all but those with another role, or a list, less `exclude`; and `terms` of them."""
 
     include: Annotated[Literal["all"] | Names, expected("all, or a list of column names (text)")] = "all"
     exclude: Names = ()
+    terms: _Terms = ()
     defaults: ColumnDefaults = ColumnDefaults()
     columns: Mapping[str, ColumnConfig] = {}
 
@@ -134,10 +137,17 @@ class FeaturesConfig(Section):
             penalty_factor=1.0 if own.penalty_factor is None else own.penalty_factor,
         )
 
+    @property
+    def asked_terms(self) -> AskedTerms:
+        """What `terms` asks for."""
+        return asked_terms(self.terms)
+
     @model_validator(mode="after")
     def _lists_agree(self) -> Self:
         include = None if self.include == "all" else self.include
         problems = [*repeated(include or (), ("include",)), *repeated(self.exclude, ("exclude",))]
+        problems += _term_problems(self.terms, self.exclude)
+        in_terms = () if problems else self.asked_terms.columns
         excluded = set(self.exclude)
         problems += [
             Problem(("exclude",), f"lists {quoted(name)}, which include lists too")
@@ -148,7 +158,29 @@ class FeaturesConfig(Section):
         for name in self.columns:
             if name in excluded:
                 problems.append(Problem(("columns", name), "is among the excluded columns"))
-            elif listed is not None and name not in listed:
+            elif listed is not None and name not in listed and name not in in_terms:
                 problems.append(Problem(("columns", name), "is not among the included columns"))
         reject(problems)
         return self
+
+
+def _term_problems(texts: tuple[str, ...], exclude: tuple[str, ...]) -> list[Problem]:
+    """Report the texts that are no terms, or name an excluded column."""
+    if len(texts) > MAX_TERMS:
+        return [Problem(("terms",), f"lists {len(texts):,} terms, more than {MAX_TERMS}")]
+    problems = repeated(texts, ("terms",))
+    for k, text in enumerate(texts):
+        try:
+            columns = [part.column for parts in parse_term(text) for part in parts]
+        except TermError as error:
+            problems.append(Problem(("terms", k), str(error)))
+            continue
+        problems += [
+            Problem(
+                ("terms", k),
+                f"names {quoted(name)}, which exclude lists; a column of a term cannot be excluded",
+            )
+            for name in dict.fromkeys(columns)
+            if name in exclude
+        ][:1]
+    return problems

@@ -110,7 +110,7 @@ class TrainConfig(Document):
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
         problems += [*_family_problems(self), *_penalty_problems(self)]
-        if self.features.include == () and not self.intercept:
+        if self.features.include == () and not self.features.terms and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
             problems += overlap(self.output.path, self.input.paths, above=False)
@@ -177,8 +177,13 @@ def _family_problems(config: TrainConfig) -> Iterator[Problem]:
 def _feature_problems(config: TrainConfig) -> Iterator[Problem]:
     """Report columns that are features and something else."""
     features = config.features
-    named = {"columns": tuple(features.columns), "include": features.include}
+    named = {
+        "columns": tuple(features.columns),
+        "include": features.include,
+        "terms": features.asked_terms.columns,
+    }
     for place, names in named.items():
         for key, column in config.role_columns.items():
             if names != "all" and column in names:
-                yield Problem(("features", place), f"lists {quoted(column)}, which is {key}")
+                verb = "names" if place == "terms" else "lists"
+                yield Problem(("features", place), f"{verb} {quoted(column)}, which is {key}")

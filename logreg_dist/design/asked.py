@@ -19,9 +19,12 @@ class AskedColumn:
         Spark's name of the type, such as ``decimal(10,2)``.
     kind : Kind
     policy : ColumnPolicy
+    plain : bool
+        False where the column itself has no term: only transforms and interactions are made of it.
     """
 
     name: str
     source_type: str
     kind: Kind
     policy: ColumnPolicy
+    plain: bool = True

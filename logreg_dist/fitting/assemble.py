@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
-from logreg_dist.design.spec import DesignSpec, NumericColumn
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.aliases import describe_aliases
 from logreg_dist.fitting.outcome import Verdict, few_events_note
 from logreg_dist.inference.covariance import covariance, uncentred, uncentred_covariance, variances
@@ -261,15 +261,13 @@ def with_cross_validation(model: LogisticModel, record: CrossValidation, asked: 
 
 def term_centres(spec: DesignSpec) -> FloatArray:
     """Return what the kernel subtracts from each term's column, shape (p,)."""
-    centres = dict(zip((column.name for column in spec.numeric), spec.centres.tolist(), strict=True))
+    centres = {name: centre if spec.intercept else 0.0 for name, (centre, _) in spec.moments().items()}
     return np.array([centres.get(term.name, 0.0) if term.column else 0.0 for term in spec.terms()])
 
 
 def term_scales(spec: DesignSpec) -> FloatArray:
     """Return the typical size of each term's column, shape (p,); 1 for levels and indicators."""
-    scales = {
-        column.name: column.scale or 1.0 for column in spec.columns if isinstance(column, NumericColumn)
-    }
+    scales = {name: scale or 1.0 for name, (_, scale) in spec.moments().items()}
     return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
-from logreg_dist.design.learn import LearnedDesign, learn_design
+from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import (
@@ -25,7 +26,6 @@ from logreg_dist.fitting.assemble import (
 )
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
-from logreg_dist.fitting.median import weighted_medians
 from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
@@ -33,6 +33,7 @@ from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.path_models import choose_penalty
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
+from logreg_dist.fitting.terms import learn_table
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -156,9 +157,15 @@ def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
 def _learn(
     staged: StagedTable, resolved: ResolvedTable, profile: TableProfile, config: TrainConfig
 ) -> LearnedDesign:
-    medians = weighted_medians(staged, resolved, profile)
-    learned = learn_design(resolved.asked, profile, intercept=config.intercept, medians=medians)
-    reject(learned.problems)
+
+    def run_pass(task: Callable[..., Any]) -> list[Any]:
+        clock = time.perf_counter()
+        found = staged.run_pass(task)
+        seconds = time.perf_counter() - clock
+        log.info("pass %d: medians, knots and scales (%.2f s)", staged.n_passes, seconds)
+        return found
+
+    learned = learn_table(run_pass, record_layout(resolved.plan), resolved.asked, profile, config)
     refuse_too_many_terms(learned.spec)
     for note in learned.notes:
         log.info("%s", note)

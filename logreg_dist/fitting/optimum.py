@@ -93,7 +93,7 @@ def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatA
     direction = np.zeros(spec.shape().p)
     positions = {term.name: k for k, term in enumerate(spec.terms())}
     for column, found in zip(spec.categorical, profile.categorical, strict=True):
-        for level in column.levels:
+        for level in column.levels if column.plain else ():
             n, events = found.levels.get(level, (0.0, 0.0))
             if n <= 0 or 0 < events < n:
                 continue

@@ -113,7 +113,7 @@ def empty_cells(
     sentences = {}
     positive, negative = label.positive or "1", label.negative or "0"
     for column, found in zip(spec.categorical, profile.categorical, strict=True):
-        for level in column.levels:
+        for level in column.levels if column.plain else ():
             n, events = found.levels.get(level, (0.0, 0.0))
             if n < max(min_count, 1) or 0 < events < n:
                 continue

@@ -53,8 +53,9 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     """Return the penalty of each term in order, None when there is none.
 
     The objective is ``(1/W) sum(weight * loss) + l2/2 sum(f beta**2) + l1 sum(f |beta|)`` with the columns'
-    penalty factors f: times ``2 W`` the loss becomes the deviance. With ``penalty.standardize`` numbers count
-    per standard deviation; levels and indicators are 0/1 and stay as they are.
+    penalty factors f, of an interaction the larger one: times ``2 W`` the loss becomes the deviance. With
+    ``penalty.standardize`` numbers count per standard deviation; levels and indicators are 0/1 and stay as
+    they are.
 
     Parameters
     ----------
@@ -72,8 +73,8 @@ def penalty_at(spec: DesignSpec, weight_sum: float, config: TrainConfig, l1: flo
     asked = config.penalty
     factors = np.array(
         [
-            0.0 if term.column is None else config.features.policy(term.column).penalty_factor
-            for term in spec.terms()
+            max((config.features.policy(name).penalty_factor for name in columns), default=0.0)
+            for columns in spec.term_columns()
         ]
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))

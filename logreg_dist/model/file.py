@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
 from logreg_dist.model.cross_validation import CrossValidation, CrossValidationPoint
+from logreg_dist.model.derived import derived_from_record, derived_to_dict
 from logreg_dist.model.model import (
     AliasedTerm,
     Coefficient,
@@ -77,10 +78,7 @@ def _content(model: LogisticModel) -> _Json:
         "covariance": covariance,
         "aliased": [asdict(term) for term in model.aliased],
         "label": asdict(model.label),
-        "design": {
-            "intercept": model.design.intercept,
-            "columns": [_column_to_dict(column) for column in model.design.columns],
-        },
+        "design": _design_to_dict(model.design),
         "history": [asdict(entry) for entry in model.history],
         "notes": list(model.notes),
         "fingerprint": dict(model.fingerprint),
@@ -186,7 +184,9 @@ def load_model(path: str | Path) -> LogisticModel:
 
 def _from_file(file: ModelFile, where: str) -> LogisticModel:
     columns = tuple(_column_from_file(column) for column in file.design.columns)
-    design = DesignSpec(columns, file.design.intercept)
+    by_name = {column.name: column for column in columns}
+    derived = tuple(derived_from_record(record, by_name) for record in file.design.derived)
+    design = DesignSpec(columns, file.design.intercept, derived)
     free = [name for name in file.label.classes or {} if name != file.reference_class]
     prefixes = [f"{name}:" for name in free] or [""]
     terms = [prefix + term.name for prefix in prefixes for term in design.terms()]
@@ -230,10 +230,22 @@ def _cross_validation_from_file(record: CrossValidationRecord | None) -> CrossVa
     return CrossValidation(**{**record.model_dump(), "points": points})
 
 
+def _design_to_dict(design: DesignSpec) -> _Json:
+    values: _Json = {
+        "intercept": design.intercept,
+        "columns": [_column_to_dict(column) for column in design.columns],
+    }
+    # Only where there is any: the content decides a model's id, and models without terms keep theirs.
+    return values | ({"derived": [derived_to_dict(one) for one in design.derived]} if design.derived else {})
+
+
 def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
+    values = asdict(column)
+    if column.plain:
+        del values["plain"]
     if isinstance(column, NumericColumn):
-        return {"kind": "numeric", **asdict(column)}
-    return {"kind": "categorical", **asdict(column), "levels": list(column.levels)}
+        return {"kind": "numeric", **values}
+    return {"kind": "categorical", **values, "levels": list(column.levels)}
 
 
 def _column_from_file(column: NumericRecord | CategoricalRecord) -> NumericColumn | CategoricalColumn:

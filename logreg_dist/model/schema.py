@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from logreg_dist.model.derived import DerivedRecord, derived_contradiction
+
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -22,6 +24,7 @@ class NumericRecord(BaseModel):
     indicator: bool
     centre: float
     scale: float
+    plain: bool = True
 
 
 class CategoricalRecord(BaseModel):
@@ -36,12 +39,14 @@ class CategoricalRecord(BaseModel):
     levels: list[str]
     reference: str | None
     missing_level: str | None
+    plain: bool = True
 
 
 class _Design(BaseModel):
     model_config = _STRICT
     intercept: bool
     columns: list[Annotated[NumericRecord | CategoricalRecord, Field(discriminator="kind")]]
+    derived: list[DerivedRecord] = []
 
 
 class _Coefficient(BaseModel):
@@ -168,6 +173,14 @@ def contradiction(file: ModelFile) -> str | None:
                 return "a column has a level twice"
             if column.reference not in known or column.missing_level not in known:
                 return "a column's reference or missing level is none of its levels"
+    levels = {
+        column.name: len(column.levels) if isinstance(column, CategoricalRecord) else None
+        for column in file.design.columns
+    }
+    for derived in file.design.derived:
+        wrong = derived_contradiction(derived, levels)
+        if wrong is not None:
+            return wrong
     if (file.family == "multinomial") != (file.label.classes is not None):
         return "family and label disagree"
     if file.label.classes is not None and file.reference_class not in file.label.classes:

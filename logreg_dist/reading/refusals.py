@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import types as T
 
@@ -16,6 +16,7 @@ from logreg_dist.design.problems import (
     nearest_name,
     quoted,
 )
+from logreg_dist.formula import parse_term
 from logreg_dist.reading.names import LeafColumn
 
 NUMBERS = (T.NumericType, T.BooleanType)
@@ -35,6 +36,7 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
         *(("features.include", name) for name in (include if include != "all" else ())),
         *(("features.exclude", name) for name in config.features.exclude if name not in structs),
         *((f"features.columns.{config_key(name)}", name) for name in config.features.columns),
+        *_in_terms(config),
     ]
     unknown: dict[str, list[str]] = {}
     for key, name in asked_for:
@@ -57,6 +59,12 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
     ]
     question = f" Did you mean {listed(near)}?" if near else ""
     return [Problem(what + _some(shown, len(unknown)), size + question)]
+
+
+def _in_terms(config: TrainConfig) -> Iterator[tuple[str, str]]:
+    for k, text in enumerate(config.features.terms):
+        for part in parse_term(text)[-1]:  # a*b ends with a:b
+            yield f"features.terms[{k}] at character {part.position}", part.column
 
 
 def unusable_roles(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:

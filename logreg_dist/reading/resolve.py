@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
@@ -11,8 +12,10 @@ from pyspark.sql import types as T
 from logreg_dist.config import MissingPolicy, TrainConfig
 from logreg_dist.config.policies import ColumnPolicy, level_text
 from logreg_dist.design.asked import AskedColumn
+from logreg_dist.design.asked_terms import AskedDerived, kind_problems
 from logreg_dist.design.problems import config_key, reject
 from logreg_dist.errors import ConfigError
+from logreg_dist.formula import TermPart
 from logreg_dist.reading.names import LeafColumn, leaf_columns
 from logreg_dist.reading.refusals import (
     NUMBERS,
@@ -70,7 +73,12 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     reject(unknown_columns(leaves, config))
     reject(unusable_roles(leaves, config))
     features = [leaves[name] for name in _feature_names(leaves, config)]
-    asked = _ask(features, config)
+    plain = {*_included(leaves, config), *config.features.asked_terms.plain}
+    plain -= set(config.features.asked_terms.replaced)
+    asked = [replace(column, plain=column.name in plain) for column in _ask(features, config)]
+    terms = config.features.asked_terms
+    columns = {column.name: column for column in asked}
+    reject(kind_problems(AskedDerived(terms.derived, columns, config.features.defaults.min_level_count)))
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
     position = {key: len(features) + i for i, key in enumerate(roles)}
     numeric = _raw_columns(asked, Kind.NUMERIC)
@@ -87,7 +95,8 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         weight=position.get("weight"),
         frequency=position.get("frequency"),
         offset=position.get("offset"),
-        chunk_rows=rows_per_chunk(len(numeric)),
+        # Of slopes for each level, whose number is not known yet, there may be more.
+        chunk_rows=rows_per_chunk(len(numeric) + sum(_size(parts) for parts in terms.derived)),
         sample_rows=rows_of_sample(len(asked)),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
@@ -102,7 +111,16 @@ def _fold_plan(position: Mapping[str, int], config: TrainConfig) -> FoldPlan | N
     return FoldPlan(config.cross_validation.folds, position.get("cross_validation.by"))
 
 
+def _size(parts: Sequence[TermPart]) -> int:
+    return math.prod(part.numbers[0] if part.numbers else 1 for part in parts)
+
+
 def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
+    """Return the columns to read: those of the model, and those that only terms are made of."""
+    return list(dict.fromkeys((*_included(leaves, config), *config.features.asked_terms.columns)))
+
+
+def _included(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
     if config.features.include != "all":
         return list(config.features.include)
     left_out = {*config.role_columns.values()}

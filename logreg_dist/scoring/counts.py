@@ -96,7 +96,7 @@ def refuse_forbidden(counts: ScoreCounts, terms: ScoreTerms, n_rows: int) -> Non
         if counts.unusable.get(name):
             n = counts.unusable[name]
             words = "that is no finite number" if n == 1 else "that are no finite numbers"
-            problems.append(f"{column} {counted(n, 'value')} {words}")
+            problems.append(f"{column} {counted(n, 'value')} {words}{term.domain}")
     if problems:
         raise InputRejected(_message(problems, counted(n_rows, "row")))
 

@@ -117,12 +117,16 @@ class TrainConfig(Document):
 
 
 def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
-    """Report solvers that do not go with the penalty, and factors of a penalty that is not there."""
-    method, l1 = config.solver.method, config.penalty.l1
-    if l1 > 0 and method in ("newton", "lbfgs"):
-        yield Problem(("solver", "method"), f"{method} cannot have penalty.l1; set auto or proximal_newton")
-    if l1 == 0 and method == "proximal_newton":
-        yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
+    """Report solvers that do not go with penalty or bounds, and factors of a penalty that is not there."""
+    method, l1, has_bounds = config.solver.method, config.penalty.l1, config.features.has_bounds
+    if (l1 > 0 or has_bounds) and method in ("newton", "lbfgs"):
+        what = "penalty.l1" if l1 > 0 else "bounds of columns"
+        yield Problem(("solver", "method"), f"{method} cannot have {what}; set auto or proximal_newton")
+    if l1 == 0 and not has_bounds and method == "proximal_newton":
+        yield Problem(
+            ("solver", "method"),
+            "proximal_newton is for penalty.l1 > 0 and for bounds of columns; set auto or newton",
+        )
     if not config.penalty.is_active:
         if config.penalty.standardize:
             yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")

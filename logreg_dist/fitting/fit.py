@@ -172,6 +172,7 @@ def _solve(
         label=label,
         penalised=config.penalty.is_active,
         population_rate=config.population_rate,
+        at_bound=optimum.at_bound,
     )
     verdict = judge(
         result,
@@ -180,6 +181,7 @@ def _solve(
         scale=term_scales(spec),
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
+        bounded=config.features.bounded,
     )
     return assemble_model(
         result,

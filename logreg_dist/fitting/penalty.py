@@ -1,4 +1,4 @@
-"""The penalties of a configuration as numbers for each term."""
+"""The penalties and bounds of a configuration as numbers for each term."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.solver.box import Box
 from logreg_dist.solver.ridge import scaled_ridge
 
 FloatArray = NDArray[np.float64]
@@ -17,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Penalty:
-    """What is added to the deviance: ``sum(ridge * beta**2) + 2 sum(lasso * |beta|)``.
+    """What is added to the deviance: ``sum(ridge * beta**2) + 2 sum(lasso * |beta|)``, and what bounds the estimates.
 
     Attributes
     ----------
@@ -25,11 +26,14 @@ class Penalty:
         At least 0; 0 for the intercept.
     of_column : ndarray (p,) of bool
         False for the intercept.
+    box : Box or None
+        None where no estimate has bounds.
     """
 
     ridge: FloatArray
     lasso: FloatArray
     of_column: NDArray[np.bool_]
+    box: Box | None = None
 
     @property
     def free(self) -> NDArray[np.bool_]:
@@ -38,19 +42,23 @@ class Penalty:
         return none if (none & self.of_column).any() else np.zeros_like(none)
 
     @property
-    def has_lasso(self) -> bool:
-        """Whether estimates can be exactly 0."""
-        return bool(self.lasso.any())
+    def has_corners(self) -> bool:
+        """Whether the optimum may lie where nothing is differentiable: at 0 with a lasso, or at a bound."""
+        return bool(self.lasso.any()) or self.box is not None
 
     def repeated(self, n_classes: int) -> Penalty:
         """Return the same penalty for each of several classes, one after the other."""
+        box = self.box
         return Penalty(
-            np.tile(self.ridge, n_classes), np.tile(self.lasso, n_classes), np.tile(self.of_column, n_classes)
+            np.tile(self.ridge, n_classes),
+            np.tile(self.lasso, n_classes),
+            np.tile(self.of_column, n_classes),
+            None if box is None else Box(np.tile(box.lower, n_classes), np.tile(box.upper, n_classes)),
         )
 
 
 def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Penalty | None:
-    """Return the penalty of each term in order, None when there is none.
+    """Return the penalty and bounds of each term in order, None when there are none.
 
     The objective is ``(1/W) sum(weight * loss) + l2/2 sum(f beta**2) + l1 sum(f |beta|)`` with the columns'
     penalty factors f: times ``2 W`` the loss becomes the deviance. With ``penalty.standardize`` numbers count
@@ -63,8 +71,8 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
         W.
     config : TrainConfig
     """
-    asked = config.penalty
-    if not asked.is_active:
+    asked, box = config.penalty, box_of(spec, config)
+    if not asked.is_active and box is None:
         return None
     factors = np.array(
         [
@@ -74,7 +82,25 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
     ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
-    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec))
+    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec), box)
+
+
+def box_of(spec: DesignSpec, config: TrainConfig) -> Box | None:
+    """Return the bounds of each term in order, None when there are none.
+
+    They are on the estimates as the model holds them, per unit of the column: the design is centred and not
+    scaled, and centring moves the intercept alone, which has no bounds. Of a category they hold for every level
+    (against its reference); of a number for its slope, and not for the indicator of its missing values, which
+    says something else.
+    """
+    box = Box.unlimited(len(spec.terms()))
+    numbers = {column.name for column in spec.numeric}
+    for k, term in enumerate(spec.terms()):
+        if term.column is None or (term.column in numbers and term.level is not None):
+            continue
+        bounds = config.features.policy(term.column).bounds
+        box.lower[k], box.upper[k] = bounds.ends
+    return box if box.is_bounded.any() else None
 
 
 def has_column(spec: DesignSpec) -> NDArray[np.bool_]:

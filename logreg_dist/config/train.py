@@ -20,12 +20,14 @@ _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 class PenaltyConfig(Section):
     """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free.
 
-    With `standardize` the coefficients of numbers count per standard deviation.
+    With `standardize` the coefficients of numbers count per standard deviation. With `groups` the terms of a
+    column are 0 together or not at all: ``l1 * sqrt(m) * ||beta_column||`` for its m terms.
     """
 
     l1: _NOT_NEGATIVE = 0.0
     l2: _NOT_NEGATIVE = 0.0
     standardize: Flag = False
+    groups: Annotated[Literal["none", "columns"], choice("none", "columns")] = "none"
 
     @property
     def is_active(self) -> bool:
@@ -127,6 +129,12 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
             ("solver", "method"),
             "proximal_newton is for penalty.l1 > 0 and for bounds of columns; set auto or newton",
         )
+    if config.penalty.groups == "columns":
+        if l1 == 0:
+            yield Problem(("penalty", "groups"), "columns has no meaning without penalty.l1")
+        if has_bounds and config.family == "multinomial":
+            sentence = "columns groups the classes of each column, which cannot have bounds then"
+            yield Problem(("penalty", "groups"), sentence)
     if not config.penalty.is_active:
         if config.penalty.standardize:
             yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")

@@ -220,6 +220,7 @@ def assemble_model(
     notes = [*learned.notes, *outcome.few_events]
     if config.penalty.is_active:
         counted = "the terms that are not 0" if config.penalty.l1 > 0 else "every term in full"
+        counted += ", more than a group lasso uses" if config.penalty.groups == "columns" else ""
         notes.append(f"penalised fit: no standard errors, tests or intervals; AIC and BIC count {counted}")
     elif outcome.has_active_bounds:
         notes.append(_BOUNDS_NOTE)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
+from logreg_dist.design.problems import Problem, quoted, reject
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.solver.box import Box
@@ -20,6 +21,8 @@ FloatArray = NDArray[np.float64]
 class Penalty:
     """What is added to the deviance: ``sum(ridge * beta**2) + 2 sum(lasso * |beta|)``, and what bounds the estimates.
 
+    Where there are groups, ``||lasso * beta||`` of each takes the place of its part of the sum.
+
     Attributes
     ----------
     ridge, lasso : ndarray (p,)
@@ -28,12 +31,20 @@ class Penalty:
         False for the intercept.
     box : Box or None
         None where no estimate has bounds.
+    columns : tuple of ndarray of int
+        The terms of each column, where they are 0 together; empty where each is on its own.
     """
 
     ridge: FloatArray
     lasso: FloatArray
     of_column: NDArray[np.bool_]
     box: Box | None = None
+    columns: tuple[NDArray[np.intp], ...] = ()
+
+    @property
+    def groups(self) -> tuple[NDArray[np.intp], ...]:
+        """The columns of several terms that are 0 together or not at all."""
+        return tuple(places for places in self.columns if len(places) > 1 and self.lasso[places].all())
 
     @property
     def free(self) -> NDArray[np.bool_]:
@@ -47,13 +58,18 @@ class Penalty:
         return bool(self.lasso.any()) or self.box is not None
 
     def repeated(self, n_classes: int) -> Penalty:
-        """Return the same penalty for each of several classes, one after the other."""
-        box = self.box
+        """Return the same penalty for each of several classes, one after the other.
+
+        A column's group holds its terms in all classes.
+        """
+        box, firsts = self.box, len(self.lasso) * np.arange(n_classes)[:, None]
+        larger = np.sqrt(n_classes) if self.columns else 1.0
         return Penalty(
             np.tile(self.ridge, n_classes),
-            np.tile(self.lasso, n_classes),
+            np.tile(self.lasso, n_classes) * larger,
             np.tile(self.of_column, n_classes),
             None if box is None else Box(np.tile(box.lower, n_classes), np.tile(box.upper, n_classes)),
+            tuple((firsts + places).ravel() for places in self.columns),
         )
 
 
@@ -64,12 +80,21 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     penalty factors f: times ``2 W`` the loss becomes the deviance. With ``penalty.standardize`` numbers count
     per standard deviation; levels and indicators are 0/1 and stay as they are.
 
+    With ``penalty.groups: columns`` a column of m terms adds ``l1 f sqrt(m) ||beta||`` of its terms instead, so
+    that it is kept or dropped whole (Yuan and Lin 2006, J. R. Statist. Soc. B 68(1); Meier, van de Geer and
+    Buehlmann 2008, 70(1), for logistic models). With several classes m counts its terms in all of them.
+
     Parameters
     ----------
     spec : DesignSpec
     weight_sum : float
         W.
     config : TrainConfig
+
+    Raises
+    ------
+    InputRejected
+        When a column of several terms has bounds and is penalised as a group.
     """
     asked, box = config.penalty, box_of(spec, config)
     if not asked.is_active and box is None:
@@ -82,7 +107,13 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     )
     scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
     ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
-    return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec), box)
+    lasso = asked.l1 * weight_sum * factors * scale
+    columns = _columns(spec) if asked.groups == "columns" and asked.l1 > 0 else ()
+    for places in columns:
+        lasso[places] *= np.sqrt(len(places))
+    penalty = Penalty(ridge, lasso, has_column(spec), box, columns)
+    _refuse_bounded_groups(penalty, spec)
+    return penalty
 
 
 def box_of(spec: DesignSpec, config: TrainConfig) -> Box | None:
@@ -101,6 +132,32 @@ def box_of(spec: DesignSpec, config: TrainConfig) -> Box | None:
         bounds = config.features.policy(term.column).bounds
         box.lower[k], box.upper[k] = bounds.ends
     return box if box.is_bounded.any() else None
+
+
+def _columns(spec: DesignSpec) -> tuple[NDArray[np.intp], ...]:
+    """Return the positions of the terms of each column."""
+    places: dict[str, list[int]] = {}
+    for k, term in enumerate(spec.terms()):
+        if term.column is not None:
+            places.setdefault(term.column, []).append(k)
+    return tuple(np.array(found, dtype=np.intp) for found in places.values())
+
+
+def _refuse_bounded_groups(penalty: Penalty, spec: DesignSpec) -> None:
+    if penalty.box is None:
+        return
+    terms, bounded = spec.terms(), penalty.box.is_bounded
+    names = [str(terms[group[0]].column) for group in penalty.groups if bounded[group].any()]
+    if names:
+        reject(
+            [
+                Problem(
+                    f"column {quoted(name)} has bounds and several terms, which penalty.groups keeps or drops together",
+                    f"Set features.columns.{name}.penalty_factor to 0, remove its bounds, or set penalty.groups to none.",
+                )
+                for name in names
+            ]
+        )
 
 
 def has_column(spec: DesignSpec) -> NDArray[np.bool_]:

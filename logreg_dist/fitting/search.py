@@ -167,7 +167,13 @@ def _by_proximal_newton(
 ) -> SolverResult:
     assert penalty is not None
     options = ProximalOptions(
-        penalty.lasso, penalty.ridge, solver.tolerance, solver.max_iterations, penalty.free, penalty.box
+        penalty.lasso,
+        penalty.ridge,
+        solver.tolerance,
+        solver.max_iterations,
+        penalty.free,
+        penalty.box,
+        penalty.groups,
     )
     start = likelihood.sample_start()
     return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
@@ -196,7 +202,7 @@ def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | Non
     point = result.point
     if result.method is Method.NEWTON or result.is_ahead:
         point = Point(point.beta, likelihood.evaluate_score(point.beta))
-    options = ProximalOptions(penalty.lasso, penalty.ridge, box=penalty.box)
+    options = ProximalOptions(penalty.lasso, penalty.ridge, box=penalty.box, groups=penalty.groups)
     return kkt_residual(point, options, likelihood.scale)
 
 

@@ -95,7 +95,7 @@ def optimum_of_sample(
     if penalty is not None and penalty.has_corners:
         is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
         ridge = penalty.ridge + np.where(is_free, weak_ridge * row_weight, 0.0)
-        options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box)
+        options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
         return result.point.beta if result.ending is Ending.CONVERGED else cold
     if penalty is not None:

@@ -66,7 +66,7 @@ def solve_lasso(
     moving = np.flatnonzero(diagonal > 0)
     among = moving
     for sweep in range(1, MAX_SWEEPS + 1):
-        change = _sweep(z, residual, matrix, lasso, limits, among)
+        change = sweep_terms(z, residual, matrix, lasso, limits, among)
         size = float(np.sqrt((diagonal * z * z).max(initial=0.0)))
         still = change <= STILL * max(size, 1e-300)
         if still or sweep % SWEEPS_PER_ATTEMPT == 0:
@@ -85,7 +85,7 @@ def solve_lasso(
     return z
 
 
-def _sweep(
+def sweep_terms(
     z: FloatArray,
     residual: FloatArray,
     matrix: FloatArray,
@@ -93,7 +93,17 @@ def _sweep(
     box: Box,
     among: NDArray[np.intp],
 ) -> float:
-    """Minimise along each coordinate in turn, in place; return the largest move in the metric of the matrix."""
+    """Minimise along each of the terms `among` in turn, in place; return the largest move in the metric of the matrix.
+
+    Parameters
+    ----------
+    z, residual : ndarray (p,)
+        The point, and ``b - A z`` there; both are changed.
+    matrix, lasso, box
+        As for `solve_lasso`.
+    among : ndarray of int
+        Positions whose entry of the diagonal is above 0.
+    """
     largest = 0.0
     for j in among.tolist():
         old, curvature = z[j], matrix[j, j]

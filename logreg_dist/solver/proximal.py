@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.solver.box import Box, missed_conditions
+from logreg_dist.solver.box import Box
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.endings import at_rounding_floor, decrement_unit, is_creeping, is_slow
+from logreg_dist.solver.group_descent import solve_group_lasso
+from logreg_dist.solver.groups import Group, missed_with_groups, penalty_size
 from logreg_dist.solver.halving import MAX_HALVINGS, ROUNDING
 from logreg_dist.solver.information import plus_ridge, whole_matrix
 from logreg_dist.solver.linear_system import Dependence, find_dependences
@@ -43,6 +45,9 @@ class ProximalOptions:
     max_iterations : int
     box : Box or None
         Where the estimates must lie; None for no bounds.
+    groups : sequence of ndarray of int
+        Positions of terms that are 0 together or not at all: for a group ``2 ||lasso * beta||`` is added in
+        place of ``2 sum(lasso * |beta|)``. Their `lasso` is above 0, and they have no bounds.
     """
 
     lasso: FloatArray
@@ -51,6 +56,7 @@ class ProximalOptions:
     max_iterations: int = 50
     free: NDArray[np.bool_] | None = None
     box: Box | None = None
+    groups: Sequence[Group] = ()
 
 
 def proximal_newton(
@@ -129,7 +135,7 @@ def proximal_newton(
         matrix[held], matrix[:, held], score[held] = 0.0, 0.0, 0.0
         if not (np.isfinite(matrix).all() and np.isfinite(score).all()):
             return end(Ending.SINGULAR)
-        target = solve_lasso(matrix, score + matrix @ point.beta, options.lasso, point.beta, box)
+        target = _solve_inner(matrix, score + matrix @ point.beta, options, point.beta, box)
         step = target - point.beta
         length = math.sqrt(max(float(step @ matrix @ step), 0.0))
         now = time.perf_counter()
@@ -173,7 +179,7 @@ def kkt_residual(point: Point, options: ProximalOptions, scale: FloatArray) -> f
     """
     score, beta = penalised_score(point, options.ridge), point.beta
     box = Box.unlimited(len(beta)) if options.box is None else options.box
-    off = missed_conditions(score, beta, options.lasso, box)
+    off = missed_with_groups(score, beta, options.lasso, box, options.groups)
     return float((off / scale).max(initial=0.0)) / point.sums.weight_sum
 
 
@@ -209,9 +215,8 @@ def _search(
     """Halve the way to the target until deviance and penalties fall by enough."""
     step = target - point.beta
     before = _objective(point, options)
-    size = np.abs(point.beta)
     # What deviance and penalties together promise to lose along the whole step.
-    promise = 2.0 * (slope - float(options.lasso @ (np.abs(point.beta + step) - size)))
+    promise = 2.0 * (slope - _penalty(target, options) + _penalty(point.beta, options))
     for halvings in range(MAX_HALVINGS):
         share = 0.5**halvings
         # The target itself, not the sum: it may lie on a bound.
@@ -225,4 +230,17 @@ def _search(
 
 
 def _objective(point: Point, options: ProximalOptions) -> float:
-    return penalised_deviance(point, options.ridge) + 2.0 * float(options.lasso @ np.abs(point.beta))
+    return penalised_deviance(point, options.ridge) + 2.0 * _penalty(point.beta, options)
+
+
+def _penalty(beta: FloatArray, options: ProximalOptions) -> float:
+    return penalty_size(beta, options.lasso, options.groups)
+
+
+def _solve_inner(
+    matrix: FloatArray, right: FloatArray, options: ProximalOptions, start: FloatArray, box: Box
+) -> FloatArray:
+    """Minimise the quadratic model with the penalties, on the driver."""
+    if options.groups:
+        return solve_group_lasso(matrix, right, options.lasso, start, groups=options.groups, box=box)
+    return solve_lasso(matrix, right, options.lasso, start, box)

@@ -14,11 +14,13 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from logreg_dist.config.document import Section
 from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, Names, choice, expected, reject, repeated
 from logreg_dist.config.policies import (
     MISSING_GRAMMAR,
+    Bounds,
     ColumnPolicy,
     MissingPolicy,
     level_text,
@@ -71,6 +73,32 @@ class ColumnDefaults(Section):
     min_level_count: _Count = 20
 
 
+_SIGNS: Mapping[str, Mapping[str, float]] = {"positive": {"lower": 0.0}, "negative": {"upper": 0.0}}
+
+
+def _bounds(value: Any) -> Any:
+    """Read the short forms: ``positive`` and ``negative``, 0 included."""
+    if isinstance(value, str) and value in _SIGNS:
+        return dict(_SIGNS[value])
+    if value is None or isinstance(value, (Mapping, Section)):
+        return value
+    what = "positive, negative, or a section with lower and upper"
+    raise PydanticCustomError("expected", "expected {what}", {"what": what, "found": value})
+
+
+class BoundsConfig(Section):
+    """Where the estimates of a column may lie, ends included; None: no bound on that side."""
+
+    lower: Annotated[float | None, expected("a number")] = None
+    upper: Annotated[float | None, expected("a number")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            reject([Problem(("lower",), f"{self.lower:g} is above upper, {self.upper:g}")])
+        return self
+
+
 class ColumnConfig(Section):
     """What one column has of its own; None: as in the defaults.
 
@@ -83,6 +111,7 @@ class ColumnConfig(Section):
     reference: _Reference | None = None
     min_level_count: _Count | None = None
     penalty_factor: Annotated[float, Field(ge=0), expected("a number >= 0")] | None = None
+    bounds: Annotated[BoundsConfig | None, BeforeValidator(_bounds)] = None
 
     @model_validator(mode="after")
     def _type_allows_it(self) -> Self:
@@ -135,12 +164,23 @@ class FeaturesConfig(Section):
             reference=own.reference or defaults.reference,
             min_level_count=own.min_level_count or defaults.min_level_count,
             penalty_factor=1.0 if own.penalty_factor is None else own.penalty_factor,
+            bounds=Bounds() if own.bounds is None else Bounds(own.bounds.lower, own.bounds.upper),
         )
 
     @property
     def asked_terms(self) -> AskedTerms:
         """What `terms` asks for."""
         return asked_terms(self.terms)
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether a column's estimates have bounds."""
+        return bool(self.bounded)
+
+    @property
+    def bounded(self) -> frozenset[str]:
+        """The columns whose estimates have bounds."""
+        return frozenset(name for name in self.columns if self.policy(name).bounds != Bounds())
 
     @model_validator(mode="after")
     def _lists_agree(self) -> Self:

@@ -42,6 +42,32 @@ class MissingPolicy:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Where the estimates of a column may lie, ends included; None: no bound on that side.
+
+    Attributes
+    ----------
+    lower, upper : float or None
+        Log-odds per unit of the column.
+    """
+
+    lower: float | None = None
+    upper: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The bounds as numbers.
+
+        Examples
+        --------
+        >>> Bounds(lower=0.0).ends
+        (0.0, inf)
+        """
+        lower = -math.inf if self.lower is None else self.lower
+        return lower, math.inf if self.upper is None else self.upper
+
+
+@dataclass(frozen=True)
 class ColumnPolicy:
     """The settings of one column with the defaults filled in.
 
@@ -59,6 +85,8 @@ class ColumnPolicy:
         Rows; levels with fewer merge into ``__other__``.
     penalty_factor : float
         What the penalties of the column's terms are multiplied by.
+    bounds : Bounds
+        Of the column's estimates.
     """
 
     type: str | None
@@ -67,6 +95,7 @@ class ColumnPolicy:
     reference: str
     min_level_count: int
     penalty_factor: float = 1.0
+    bounds: Bounds = Bounds()
 
 
 def parse_missing(text: str) -> MissingPolicy:

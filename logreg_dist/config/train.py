@@ -21,13 +21,15 @@ _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 class PenaltyConfig(Section):
     """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free.
 
-    With `standardize` the coefficients of numbers count per standard deviation.
+    With `standardize` the coefficients of numbers count per standard deviation. With `groups` the terms of a
+    column are 0 together or not at all: ``l1 * sqrt(m) * ||beta_column||`` for its m terms.
     """
 
     l1: _NOT_NEGATIVE = 0.0
     l2: _NOT_NEGATIVE = 0.0
     standardize: Flag = False
     path: PathConfig | None = None
+    groups: Annotated[Literal["none", "columns"], choice("none", "columns")] = "none"
 
     @property
     def is_active(self) -> bool:
@@ -130,26 +132,38 @@ class TrainConfig(Document):
 
 
 def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
-    """Report solvers that do not go with the penalty, and factors of a penalty that is not there."""
-    method, l1 = config.solver.method, config.penalty.l1
-    if l1 > 0 and method in ("newton", "lbfgs"):
-        yield Problem(("solver", "method"), f"{method} cannot have penalty.l1; set auto or proximal_newton")
-    if config.cross_validation is not None and method == "lbfgs":
+    """Report solvers that do not go with penalty or bounds, and factors of a penalty that is not there."""
+    method, l1, has_bounds = config.solver.method, config.penalty.l1, config.features.has_bounds
+    path = config.penalty.path
+    has_l1 = l1 > 0 or (path is not None and path.l1_share > 0)
+    if (has_l1 or has_bounds) and method in ("newton", "lbfgs"):
+        what = "penalty.l1" if has_l1 else "bounds of columns"
+        yield Problem(("solver", "method"), f"{method} cannot have {what}; set auto or proximal_newton")
+    elif config.cross_validation is not None and method == "lbfgs":
         yield Problem(("solver", "method"), "lbfgs forms no matrix, which cross_validation needs; set auto")
-    if l1 == 0 and method == "proximal_newton":
-        yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
-    if config.penalty.path is not None:
+    if not has_l1 and not has_bounds and method == "proximal_newton":
+        yield Problem(
+            ("solver", "method"),
+            "proximal_newton is for penalty.l1 > 0 and for bounds of columns; set auto or newton",
+        )
+    if config.penalty.groups == "columns":
+        if not has_l1:
+            yield Problem(("penalty", "groups"), "columns has no meaning without penalty.l1")
+        if has_bounds and config.family == "multinomial":
+            sentence = "columns groups the classes of each column, which cannot have bounds then"
+            yield Problem(("penalty", "groups"), sentence)
+    if path is not None:
         if config.penalty.is_active:
             yield Problem(("penalty", "path"), "and penalty.l1 or penalty.l2 are two ways to say it; set one")
         if config.cross_validation is None:
             yield Problem(("penalty", "path"), "needs cross_validation, which chooses among its penalties")
-    if not config.penalty.is_active and config.penalty.path is None:
+    if not config.penalty.is_active and path is None:
         if config.penalty.standardize:
             yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")
         for name, column in config.features.columns.items():
             if column.penalty_factor is not None:
-                path = ("features", "columns", name, "penalty_factor")
-                yield Problem(path, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
+                place = ("features", "columns", name, "penalty_factor")
+                yield Problem(place, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
 
 
 def _family_problems(config: TrainConfig) -> Iterator[Problem]:

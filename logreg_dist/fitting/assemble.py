@@ -42,6 +42,14 @@ _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
     "depend on each other, or several of them separate the label together, was not looked into"
 )
+_BOUNDS_NOTE = (
+    "estimates lie at their bounds: no standard errors, tests or intervals, because with bounds at work estimates "
+    "are not normally distributed; AIC and BIC count the terms that are not at a bound"
+)
+_INACTIVE_BOUNDS_NOTE = (
+    "no estimate lies at a bound: estimates, standard errors and tests are those of the fit without bounds, and "
+    "intervals may reach beyond them"
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,8 @@ class Outcome:
         A note where the label's rarest value is too rare for so many terms.
     reference_class : str or None
         What the estimates are against, where there are several classes.
+    at_bound : tuple of str or None
+        Of each estimate the bound that it lies at; empty where there are no bounds.
     """
 
     family: str
@@ -132,6 +142,12 @@ class Outcome:
     aliased: tuple[AliasedTerm, ...]
     few_events: tuple[str, ...]
     reference_class: str | None = None
+    at_bound: tuple[str | None, ...] = ()
+
+    @property
+    def has_active_bounds(self) -> bool:
+        """Whether an estimate lies at a bound."""
+        return any(self.at_bound)
 
 
 def binary_outcome(
@@ -143,9 +159,11 @@ def binary_outcome(
     label: LabelRecord,
     penalised: bool,
     population_rate: float | None,
+    at_bound: tuple[str | None, ...] = (),
 ) -> Outcome:
     """Describe a fit of two classes, with the intercept of the population where its rate is known."""
-    rows, found = profile.rows, estimates_in_column_units(result, spec, penalised=penalised)
+    rows = profile.rows
+    found = estimates_in_column_units(result, spec, penalised=penalised or any(at_bound))
     if population_rate is not None:
         estimate = found.estimate.copy()
         estimate[0] += prior_correction(rows.label_sum / rows.weight_sum, population_rate)
@@ -160,6 +178,7 @@ def binary_outcome(
         terms=tuple(ModelTerm(term.name, term.column, term.level, None) for term in spec.terms()),
         aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
         few_events=tuple(few_events_note(rows.event_sum, rows.n_obs, n_terms)),
+        at_bound=at_bound,
     )
 
 
@@ -206,7 +225,12 @@ def assemble_model(
     notes = [*learned.notes, *outcome.few_events]
     if config.penalty.is_active:
         counted = "the terms that are not 0" if config.penalty.l1 > 0 else "every term in full"
+        counted += ", more than a group lasso uses" if config.penalty.groups == "columns" else ""
         notes.append(f"penalised fit: no standard errors, tests or intervals; AIC and BIC count {counted}")
+    elif outcome.has_active_bounds:
+        notes.append(_BOUNDS_NOTE)
+    elif outcome.at_bound:
+        notes.append(_INACTIVE_BOUNDS_NOTE)
     elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
     if config.population_rate is not None:
@@ -229,10 +253,10 @@ def assemble_model(
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
         n_events=outcome.n_events,
-        **_measures(measures, penalised=config.penalty.is_active),
+        **_measures(measures, penalised=config.penalty.is_active or outcome.has_active_bounds),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
-        coefficient_rows=_coefficient_rows(outcome.terms, table),
+        coefficient_rows=_coefficient_rows(outcome.terms, table, outcome.at_bound),
         covariance=found.covariance,
         aliased=outcome.aliased,
         label=outcome.label,
@@ -271,7 +295,10 @@ def term_scales(spec: DesignSpec) -> FloatArray:
     return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
 
 
-def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:
+def _coefficient_rows(
+    terms: Sequence[ModelTerm], table: WaldTable, at_bound: Sequence[str | None]
+) -> tuple[Coefficient, ...]:
+    at_bound = at_bound or [None] * len(terms)
     arrays = {name: getattr(table, name) for name in table.__dataclass_fields__}
     return tuple(
         Coefficient(
@@ -279,6 +306,7 @@ def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coe
             column=term.column,
             level=term.level,
             class_name=term.class_name,
+            at_bound=at_bound[k],
             **{name: _finite(float(array[k])) for name, array in arrays.items()},
         )
         for k, term in enumerate(terms)
@@ -286,15 +314,18 @@ def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coe
 
 
 def _count_parameters(outcome: Outcome, *, lasso: bool) -> int:
-    """Count the estimated terms; of a lasso those that are not 0, and the intercepts.
+    """Count the estimated terms that are not at a bound; of a lasso those that are not 0, and the intercepts.
 
     Zou, Hastie and Tibshirani (2007), Ann. Statist. 35(5), theorem 1.
     """
     found = outcome.found
-    if not lasso:
-        return int(found.estimable.sum())
-    is_intercept = np.array([term.column is None for term in outcome.terms], dtype=bool)
-    return int((found.estimable & ((found.estimate != 0) | is_intercept)).sum())
+    counted = found.estimable
+    if outcome.has_active_bounds:
+        counted = counted & np.array([end is None for end in outcome.at_bound])
+    if lasso:
+        is_intercept = np.array([term.column is None for term in outcome.terms], dtype=bool)
+        counted = counted & ((found.estimate != 0) | is_intercept)
+    return int(counted.sum())
 
 
 def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:

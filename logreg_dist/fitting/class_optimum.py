@@ -17,7 +17,7 @@ from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_lasso, search
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.start import near_optimum_of_sample, optimum_of_sample, sample_blocks, says_enough
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
@@ -106,8 +106,8 @@ def find_class_optimum(
         n_splits=len(passes.staged.splits),
         max_result_bytes=passes.max_result_bytes,
     )
-    if penalty is not None and penalty.has_lasso:
-        choice = choose_lasso(obstacle)
+    if penalty is not None and penalty.has_corners:
+        choice = choose_proximal(obstacle, penalty)
     else:
         choice = choose_class_method(config.solver.method, n_terms, obstacle)
     scale = np.tile(term_scales(passes.spec), n_free)
@@ -197,7 +197,7 @@ def _sample_start(
             evaluate_multinomial(kernel, blocks, shape, information=information), shape, positions
         )
 
-    if several_steps and (penalty is None or not penalty.has_lasso):
+    if several_steps and (penalty is None or not penalty.has_corners):
         return near_optimum_of_sample(
             evaluate_sample, partial(evaluate_sample, information=False), penalty, weak_ridge=weak_ridge
         )

@@ -170,6 +170,15 @@ def _path(
         strengths = sorted(path.strengths, reverse=True)
     else:
         unit = model.penalty_at(weight_sum, 1.0, 0.0)
+        if unit.box is not None and (unit.box.clip(np.zeros_like(unit.lasso)) != 0).any():
+            reject(
+                [
+                    Problem(
+                        "penalty.path begins where all columns are left out, and some have bounds that leave 0 out",
+                        "Name the penalties with penalty.path.strengths, or let these bounds hold 0.",
+                    )
+                ]
+            )
 
         def evaluate(beta: FloatArray) -> FoldPoint:
             return passes.evaluate_many({passes.n_folds: beta})[passes.n_folds]
@@ -180,7 +189,7 @@ def _path(
                 "the model without the penalised terms has no optimum that can be reached.\n"
                 "  Terms with penalty_factor 0 may separate the label; give them a penalty, or name strengths."
             )
-        first = first_strength(alone.sums.score, unit.lasso, share)
+        first = first_strength(alone.sums.score, unit, share)
         if first == 0:
             raise FitNotUsable(
                 "no penalised term has anything to do with the label: there is no path to follow.\n"

@@ -194,6 +194,7 @@ def _solve(
         label=label,
         penalised=config.penalty.is_active,
         population_rate=config.population_rate,
+        at_bound=optimum.at_bound,
     )
     verdict = judge(
         result,
@@ -202,6 +203,7 @@ def _solve(
         scale=term_scales(spec),
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
+        bounded=config.features.bounded,
     )
     model = assemble_model(
         result,

@@ -96,11 +96,14 @@ def fit_classes(
         ),
         n_events=None,
         null_deviance=_null_deviance(weights, spec.intercept),
-        found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.is_active),
+        found=estimates_of_classes(
+            result, spec, len(classes.free), penalised=config.penalty.is_active or any(optimum.at_bound)
+        ),
         terms=terms,
         aliased=_aliases(result, spec, classes),
         few_events=_few_rows_note(counts, len(spec.terms()) - int(spec.intercept)),
         reference_class=classes.reference,
+        at_bound=optimum.at_bound,
     )
     separation = None if optimum.counts is None else Separation(optimum.counts, {}, ())
     verdict = judge(
@@ -110,6 +113,7 @@ def fit_classes(
         scale=np.tile(term_scales(spec), len(classes.free)),
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
+        bounded=config.features.bounded,
     )
     model = assemble_model(
         result,

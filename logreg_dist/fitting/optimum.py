@@ -14,7 +14,7 @@ from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_lasso, search
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
@@ -52,9 +52,9 @@ def find_optimum(
     spec, shape = passes.spec, passes.spec.shape()
     penalty = penalty_of(spec, profile.rows.weight_sum, config)
     room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
-    if penalty is not None and penalty.has_lasso:
+    if penalty is not None and penalty.has_corners:
         # On all terms as one array, an arrow where a column is huge or not.
-        choice = choose_lasso(shape_obstacle(BlockShape(shape.p), **room))
+        choice = choose_proximal(shape_obstacle(BlockShape(shape.p), **room), penalty)
     else:
         choice = choose_method(config.solver.method, shape, **room)
     by_lbfgs = choice.method is Method.LBFGS

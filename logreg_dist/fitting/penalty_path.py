@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.fitting.penalty import Penalty
-from logreg_dist.solver.proximal import ProximalOptions, proximal_newton
+from logreg_dist.fitting.penalty import Penalty, proximal_options
+from logreg_dist.solver.proximal import proximal_newton
 from logreg_dist.solver.result import Ending, Point, Sums
 
 FloatArray = NDArray[np.float64]
@@ -80,12 +80,13 @@ def follow_path(
                 known[key] = evaluate(trial)
             return known[key].sums
 
-        options = ProximalOptions(penalty.lasso, penalty.ridge, PATH_TOLERANCE, PATH_ITERATIONS, penalty.free)
+        options = proximal_options(penalty, PATH_TOLERANCE, PATH_ITERATIONS)
         result = proximal_newton(remembered, beta, options)
         if result.ending is not Ending.CONVERGED:
             break
         beta = result.point.beta
-        fits.append(PathFit(result.point, known[beta.tobytes()].held_out))
+        sums = remembered(beta)  # a pass only where the solver's last step was taken without looking
+        fits.append(PathFit(Point(beta, sums), known[beta.tobytes()].held_out))
     return fits
 
 
@@ -95,8 +96,9 @@ def without_penalised(
     """Return the optimum without the terms that a penalty is on, None where there is none; `start` (p,)."""
     on = (penalty.lasso > 0) | (penalty.ridge > 0)
     lasso = np.where(on, _PROHIBITIVE, 0.0)
-    ending = ProximalOptions(lasso, None, PATH_TOLERANCE, PATH_ITERATIONS, penalty.free)
-    result = proximal_newton(lambda beta: evaluate(beta).sums, start, ending)
+    alone = replace(penalty, lasso=lasso, ridge=np.zeros_like(lasso), columns=())
+    options = proximal_options(alone, PATH_TOLERANCE, PATH_ITERATIONS)
+    result = proximal_newton(lambda beta: evaluate(beta).sums, start, options)
     return result.point if result.ending is Ending.CONVERGED else None
 
 
@@ -111,22 +113,31 @@ def strengths_from(first: float, smallest: float, points: int) -> list[float]:
     return [first * smallest ** (k / (points - 1)) for k in range(points)]
 
 
-def first_strength(score: FloatArray, lasso: FloatArray, l1_share: float) -> float:
+def first_strength(score: FloatArray, unit: Penalty, l1_share: float) -> float:
     """Return the smallest strength at which no penalised term enters.
 
     Parameters
     ----------
     score : ndarray (p,)
         At the optimum without the penalised terms.
-    lasso : ndarray (p,)
-        Of a penalty with ``l1 = 1``: what a term's score must exceed to enter; 0 for free terms.
+    unit : Penalty
+        With ``l1 = 1``: its `lasso` is what a term's score must exceed to enter, of a group in the sum of squares.
     l1_share : float
         Of the path; a path of ridges begins where one with a thousandth of l1 would.
 
     Examples
     --------
-    >>> first_strength(np.array([0.0, -6.0, 4.0]), np.array([0.0, 10.0, 10.0]), 0.5)
-    1.2
+    >>> unit = Penalty(np.zeros(3), np.array([0.0, 10.0, 10.0]), np.array([False, True, True]))
+    >>> first_strength(np.array([0.0, -6.0, 8.0]), unit, 0.5)
+    1.6
+    >>> first_strength(np.array([0.0, -6.0, 8.0]), replace(unit, columns=(np.array([1, 2]),)), 0.5)
+    2.0
     """
-    on = lasso > 0
-    return float((np.abs(score[on]) / lasso[on]).max(initial=0.0)) / max(l1_share, _LEAST_SHARE)
+    on = unit.lasso > 0
+    shares = np.divide(np.abs(score), unit.lasso, out=np.zeros_like(score), where=on)
+    # Each member of a group is smaller than the group.
+    entries = [
+        float(shares.max(initial=0.0)),
+        *(float(np.linalg.norm(shares[group])) for group in unit.groups),
+    ]
+    return max(entries) / max(l1_share, _LEAST_SHARE)

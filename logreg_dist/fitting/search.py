@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from logreg_dist.config.train import SolverConfig
 from logreg_dist.design.problems import Problem, reject
 from logreg_dist.fitting.method import MethodChoice
-from logreg_dist.fitting.penalty import Penalty
+from logreg_dist.fitting.penalty import Penalty, proximal_options
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.information import Information
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
+from logreg_dist.solver.proximal import kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 
 log = logging.getLogger(__name__)
@@ -101,12 +101,15 @@ class Optimum:
     counts : DirectionCounts or None
         Of the rows along the direction in which the likelihood rises for ever, where there is one.
     kkt_residual : float or None
-        By how much the conditions of a penalised optimum are missed, see `kkt_residual`.
+        By how much the conditions of a penalised or bounded optimum are missed, see `kkt_residual`.
+    at_bound : tuple of str or None
+        Of each estimate the bound that it lies at; empty where there are no bounds.
     """
 
     result: SolverResult
     counts: DirectionCounts | None
     kkt_residual: float | None = None
+    at_bound: tuple[str | None, ...] = ()
 
 
 def search(
@@ -123,27 +126,35 @@ def search(
 
     result = _SEARCHES[choice.method](likelihood, penalty, solver, rises_for_ever)
     counts = found[-1] if result.direction is not None else None
-    return Optimum(result, counts, _missed(result, likelihood, penalty))
+    box = None if penalty is None else penalty.box
+    at_bound = () if box is None else box.ends_at(result.point.beta)
+    return Optimum(result, counts, _missed(result, likelihood, penalty), at_bound)
 
 
-def choose_lasso(obstacle: str | None) -> MethodChoice:
-    """Return the method of a penalty on absolute values.
+def choose_proximal(obstacle: str | None, penalty: Penalty) -> MethodChoice:
+    """Return the method of a penalty on absolute values, and of bounds.
 
     Raises
     ------
     InputRejected
         When the information matrix, which the lasso is solved on, does not fit: `obstacle` says why.
     """
+    by_lasso = bool(penalty.lasso.any())
     if obstacle is not None:
+        what, instead = "bounds of columns need", "leave the bounds out"
+        if by_lasso:
+            what, instead = "penalty.l1 needs", "set penalty.l1 to 0 and penalty.l2 instead"
         reject(
             [
                 Problem(
-                    f"penalty.l1 needs the information matrix, but {obstacle}",
-                    "Let rare levels merge: raise min_level_count; or set penalty.l1 to 0 and penalty.l2 instead.",
+                    f"{what} the information matrix, but {obstacle}",
+                    f"Let rare levels merge: raise min_level_count; or {instead}.",
                 )
             ]
         )
-    return MethodChoice(Method.PROXIMAL_NEWTON, "penalty.l1 is not 0")
+    return MethodChoice(
+        Method.PROXIMAL_NEWTON, "penalty.l1 is not 0" if by_lasso else "there are bounds on estimates"
+    )
 
 
 def _by_newton(
@@ -174,9 +185,7 @@ def _by_proximal_newton(
     likelihood: Likelihood, penalty: Penalty | None, solver: SolverConfig, rises_for_ever: Question
 ) -> SolverResult:
     assert penalty is not None
-    options = ProximalOptions(
-        penalty.lasso, penalty.ridge, solver.tolerance, solver.max_iterations, penalty.free
-    )
+    options = proximal_options(penalty, solver.tolerance, solver.max_iterations)
     start = likelihood.sample_start().beta
     return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
 
@@ -202,9 +211,9 @@ def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | Non
     if penalty is None:
         return None
     point = result.point
-    if result.method is Method.NEWTON:
+    if result.method is Method.NEWTON or result.is_ahead:
         point = Point(point.beta, likelihood.evaluate_score(point.beta))
-    return kkt_residual(point, ProximalOptions(penalty.lasso, penalty.ridge), likelihood.scale)
+    return kkt_residual(point, proximal_options(penalty), likelihood.scale)
 
 
 _SEARCHES = {

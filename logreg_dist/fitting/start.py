@@ -98,8 +98,10 @@ def optimum_of_sample(
     row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
     rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
-    if penalty is not None and penalty.has_lasso:
-        options = ProximalOptions(penalty.lasso, penalty.ridge, rough, 20)
+    if penalty is not None and penalty.has_corners:
+        is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
+        ridge = penalty.ridge + np.where(is_free, weak_ridge * row_weight, 0.0)
+        options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
         return result.point.beta if result.ending is Ending.CONVERGED else cold
     if penalty is not None:

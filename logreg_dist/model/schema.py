@@ -64,6 +64,7 @@ class _Coefficient(BaseModel):
     odds_ratio_low: float | None
     odds_ratio_high: float | None
     class_name: str | None = None
+    at_bound: Literal["lower", "upper", "both"] | None = None
 
 
 class _Aliased(BaseModel):

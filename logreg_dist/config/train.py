@@ -51,6 +51,7 @@ class SolverConfig(Section):
     tolerance: Annotated[float, Field(gt=0, le=1e-2), expected("a number > 0 and <= 0.01")] = 1e-8
     max_iterations: Annotated[int, Field(ge=1, le=1000), expected("a whole number from 1 to 1000")] = 50
     start: Annotated[Literal["sample", "zero"], choice("sample", "zero")] = "sample"
+    warm_start: Location | None = None
     precision: Annotated[Literal["float64", "float32"], choice("float64", "float32")] = "float64"
     on_separation: Annotated[
         Literal["error", "ridge", "firth"], choice("error", later=("ridge", "firth"))

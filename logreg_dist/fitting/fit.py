@@ -34,6 +34,7 @@ from logreg_dist.fitting.path_models import choose_penalty
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.fitting.terms import learn_table
+from logreg_dist.fitting.warm_start import near_model, refuse_other_model
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -57,7 +58,11 @@ NULL_TOLERANCE = 1e-6
 
 
 def fit(
-    table: DataFrame, config: TrainConfig, *, on_pass: Callable[[PassTiming], None] = lambda timing: None
+    table: DataFrame,
+    config: TrainConfig,
+    *,
+    on_pass: Callable[[PassTiming], None] = lambda timing: None,
+    warm_start: LogisticModel | None = None,
 ) -> LogisticModel:
     """Fit a logistic regression, binary or multinomial, by maximum or penalised likelihood.
 
@@ -73,6 +78,8 @@ def fit(
         `output` and the source in `input` are the business of the job and ignored here.
     on_pass : callable
         Told, after each pass, where its time went.
+    warm_start : LogisticModel or None
+        An earlier model to start from; the business of the job where the configuration names a file.
 
     Returns
     -------
@@ -89,6 +96,8 @@ def fit(
         When a policy does not go with the type of a column.
     """
     spark, run_id = table.sparkSession, uuid.uuid4().hex[:12]
+    if warm_start is not None:
+        refuse_other_model(warm_start, config)
     resolved = resolve(table, config)
     source = choose_source(table, resolved, config)
     plan = resolved.plan.shared_among(source.n_splits)
@@ -109,6 +118,7 @@ def fit(
                 learned=learned,
                 layout=layout,
                 config=config,
+                warm_start=warm_start,
             )
         else:
             samples = [look.sample for look in looks if look.sample is not None]
@@ -117,7 +127,7 @@ def fit(
                 profile = replace(profile, rows=label_weights.of_counts(profile.rows))
                 samples = [sample.weighted_by(label_weights) for sample in samples]
             passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
-            model = _solve(passes, learned, profile, samples, config)
+            model = _solve(passes, learned, profile, samples, config, warm_start)
     model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     _warn(model, n_known=len(learned.notes))
     return model
@@ -178,14 +188,17 @@ def _solve(
     profile: TableProfile,
     samples: list[SampleRows],
     config: TrainConfig,
+    warm_start: LogisticModel | None,
 ) -> LogisticModel:
+    label = label_record(config.label, profile.label_levels)
     asked, chosen = config, choose_penalty(passes, profile, config)
     if chosen is not None:
         config = config.with_penalty(chosen.penalty)
-    near = None if chosen is None else chosen.beta
+    near = None if warm_start is None else near_model(warm_start, learned.spec, label)
+    if chosen is not None:
+        near = chosen.beta
     spec, optimum = learned.spec, find_optimum(passes, profile, samples, config, near=near)
     result, counts = optimum.result, optimum.counts
-    label = label_record(config.label, profile.label_levels)
     outcome = binary_outcome(
         result,
         null_deviance=_null_deviance(passes, profile, samples),

@@ -35,6 +35,7 @@ from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.path_models import choose_class_penalty
 from logreg_dist.fitting.tasks import FirstLook
+from logreg_dist.fitting.warm_start import near_class_model
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import AliasedTerm, LabelRecord, LogisticModel
@@ -56,6 +57,7 @@ def fit_classes(
     learned: LearnedDesign,
     layout: RecordLayout,
     config: TrainConfig,
+    warm_start: LogisticModel | None = None,
 ) -> LogisticModel:
     """Fit a multinomial model of a staged table.
 
@@ -86,7 +88,9 @@ def fit_classes(
     asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
     if chosen is not None:
         config = config.with_penalty(chosen.penalty)
-    near = None if chosen is None else chosen.beta
+    near = None if warm_start is None else near_class_model(warm_start, spec, classes)
+    if chosen is not None:
+        near = chosen.beta
     optimum = find_class_optimum(passes, profile, samples, config, near=near)
     result = optimum.result
     outcome = Outcome(

@@ -185,12 +185,9 @@ class DesignSpec:
 
     def term_columns(self) -> list[tuple[str, ...]]:
         """Return for each term the columns of the table that it is made of, none for the intercept."""
-        derived = {column.text: column.columns for column in self.derived}
-        own = {column.name for column in self.columns}
-        return [
-            () if term.column is None else (term.column,) if term.column in own else derived[term.column]
-            for term in self.terms()
-        ]
+        found: list[tuple[str, ...]] = [()] if self.intercept else []
+        found += [(column.name,) for column in self.columns for _ in _terms_of(column)]
+        return found + [derived.columns for derived in self.derived for _ in derived.cells]
 
     def kernel_positions(self) -> NDArray[np.intp]:
         """Return each term's position in the kernel's ``beta``, shape (p,).

@@ -82,6 +82,8 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
     position = {key: len(features) + i for i, key in enumerate(roles)}
     numeric = _raw_columns(asked, Kind.NUMERIC)
+    # Of slopes for each level, whose number is not known yet, there may be more.
+    n_derived = sum(_size(parts) for parts in terms.derived)
     plan = StagePlan(
         numeric=numeric,
         categorical=_raw_columns(asked, Kind.CATEGORICAL),
@@ -95,9 +97,8 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         weight=position.get("weight"),
         frequency=position.get("frequency"),
         offset=position.get("offset"),
-        # Of slopes for each level, whose number is not known yet, there may be more.
-        chunk_rows=rows_per_chunk(len(numeric) + sum(_size(parts) for parts in terms.derived)),
-        sample_rows=rows_of_sample(len(asked)),
+        chunk_rows=rows_per_chunk(len(numeric) + n_derived),
+        sample_rows=rows_of_sample(len(asked) + n_derived),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
         folds=_fold_plan(position, config),

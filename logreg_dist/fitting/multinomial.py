@@ -30,6 +30,7 @@ from logreg_dist.fitting.assemble import (
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
+from logreg_dist.fitting.selection import selected_design
 from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
@@ -66,12 +67,14 @@ def fit_classes(
     counts = {name: profile.label_levels.levels[name][0] for name in sums}
     classes = _learn(sums, counts, config)
     spec = learned.spec
-    terms = class_terms_of(spec, classes)
+    class_terms_of(spec, classes)  # refuses names that clash, before any pass
     refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout)
     samples = [look.sample for look in looks if look.sample is not None]
     optimum = find_class_optimum(passes, profile, samples, config)
     result = optimum.result
+    learned = selected_design(learned, optimum.selection)
+    spec, terms = learned.spec, class_terms_of(learned.spec, classes)
     outcome = Outcome(
         family="multinomial",
         label=LabelRecord(
@@ -107,6 +110,7 @@ def fit_classes(
         staged=staged,
         config=config,
         kkt_residual=optimum.kkt_residual,
+        selection=optimum.selection,
     )
 
 

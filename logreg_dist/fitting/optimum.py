@@ -15,6 +15,7 @@ from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obst
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, choose_proximal, search
+from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
@@ -72,6 +73,9 @@ def find_optimum(
         flat_start=_flat_start(passes, profile),
         suspects=one_label_directions(spec, profile) if by_lbfgs else (),
     )
+    if config.selection.is_active:
+        terms = terms_by_column(spec)
+        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
     return search(likelihood, penalty, choice, config.solver)
 
 

@@ -25,6 +25,7 @@ from logreg_dist.model.model import (
     Status,
 )
 from logreg_dist.model.schema import CategoricalRecord, ModelFile, NumericRecord, contradiction
+from logreg_dist.model.selection import SelectionRecord, SelectionStep
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -80,6 +81,7 @@ def _content(model: LogisticModel) -> _Json:
         "config": dict(model.config),
         "reference_class": model.reference_class,
         "kkt_residual": model.kkt_residual,
+        "selection": None if model.selection is None else asdict(model.selection),
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 
@@ -197,9 +199,16 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
         "design": design,
         "history": tuple(HistoryEntry(**entry.model_dump()) for entry in file.history),
         "notes": tuple(file.notes),
+        "selection": None if file.selection is None else _selection_from(file.selection.model_dump()),
     }
     rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
     return LogisticModel(coefficient_rows=rows, **scalars)
+
+
+def _selection_from(values: _Json) -> SelectionRecord:
+    steps = tuple(SelectionStep(**step) for step in values.pop("steps"))
+    columns, left_out = tuple(values.pop("columns")), tuple(values.pop("left_out"))
+    return SelectionRecord(columns=columns, left_out=left_out, steps=steps, **values)
 
 
 def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:

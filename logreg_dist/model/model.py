@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.model.selection import SelectionRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +158,8 @@ class LogisticModel:
     kkt_residual : float or None
         Of a penalised fit or one with bounds: by how much the conditions of its optimum are missed at most,
         on the scale of the mean loss and of columns of standard deviation 1.
+    selection : SelectionRecord or None
+        How the columns were selected, where they were.
     """
 
     model_id: str
@@ -192,6 +195,7 @@ class LogisticModel:
     config: Mapping[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    selection: SelectionRecord | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

@@ -93,6 +93,28 @@ class _Covariance(BaseModel):
     values: list[list[float]]
 
 
+class _SelectionStep(BaseModel):
+    model_config = _STRICT
+    action: Literal["start", "add", "remove"]
+    column: str | None
+    df: int | None
+    statistic: float | None
+    p_value: float | None
+    deviance: float
+    criterion_before: float | None
+    criterion_after: float | None
+
+
+class _Selection(BaseModel):
+    model_config = _STRICT
+    method: Literal["backward", "forward", "stepwise"]
+    criterion: Literal["aic", "bic", "wald"]
+    columns: list[str]
+    left_out: list[str]
+    steps: list[_SelectionStep]
+    n_fits: int
+
+
 class ModelFile(BaseModel):
     """The whole file; a key more or less is an error."""
 
@@ -133,6 +155,7 @@ class ModelFile(BaseModel):
     config: dict[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    selection: _Selection | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:
@@ -144,6 +167,9 @@ def contradiction(file: ModelFile) -> str | None:
                 return "a column has a level twice"
             if column.reference not in known or column.missing_level not in known:
                 return "a column's reference or missing level is none of its levels"
+    columns = [column.name for column in file.design.columns]
+    if file.selection is not None and file.selection.columns != columns:
+        return "the selected columns are not those of the design"
     if (file.family == "multinomial") != (file.label.classes is not None):
         return "family and label disagree"
     if file.label.classes is not None and file.reference_class not in file.label.classes:

@@ -50,7 +50,9 @@ def find_optimum(
         # On all terms as one array, an arrow where a column is huge or not.
         choice = choose_proximal(shape_obstacle(BlockShape(shape.p), **room), penalty)
     else:
-        choice = choose_method(config.solver.method, shape, **room)
+        # Columns are selected on all terms as one array, too.
+        stored = BlockShape(shape.p) if config.selection.is_active else shape
+        choice = choose_method(config.solver.method, stored, **room)
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate

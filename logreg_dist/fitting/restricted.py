@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.fitting.search import Likelihood
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.solver.information import active_part
+from logreg_dist.solver.information import whole_matrix
 from logreg_dist.solver.result import Sums
 
 FloatArray = NDArray[np.float64]
@@ -17,7 +17,10 @@ FloatArray = NDArray[np.float64]
 
 def part_of(sums: Sums, kept: NDArray[np.bool_]) -> Sums:
     """Return the sums of the terms `kept` (p,) alone."""
-    information = None if sums.information is None else active_part(sums.information, kept)
+    information = None
+    if sums.information is not None:
+        # Whole: an arrow without the levels that make it one is none. Where it is too large nothing is restricted.
+        information = whole_matrix(sums.information)[np.ix_(kept, kept)]
     return replace(sums, score=sums.score[kept], information=information)
 
 

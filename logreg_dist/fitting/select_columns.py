@@ -30,7 +30,7 @@ TOLERANCE = 1e-5
 MAX_ITERATIONS = 25
 # A candidate whose criterion, with its statistic off by this share and this much, cannot be the best is not fitted.
 STATISTIC_SHARE = 0.25
-STATISTIC_SLACK = 0.1
+STATISTIC_SLACK = 0.01
 # Criteria that differ by less are equal, as for R's step().
 EQUAL = 1e-7
 

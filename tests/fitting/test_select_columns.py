@@ -244,6 +244,20 @@ def test_candidates_far_from_the_best_are_not_fitted(birthwt):
     assert evaluate_all.passes <= 30
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("method", ["backward", "forward", "stepwise"])
+def test_the_path_is_that_of_fitting_every_candidate(monkeypatch, method, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(300, 8)) + 0.8 * rng.normal(size=(300, 1))
+    y = rng.random(300) < 1 / (1 + np.exp(1 - X[:, :4] @ rng.normal(size=4) * 0.5))
+    design = design_of(pd.DataFrame(X, columns=list("abcdefgh")).assign(y=y), "y", {})
+    few = select(*design, method=method)
+    monkeypatch.setattr("logreg_dist.fitting.select_columns.STATISTIC_SLACK", 1e6)
+    every = select(*design, method=method)
+    assert path(few) == path(every)
+    assert few.record.n_fits < every.record.n_fits / 2
+
+
 def test_a_separating_column_ends_the_search_in_the_model():
     table = birthwt_frame().assign(sure=birthwt_frame().low * 2.0)
     found = select(*design_of(table, "low", {"race": "white"}), method="forward")

@@ -17,6 +17,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import (
     assemble_model,
@@ -31,6 +32,7 @@ from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.path_models import choose_penalty
+from logreg_dist.fitting.selection import selected_design
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.fitting.terms import learn_table
@@ -197,8 +199,9 @@ def _solve(
     near = None if warm_start is None else near_model(warm_start, learned.spec, label)
     if chosen is not None:
         near = chosen.beta
-    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config, near=near)
-    result, counts = optimum.result, optimum.counts
+    optimum = find_optimum(passes, profile, samples, config, near=near)
+    learned = selected_design(learned, optimum.selection)
+    spec, result, counts = learned.spec, optimum.result, optimum.counts
     outcome = binary_outcome(
         result,
         null_deviance=_null_deviance(passes, profile, samples),
@@ -211,7 +214,7 @@ def _solve(
     )
     verdict = judge(
         result,
-        _separation(passes, counts, profile, label, config) if counts is not None else None,
+        _separation(passes, counts, spec, profile, label, config) if counts is not None else None,
         terms=outcome.terms,
         scale=term_scales(spec),
         aliased=outcome.aliased,
@@ -227,6 +230,7 @@ def _solve(
         staged=passes.staged,
         config=config,
         kkt_residual=optimum.kkt_residual,
+        selection=optimum.selection,
     )
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
@@ -234,13 +238,16 @@ def _solve(
 def _separation(
     passes: FitPasses,
     counts: DirectionCounts,
+    spec: DesignSpec,
     profile: TableProfile,
     label: LabelRecord,
     config: TrainConfig,
 ) -> Separation:
     min_count = config.features.defaults.min_level_count
     cells = empty_cells(passes.spec, profile, label, min_count=min_count)
-    return Separation(counts, passes.separating_columns(), tuple(cells.values()))
+    names = {term.name for term in spec.terms()}  # of the columns in the model, which may be selected ones
+    alone = {term: sign for term, sign in passes.separating_columns().items() if term in names}
+    return Separation(counts, alone, tuple(sentence for term, sentence in cells.items() if term in names))
 
 
 def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[SampleRows]) -> float:

@@ -191,6 +191,10 @@ def test_every_way_of_scoring_means_what_the_fit_meant(spark, frame, folder, tmp
         income=np.exp(rng.normal(10, 3, N)),
         region=rng.permutation(frame.region),
     )
+    # An edge belongs to the bin below it.
+    parts = {part.text: part for column in model.design.derived for part in column.parts}
+    new.loc[:2, "age"] = [*parts["bins(age, 3)"].knots, parts["ns(age, 4)"].knots[0]]
+    new.loc[3:5, "income"] = parts["bins(income, 4)"].knots
     path = str(tmp_path / "new")
     spark.createDataFrame(new).write.parquet(path)
     assert_same_in_every_way(spark, load_model(tmp_path), path)

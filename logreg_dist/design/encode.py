@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from logreg_dist.design.encode_sparse import SparseEncoder
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec
 from logreg_dist.kernel.block import Block, CodeArray, FloatArray
 from logreg_dist.staging.split_file import RawChunk
 
 
 def encode_chunks(
-    chunks: Iterable[RawChunk], spec: DesignSpec, dictionaries: Sequence[Sequence[str]]
+    chunks: Iterable[RawChunk],
+    spec: DesignSpec,
+    dictionaries: Sequence[Sequence[str]],
+    words: Sequence[Sequence[str]] = (),
 ) -> Iterator[Block]:
     """Yield the block of each chunk; all blocks share one buffer, so use each before the next.
 
@@ -23,22 +27,27 @@ def encode_chunks(
     spec : DesignSpec
     dictionaries : sequence of sequence of str
         For each categorical column the split's levels in the order of its codes.
+    words : sequence of sequence of str
+        For each sparse column the split's words in the order of their numbers.
     """
     lookups = [
         level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
     ]
+    sparse = SparseEncoder(spec, words)
     buffer: FloatArray | None = None
     for chunk in chunks:
         n_rows = len(chunk.y)
         if buffer is None or buffer.shape[1] != n_rows:
             buffer = np.empty((spec.shape().n_dense, n_rows))
         _fill_dense(buffer, chunk.numeric, spec)
+        groups = sparse.groups(chunk.sparse, buffer)
         yield Block(
             dense=buffer,
             codes=[lookup.take(codes) for lookup, codes in zip(lookups, chunk.codes, strict=True)],
             y=chunk.y,
             weight=chunk.weight,
             offset=chunk.offset,
+            sparse=groups,
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.design.sparse_column import MAX_DENSE, SparseColumn
 from logreg_dist.kernel.block import BlockShape
 
 OTHER = "__other__"  # the level that rare levels merge into
@@ -34,6 +35,10 @@ class NumericColumn:
     centre, scale : float
         Weighted mean and standard deviation, units of the column. The centre is subtracted inside
         the kernel; it changes no result, only its digits.
+    vector : str or None
+        The column of vectors that it is a number of; `name` is then ``vector[element]``.
+    element, size : int
+        Its place in these vectors, and their length.
     """
 
     name: str
@@ -44,6 +49,9 @@ class NumericColumn:
     indicator: bool
     centre: float
     scale: float
+    vector: str | None = None
+    element: int = 0
+    size: int = 1
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class DesignSpec:
     [0, 3, 1, 2]
     """
 
-    columns: tuple[NumericColumn | CategoricalColumn, ...]
+    columns: tuple[NumericColumn | CategoricalColumn | SparseColumn, ...]
     intercept: bool
 
     @property
@@ -123,6 +131,16 @@ class DesignSpec:
         return tuple(column for column in self.columns if isinstance(column, CategoricalColumn))
 
     @property
+    def sparse(self) -> tuple[SparseColumn, ...]:
+        """The sparse columns in order."""
+        return tuple(column for column in self.columns if isinstance(column, SparseColumn))
+
+    @property
+    def sparse_is_dense(self) -> bool:
+        """Whether the sparse columns are so few that blocks hold them as dense ones."""
+        return sum(column.size for column in self.sparse) <= MAX_DENSE
+
+    @property
     def centres(self) -> NDArray[np.float64]:
         """What the kernel subtracts from the numeric columns, shape (n_numeric,)."""
         return np.array([column.centre if self.intercept else 0.0 for column in self.numeric])
@@ -130,9 +148,12 @@ class DesignSpec:
     def shape(self) -> BlockShape:
         """Return the sizes of the kernel's blocks."""
         n_indicators = sum(column.indicator for column in self.numeric)
+        sparse = tuple(column.size for column in self.sparse)
+        n_dense_sparse = sum(sparse) if self.sparse_is_dense else 0
         return BlockShape(
-            n_dense=self.intercept + len(self.numeric) + n_indicators,
+            n_dense=self.intercept + len(self.numeric) + n_indicators + n_dense_sparse,
             widths=tuple(len(column.coefficient_levels) for column in self.categorical),
+            sparse=() if self.sparse_is_dense else sparse,
         )
 
     def terms(self) -> list[Term]:
@@ -144,7 +165,8 @@ class DesignSpec:
         """Return each term's position in the kernel's ``beta``, shape (p,).
 
         The kernel keeps dense columns first: the intercept, the numbers, the indicators; then
-        the levels of each categorical column.
+        the levels of each categorical column; then the sparse columns, which follow the indicators where
+        they are few.
         """
         positions = {INTERCEPT: 0} if self.intercept else {}
         for name in self._kernel_names():
@@ -157,14 +179,26 @@ class DesignSpec:
         for column in self.numeric:
             if column.indicator:
                 yield _level_name(column.name, "missing")
+        if self.sparse_is_dense:
+            yield from self._sparse_names()
         for categorical in self.categorical:
             yield from (_level_name(categorical.name, level) for level in categorical.coefficient_levels)
+        if not self.sparse_is_dense:
+            yield from self._sparse_names()
+
+    def _sparse_names(self) -> Iterator[str]:
+        for column in self.sparse:
+            yield from (_level_name(column.name, label) for label in column.labels())
 
 
-def _terms_of(column: NumericColumn | CategoricalColumn) -> list[Term]:
+def _terms_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> list[Term]:
+    if isinstance(column, SparseColumn):
+        return [Term(_level_name(column.name, label), column.name, label) for label in column.labels()]
     if isinstance(column, CategoricalColumn):
         levels = column.coefficient_levels
         return [Term(_level_name(column.name, level), column.name, level) for level in levels]
+    if column.vector is not None:
+        return [Term(column.name, column.vector, str(column.element))]
     terms = [Term(column.name, column.name, None)]
     if column.indicator:
         terms.append(Term(_level_name(column.name, "missing"), column.name, "missing"))

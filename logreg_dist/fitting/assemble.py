@@ -249,11 +249,15 @@ def term_centres(spec: DesignSpec) -> FloatArray:
 
 
 def term_scales(spec: DesignSpec) -> FloatArray:
-    """Return the typical size of each term's column, shape (p,); 1 for levels and indicators."""
+    """Return the typical size of each term's column, shape (p,); 1 for levels and indicators.
+
+    Of a sparse column it is that of its entries, all terms together.
+    """
     scales = {
         column.name: column.scale or 1.0 for column in spec.columns if isinstance(column, NumericColumn)
     }
-    return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
+    of_entries = {column.name: column.scale for column in spec.sparse}
+    return np.array([scales.get(term.name, of_entries.get(term.column or "", 1.0)) for term in spec.terms()])
 
 
 def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:

@@ -47,7 +47,8 @@ def find_optimum(
     room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
     if penalty is not None and penalty.has_lasso:
         # On all terms as one array, an arrow where a column is huge or not.
-        choice = choose_lasso(shape_obstacle(BlockShape(shape.p), **room))
+        whole = shape if shape.sparse else BlockShape(shape.p)
+        choice = choose_lasso(shape_obstacle(whole, **room))
     else:
         choice = choose_method(config.solver.method, shape, **room)
     by_lbfgs = choice.method is Method.LBFGS
@@ -56,10 +57,13 @@ def find_optimum(
     scale, of_column = term_scales(spec), has_column(spec)
 
     def start() -> FloatArray:
-        if by_cell:
+        if by_cell or spec.sparse:  # a sample holds no sparse columns
             return np.zeros(shape.p)
         return sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0))
 
+    suspects = one_label_directions(spec, profile)
+    if by_lbfgs and shape.sparse and (penalty is None or penalty.free.any()):
+        suspects += passes.one_label_entries()
     likelihood = Likelihood(
         evaluate=evaluate,
         evaluate_score=evaluate if by_cell else passes.evaluate_score,
@@ -70,7 +74,7 @@ def find_optimum(
         of_column=of_column,
         sample_start=start,
         flat_start=_flat_start(passes, profile),
-        suspects=one_label_directions(spec, profile) if by_lbfgs else (),
+        suspects=suspects if by_lbfgs else (),
     )
     return search(likelihood, penalty, choice, config.solver)
 

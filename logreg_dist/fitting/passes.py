@@ -17,7 +17,11 @@ from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.method import bytes_of
-from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
+from logreg_dist.fitting.score_tasks import (
+    entry_labels_task,
+    evaluate_score_task,
+    information_diagonal_task,
+)
 from logreg_dist.fitting.sums import (
     in_kernel_order,
     in_term_order,
@@ -132,6 +136,21 @@ class FitPasses:
             for name, position in zip(names, self.positions.tolist(), strict=True)
             if position in signs
         }
+
+    def one_label_entries(self) -> list[FloatArray]:
+        """Return the direction that separates the sparse columns whose entries all speak for one label, none or one.
+
+        The likelihood rises for ever along it: it is on the right side of every row that has such an
+        entry, and 0 for all others. One pass.
+        """
+        clock = time.perf_counter()
+        parts = self.staged.run_pass(entry_labels_task(self.design, self.layout))
+        signs = reduce(add, parts).signs()
+        self._log(f"{np.count_nonzero(signs):,} sparse columns are of one label", clock)
+        kernel = np.zeros(self.shape.p)
+        kernel[self.shape.p - len(signs) :] = signs
+        direction = kernel[self.positions]
+        return [direction] if direction.any() else []
 
     def _count_along(self, direction: FloatArray, blur: FloatArray) -> DirectionCounts:
         along = in_kernel_order(direction, self.positions)

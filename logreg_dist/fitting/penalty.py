@@ -54,7 +54,7 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
 
     The objective is ``(1/W) sum(weight * loss) + l2/2 sum(f beta**2) + l1 sum(f |beta|)`` with the columns'
     penalty factors f: times ``2 W`` the loss becomes the deviance. With ``penalty.standardize`` numbers count
-    per standard deviation; levels and indicators are 0/1 and stay as they are.
+    per standard deviation; levels and indicators are 0/1 and stay as they are, and so do sparse columns.
 
     Parameters
     ----------
@@ -66,15 +66,20 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     asked = config.penalty
     if not asked.is_active:
         return None
-    factors = np.array(
-        [
-            0.0 if term.column is None else config.features.policy(term.column).penalty_factor
-            for term in spec.terms()
-        ]
-    )
-    scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
+    terms = spec.terms()
+    factor = {name: config.features.policy(name).penalty_factor for name in {t.column for t in terms} if name}
+    factors = np.array([0.0 if term.column is None else factor[term.column] for term in terms])
+    scale = _deviations(spec) if asked.standardize else np.ones(len(factors))
     ridge = scaled_ridge(asked.l2, weight_sum, factors * scale**2)
     return Penalty(ridge, asked.l1 * weight_sum * factors * scale, has_column(spec))
+
+
+def _deviations(spec: DesignSpec) -> FloatArray:
+    sparse = {column.name for column in spec.sparse}
+    scales = term_scales(spec)
+    if sparse:
+        scales[[term.column in sparse for term in spec.terms()]] = 1.0
+    return scales
 
 
 def has_column(spec: DesignSpec) -> NDArray[np.bool_]:

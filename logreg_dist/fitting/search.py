@@ -122,7 +122,8 @@ def choose_lasso(obstacle: str | None) -> MethodChoice:
             [
                 Problem(
                     f"penalty.l1 needs the information matrix, but {obstacle}",
-                    "Let rare levels merge: raise min_level_count; or set penalty.l1 to 0 and penalty.l2 instead.",
+                    "Let rare levels merge: raise min_level_count; of texts lower vocabulary or buckets; or set penalty.l1\n"
+                    "to 0 and penalty.l2 instead.",
                 )
             ]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -164,8 +164,10 @@ def split_blocks(split: StagedSplit, spec: DesignSpec, layout: RecordLayout) -> 
         When the files are not on this machine.
     """
     chunks = read_chunks(Path(split.path), split.n_rows, layout)
-    levels = read_sidecar(split.path)["levels"] if spec.categorical else []
-    return encode_chunks(chunks, spec, levels)
+    if not (spec.categorical or spec.sparse):
+        return encode_chunks(chunks, spec, [])
+    sidecar = read_sidecar(split.path)
+    return encode_chunks(chunks, spec, sidecar["levels"], sidecar["words"])
 
 
 def null_block(chunk: RawChunk) -> Block:
@@ -176,7 +178,8 @@ def null_block(chunk: RawChunk) -> Block:
 
 
 def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout) -> SampleRows:
-    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
+    without = replace(layout, n_sparse=0)
+    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], without)
     steps = sidecar["sample_steps"]
     weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
     return SampleRows(weighted, sidecar["levels"], sidecar["classes"])

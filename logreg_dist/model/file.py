@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
 from logreg_dist.model.model import (
@@ -24,7 +25,13 @@ from logreg_dist.model.model import (
     LogisticModel,
     Status,
 )
-from logreg_dist.model.schema import CategoricalRecord, ModelFile, NumericRecord, contradiction
+from logreg_dist.model.schema import (
+    CategoricalRecord,
+    ModelFile,
+    NumericRecord,
+    SparseRecord,
+    contradiction,
+)
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -202,14 +209,21 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
     return LogisticModel(coefficient_rows=rows, **scalars)
 
 
-def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
+def _column_to_dict(column: NumericColumn | CategoricalColumn | SparseColumn) -> _Json:
+    if isinstance(column, SparseColumn):
+        return {"kind": "sparse", **vars(column), "words": list(column.words)}
     if isinstance(column, NumericColumn):
-        return {"kind": "numeric", **asdict(column)}
+        of_vector = () if column.vector is not None else ("vector", "element", "size")
+        return {"kind": "numeric", **{k: v for k, v in asdict(column).items() if k not in of_vector}}
     return {"kind": "categorical", **asdict(column), "levels": list(column.levels)}
 
 
-def _column_from_file(column: NumericRecord | CategoricalRecord) -> NumericColumn | CategoricalColumn:
+def _column_from_file(
+    column: NumericRecord | CategoricalRecord | SparseRecord,
+) -> NumericColumn | CategoricalColumn | SparseColumn:
     values = column.model_dump(exclude={"kind"})
+    if isinstance(column, SparseRecord):
+        return SparseColumn(**{**values, "words": tuple(column.words)})
     if isinstance(column, NumericRecord):
         return NumericColumn(**values)
     return CategoricalColumn(**{**values, "levels": tuple(column.levels)})

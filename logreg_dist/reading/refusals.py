@@ -99,7 +99,10 @@ def _no_features(columns: Sequence[LeafColumn]) -> list[Problem]:
         return []
     what = f"{_columns(columns)} cannot be {'features' if len(columns) > 1 else 'a feature'}"
     it = "them" if len(columns) > 1 else "it"
-    return [Problem(what, f"Exclude {it} with features.exclude, or make numbers or texts of {it} in a view.")]
+    way_out = (
+        f"Exclude {it} with features.exclude, or make numbers, texts or arrays of numbers of {it} in a view."
+    )
+    return [Problem(what, way_out)]
 
 
 def _undeclared_times(columns: Sequence[LeafColumn]) -> list[Problem]:

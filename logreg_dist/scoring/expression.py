@@ -84,6 +84,7 @@ def _contributions(
         if isinstance(term, NumericTerm):
             found = numeric_contribution(term, leaf.expression(), leaf.type)
         else:
+            assert isinstance(term, LevelTerm), "vectors and texts are scored in batches"
             alias = f"__estimate_{i}_{uuid.uuid4().hex[:16]}"
             table, listed = _look_up_levels(table, term, leaf, alias=alias)
             found = categorical_contribution(term, leaf.expression(), leaf.type, listed)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms
+from logreg_dist.scoring.vector_terms import VectorTerm, add_entries, add_vectors
 from logreg_dist.staging.decode import numbers, texts
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
@@ -98,8 +99,12 @@ def _sum(
             term = terms.columns[i]
             if isinstance(term, NumericTerm):
                 _add_number(columns[i], term, out=sums[depth], odd=odd[i])
-            else:
+            elif isinstance(term, LevelTerm):
                 _add_level(columns[i], term, out=sums[depth], odd=odd[i])
+            elif isinstance(term, VectorTerm):
+                add_vectors(columns[i], term, out=sums[depth], odd=odd[i])
+            else:
+                add_entries(columns[i], term, out=sums[depth], odd=odd[i])
 
     add_up(0, n_values, 0)
 

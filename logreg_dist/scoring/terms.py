@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec, NumericColumn
+from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class LevelTerm:
     unseen_policy: str
 
 
+ColumnTerm = NumericTerm | LevelTerm | VectorTerm | SparseTerm
+
+
 @dataclass(frozen=True)
 class ScoreTerms:
     """A model as scoring needs it.
@@ -75,14 +82,14 @@ class ScoreTerms:
     Attributes
     ----------
     intercept : float or None
-    columns : tuple of NumericTerm and LevelTerm
+    columns : tuple of NumericTerm, LevelTerm, VectorTerm and SparseTerm
         In the order of the sum; the offset is the last one.
     offset : str or None
         The one column that is no feature.
     """
 
     intercept: float | None
-    columns: tuple[NumericTerm | LevelTerm, ...]
+    columns: tuple[ColumnTerm, ...]
     offset: str | None
 
 
@@ -104,18 +111,22 @@ def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str 
     >>> terms.intercept, terms.columns[0].slope, terms.columns[0].missing_value
     (-1.0, 0.5, 20.0)
     """
-    columns = [
-        _numeric_term(column, estimates)
-        if isinstance(column, NumericColumn)
-        else _level_term(column, estimates)
-        for column in design.columns
-    ]
+    columns: list[ColumnTerm] = []
+    for column in design.columns:
+        if isinstance(column, SparseColumn):
+            columns.append(_sparse_term(column, estimates))
+        elif isinstance(column, CategoricalColumn):
+            columns.append(_level_term(column, estimates))
+        elif column.vector is None:
+            columns.append(_numeric_term(column, estimates))
+        elif column.element == 0:  # its others follow
+            columns.append(_vector_term(column, estimates))
     if offset:
         columns.append(NumericTerm(offset, 1.0, missing_value=None, missing_is_error=True))
     return ScoreTerms(estimates["intercept"] if design.intercept else None, tuple(columns), offset)
 
 
-def count_names(columns: Sequence[NumericTerm | LevelTerm], n_keys: int) -> list[str]:
+def count_names(columns: Sequence[ColumnTerm], n_keys: int) -> list[str]:
     """Return the names of what is counted about scored rows, in the order of every way of scoring.
 
     Examples
@@ -150,6 +161,24 @@ def _numeric_term(column: NumericColumn, estimates: Mapping[str, float]) -> Nume
         if column.indicator:
             filled += estimates[f"{column.name}[missing]"]
     return NumericTerm(column.name, slope, filled, missing_is_error=column.missing == "error")
+
+
+def _vector_term(first: NumericColumn, estimates: Mapping[str, float]) -> VectorTerm:
+    names = (f"{first.vector}[{k}]" for k in range(first.size))
+    slopes = np.array([estimates[name] for name in names])
+    return VectorTerm(str(first.vector), slopes, missing_is_error=first.missing == "error")
+
+
+def _sparse_term(column: SparseColumn, estimates: Mapping[str, float]) -> SparseTerm:
+    return SparseTerm(
+        name=column.name,
+        rule=column.rule,
+        values=column.values,
+        effects=np.array([*(estimates[f"{column.name}[{label}]"] for label in column.labels()), 0.0]),
+        codes={word: k for k, word in enumerate(column.words)},
+        fill=column.fill,
+        missing_is_error=column.missing == "error",
+    )
 
 
 def _level_term(column: CategoricalColumn, estimates: Mapping[str, float]) -> LevelTerm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
+from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Method
 from logreg_dist.staging.profile import TableProfile
 
@@ -62,8 +64,12 @@ def find_optimum(
         return sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0))
 
     suspects = one_label_directions(spec, profile)
+    is_empty = np.zeros(shape.p, dtype=bool)
     if by_lbfgs and shape.sparse and (penalty is None or penalty.free.any()):
-        suspects += passes.one_label_entries()
+        signs, is_empty = passes.entries_by_label()
+        suspects += [signs] if signs.any() else []
+        if penalty is not None:
+            is_empty &= penalty.free
     likelihood = Likelihood(
         evaluate=evaluate,
         evaluate_score=evaluate if by_cell else passes.evaluate_score,
@@ -76,7 +82,15 @@ def find_optimum(
         flat_start=_flat_start(passes, profile),
         suspects=suspects if by_lbfgs else (),
     )
-    return search(likelihood, penalty, choice, config.solver)
+    return _without_empty(search(likelihood, penalty, choice, config.solver), is_empty)
+
+
+def _without_empty(optimum: Optimum, is_empty: NDArray[np.bool_]) -> Optimum:
+    """Leave out the terms that are 0 in every row: the search never moved them from 0."""
+    if not is_empty.any():
+        return optimum
+    dependences = [Dependence(int(k), {}) for k in np.flatnonzero(is_empty)]
+    return replace(optimum, result=replace(optimum.result, dependences=dependences))
 
 
 def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatArray]:

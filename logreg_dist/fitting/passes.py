@@ -137,20 +137,20 @@ class FitPasses:
             if position in signs
         }
 
-    def one_label_entries(self) -> list[FloatArray]:
-        """Return the direction that separates the sparse columns whose entries all speak for one label, none or one.
+    def entries_by_label(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return for each term (p,) the sign of a sparse column whose entries are of one label, and if it has none; a pass.
 
-        The likelihood rises for ever along it: it is on the right side of every row that has such an
-        entry, and 0 for all others. One pass.
+        The likelihood rises for ever along the signs: they are on the right side of every row that has such
+        an entry, and 0 for all others.
         """
         clock = time.perf_counter()
-        parts = self.staged.run_pass(entry_labels_task(self.design, self.layout))
-        signs = reduce(add, parts).signs()
-        self._log(f"{np.count_nonzero(signs):,} sparse columns are of one label", clock)
-        kernel = np.zeros(self.shape.p)
-        kernel[self.shape.p - len(signs) :] = signs
-        direction = kernel[self.positions]
-        return [direction] if direction.any() else []
+        found = reduce(add, self.staged.run_pass(entry_labels_task(self.design, self.layout)))
+        signs, is_empty = np.zeros(self.shape.p), np.zeros(self.shape.p, dtype=bool)
+        first = self.shape.p - sum(self.shape.sparse)
+        signs[first:], is_empty[first:] = found.signs(), found.is_empty
+        n_alone, n_empty = np.count_nonzero(signs), np.count_nonzero(is_empty)
+        self._log(f"{n_alone:,} sparse columns are of one label, {n_empty:,} have no entry", clock)
+        return signs[self.positions], is_empty[self.positions]
 
     def _count_along(self, direction: FloatArray, blur: FloatArray) -> DirectionCounts:
         along = in_kernel_order(direction, self.positions)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.sparse import ColumnTotals
@@ -27,6 +28,12 @@ class EntryLabels:
 
     def __add__(self, other: EntryLabels) -> EntryLabels:
         return EntryLabels(self.with_label + other.with_label, self.against + other.against)
+
+    @property
+    def is_empty(self) -> NDArray[np.bool_]:
+        """Whether a column has no entry at all, so that nothing is known of its estimate."""
+        empty: NDArray[np.bool_] = (self.with_label == 0) & (self.against == 0)
+        return empty
 
     def signs(self) -> FloatArray:
         """Return 1 or -1 for each column that separates alone, in the direction of its estimate; else 0."""

@@ -3,6 +3,7 @@
 A word is a run of letters and digits (Unicode categories L and N) of the text in lower case (each
 character's simple mapping). Everything else, the underscore included, stands between words. There are no stop
 words and no stems. The rule and the hash are part of the model: neither follows a version of Python or a machine.
+Only of characters that Unicode gained lately an older pyarrow may not know yet that they are letters.
 """
 
 from __future__ import annotations

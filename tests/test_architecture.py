@@ -29,7 +29,11 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
-from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
+from logreg_dist.fitting.score_tasks import (
+    entry_labels_task,
+    evaluate_score_task,
+    information_diagonal_task,
+)
 from logreg_dist.fitting.tasks import (
     column_ranges_task,
     count_along_task,
@@ -274,6 +278,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         evaluate_task(design, layout, beta),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),
+        entry_labels_task(design, layout),
         evaluate_null_task(layout, beta),
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),

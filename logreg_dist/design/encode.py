@@ -16,7 +16,7 @@ def encode_chunks(
     chunks: Iterable[RawChunk],
     spec: DesignSpec,
     dictionaries: Sequence[Sequence[str]],
-    words: Sequence[Sequence[str]] = (),
+    lookups: Sequence[CodeArray | None] = (),
 ) -> Iterator[Block]:
     """Yield the block of each chunk; all blocks share one buffer, so use each before the next.
 
@@ -27,13 +27,13 @@ def encode_chunks(
     spec : DesignSpec
     dictionaries : sequence of sequence of str
         For each categorical column the split's levels in the order of its codes.
-    words : sequence of sequence of str
-        For each sparse column the split's words in the order of their numbers.
+    lookups : sequence of ndarray or None
+        For each sparse column, see `SparseEncoder`.
     """
-    lookups = [
+    levels_of = [
         level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
     ]
-    sparse = SparseEncoder(spec, words)
+    sparse = SparseEncoder(spec, lookups)
     buffer: FloatArray | None = None
     for chunk in chunks:
         n_rows = len(chunk.y)
@@ -43,7 +43,7 @@ def encode_chunks(
         groups = sparse.groups(chunk.sparse, buffer)
         yield Block(
             dense=buffer,
-            codes=[lookup.take(codes) for lookup, codes in zip(lookups, chunk.codes, strict=True)],
+            codes=[lookup.take(codes) for lookup, codes in zip(levels_of, chunk.codes, strict=True)],
             y=chunk.y,
             weight=chunk.weight,
             offset=chunk.offset,

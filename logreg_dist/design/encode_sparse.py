@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.kernel.block import CodeArray, FloatArray
 from logreg_dist.kernel.sparse import SparseRows
+from logreg_dist.staging.stage_split import read_sidecar
+
+
+def word_lookups(path: Path, spec: DesignSpec) -> list[CodeArray | None]:
+    """Return the lookups of the split at `path`; kept beside it, because every pass needs them again.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the split is not on this machine.
+    """
+    return [
+        _kept_lookup(path, k, column) if column.rule == "words" else None
+        for k, column in enumerate(spec.sparse)
+    ]
+
+
+def _kept_lookup(path: Path, k: int, column: SparseColumn) -> CodeArray:
+    # Named by the words: another design of the same rows must not find it.
+    name = zlib.crc32("\0".join(column.words).encode())
+    kept = path.with_suffix(f".terms-{k}-{column.size}-{name:08x}.npy")
+    try:
+        found: CodeArray = np.load(kept, allow_pickle=False)
+    except FileNotFoundError:
+        found = column.lookup(read_sidecar(str(path))["words"][k])
+        begun = kept.with_suffix(f".{os.getpid()}.npy")
+        np.save(begun, found)
+        begun.replace(kept)  # a task that is run twice at a time finds all of it or nothing
+    return found
 
 
 class SparseEncoder:
@@ -16,18 +51,16 @@ class SparseEncoder:
     Parameters
     ----------
     spec : DesignSpec
-    words : sequence of sequence of str
-        For each sparse column the split's words in the order of their numbers.
+    lookups : sequence of ndarray or None
+        For each sparse column the terms of the split's words, see `SparseColumn.lookup`; None where the
+        entries name their terms themselves.
     """
 
-    def __init__(self, spec: DesignSpec, words: Sequence[Sequence[str]]) -> None:
+    def __init__(self, spec: DesignSpec, lookups: Sequence[CodeArray | None]) -> None:
         self._columns = spec.sparse
         self._is_dense = spec.sparse_is_dense
         self._first = spec.shape().n_dense - sum(column.size for column in spec.sparse)
-        self._lookups: list[CodeArray | None] = [
-            column.lookup(own) if column.rule == "words" else None
-            for column, own in zip(spec.sparse, words, strict=True)
-        ]
+        self._lookups = lookups
 
     def groups(self, chunk: Sequence[SparseRows], dense: FloatArray) -> list[SparseRows]:
         """Return the groups of a block; few columns are written into its dense part (d, m) instead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,8 +159,16 @@ class DesignSpec:
 
     def terms(self) -> list[Term]:
         """Return the terms in the order of the columns, the intercept first."""
+        return list(self._terms)
+
+    @cached_property
+    def _terms(self) -> list[Term]:
+        # Kept because a million of them take seconds, and a fit asks a dozen times.
         terms = [Term(INTERCEPT, None, None)] if self.intercept else []
         return terms + [term for column in self.columns for term in _terms_of(column)]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"columns": self.columns, "intercept": self.intercept}  # what travels to the executors
 
     def kernel_positions(self) -> NDArray[np.intp]:
         """Return each term's position in the kernel's ``beta``, shape (p,).

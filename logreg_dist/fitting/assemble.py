@@ -261,16 +261,19 @@ def term_scales(spec: DesignSpec) -> FloatArray:
 
 
 def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:
-    arrays = {name: getattr(table, name) for name in table.__dataclass_fields__}
+    # Array by array and not term by term: there may be a million of them.
+    names = list(table.__dataclass_fields__)
+    arrays = [getattr(table, name) for name in names]
+    columns = [[value if math.isfinite(value) else None for value in array.tolist()] for array in arrays]
     return tuple(
         Coefficient(
             term=term.name,
             column=term.column,
             level=term.level,
             class_name=term.class_name,
-            **{name: _finite(float(array[k])) for name, array in arrays.items()},
+            **dict(zip(names, values, strict=True)),
         )
-        for k, term in enumerate(terms)
+        for term, values in zip(terms, zip(*columns, strict=True), strict=True)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from logreg_dist.design.encode import encode_chunks
+from logreg_dist.design.encode_sparse import word_lookups
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import (
     ColumnRanges,
@@ -164,10 +165,8 @@ def split_blocks(split: StagedSplit, spec: DesignSpec, layout: RecordLayout) -> 
         When the files are not on this machine.
     """
     chunks = read_chunks(Path(split.path), split.n_rows, layout)
-    if not (spec.categorical or spec.sparse):
-        return encode_chunks(chunks, spec, [])
-    sidecar = read_sidecar(split.path)
-    return encode_chunks(chunks, spec, sidecar["levels"], sidecar["words"])
+    levels = read_sidecar(split.path)["levels"] if spec.categorical else []
+    return encode_chunks(chunks, spec, levels, word_lookups(Path(split.path), spec))
 
 
 def null_block(chunk: RawChunk) -> Block:

@@ -36,6 +36,7 @@ from logreg_dist.model.schema import (
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
 MAX_COVARIANCE_TERMS = 2_000
+MAX_INDENTED_TERMS = 20_000
 
 # What makes two models score alike; the model's id is a hash of these.
 _IDENTITY = ("family", "coefficients", "label", "reference_class", "design", "n_rows", "weight_sum")
@@ -99,7 +100,9 @@ def model_to_json(model: LogisticModel) -> str:
     ValueError
         When a number is NaN or infinite: the file could not be read back.
     """
-    return json.dumps(model_to_dict(model), indent=1, ensure_ascii=False, allow_nan=False)
+    # With an indent Python's own encoder is at work, which takes several times as long.
+    indent = 1 if len(model.coefficient_rows) <= MAX_INDENTED_TERMS else None
+    return json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:

@@ -93,8 +93,8 @@ def match_table(
 
 def _estimates(model: LogisticModel, prefix: str) -> dict[str, float]:
     """Return the estimates of one class by the terms of the design."""
-    names = [term.name for term in model.design.terms()]
-    return {name: model.estimates[prefix + name] for name in names}
+    estimates = model.estimates  # made anew whenever it is asked for
+    return {term.name: estimates[prefix + term.name] for term in model.design.terms()}
 
 
 def match_columns(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms
-from logreg_dist.scoring.vector_terms import VectorTerm, add_entries, add_vectors
+from logreg_dist.scoring.vector_terms import Entries, VectorTerm, add_entries, add_vectors
 from logreg_dist.staging.decode import numbers, texts
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
@@ -40,7 +40,9 @@ class RowScores:
     odd: IntArray
 
 
-def score_rows(columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, n_rows: int) -> RowScores:
+def score_rows(
+    columns: Sequence[pa.Array | FloatArray | Entries], terms: ScoreTerms, n_rows: int
+) -> RowScores:
     """Return the linear predictor of a batch of rows.
 
     Sums are added as a balanced tree in the order of the terms, as `score.linear_predictor` does in
@@ -76,7 +78,7 @@ def score_rows(columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, n_ro
 
 
 def _sum(
-    columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, *, out: FloatArray, odd: IntArray
+    columns: Sequence[pa.Array | FloatArray | Entries], terms: ScoreTerms, *, out: FloatArray, odd: IntArray
 ) -> None:
     """Write the sums of some rows to `out` and add to the counts of `odd`."""
     first = int(terms.intercept is not None)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from logreg_dist.kernel.sparse import add_products
+from logreg_dist.kernel.sparse import SparseRows, add_products
 from logreg_dist.staging.decode import texts
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 from logreg_dist.staging.vectors import dense_vectors, sparse_vectors
@@ -103,7 +103,26 @@ def add_vectors(column: pa.Array, term: VectorTerm, *, out: FloatArray, odd: Int
     odd += np.array([missing.sum(), 0, unusable.sum()])
 
 
-def add_entries(column: pa.Array, term: SparseTerm, *, out: FloatArray, odd: IntArray) -> None:
+@dataclass(frozen=True)
+class Entries:
+    """A column of texts or long vectors, read once for several classes.
+
+    Attributes
+    ----------
+    rows : SparseRows
+    missing, unusable : ndarray (m,) of bool
+        Rows without a value, and with one that cannot be scored.
+    """
+
+    rows: SparseRows
+    missing: NDArray[np.bool_]
+    unusable: NDArray[np.bool_]
+
+    def __getitem__(self, which: slice) -> Entries:
+        return Entries(self.rows.take(which), self.missing[which], self.unusable[which])
+
+
+def add_entries(column: pa.Array | Entries, term: SparseTerm, *, out: FloatArray, odd: IntArray) -> None:
     """Write the sum of the effects of each row's entries to `out` (m,), NaN where there is no value.
 
     Examples
@@ -114,28 +133,35 @@ def add_entries(column: pa.Array, term: SparseTerm, *, out: FloatArray, odd: Int
     >>> out.tolist(), odd.tolist()
     ([21.0, 0.0, nan], [1, 0, 0])
     """
+    found = column if isinstance(column, Entries) else read_entries(column, term)
+    out[:] = 0.0
+    add_products(out, found.rows, term.effects)
+    out[found.missing | found.unusable] = np.nan
+    odd += np.array([found.missing.sum(), 0, found.unusable.sum()])
+
+
+def read_entries(column: pa.Array, term: SparseTerm) -> Entries:
+    """Return the entries of a column by the terms of a model; the same for all its classes."""
     size = len(term.effects) - 1
     if term.rule == "vector":
-        found = sparse_vectors(column, size)
-        rows, missing, unusable = found.rows, found.missing, found.unlike
-        usable = np.abs(rows.values) <= MAX_MAGNITUDE
-        if not usable.all():
-            of_entry = rows.rows()
-            no_number = np.isnan(rows.values)
-            missing = missing.copy()
-            missing[of_entry[no_number]] = True
-            unusable = unusable.copy()
-            unusable[of_entry[~usable & ~no_number]] = True
-            unusable &= ~missing
-    else:
-        text, _ = texts(column)
-        if pa.types.is_dictionary(text.type):
-            text = text.dictionary_decode()
-        if term.fill is not None:
-            text = pc.fill_null(text, term.fill)
-        missing, unusable = np.asarray(pc.is_null(text)), np.zeros(len(text), dtype=bool)
-        rows = word_counts(text, hashed(size) if term.rule == "hashed" else listed(term.codes), term.values)
-    out[:] = 0.0
-    add_products(out, rows, term.effects)
-    out[missing | unusable] = np.nan
-    odd += np.array([missing.sum(), 0, unusable.sum()])
+        return _vector_entries(column, size)
+    text, _ = texts(column)
+    if pa.types.is_dictionary(text.type):
+        text = text.dictionary_decode()
+    if term.fill is not None:
+        text = pc.fill_null(text, term.fill)
+    codes_of = hashed(size) if term.rule == "hashed" else listed(term.codes)
+    missing = np.asarray(pc.is_null(text))
+    return Entries(word_counts(text, codes_of, term.values), missing, np.zeros(len(text), dtype=bool))
+
+
+def _vector_entries(column: pa.Array, size: int) -> Entries:
+    found = sparse_vectors(column, size)
+    rows, missing, unusable = found.rows, found.missing.copy(), found.unlike.copy()
+    odd = ~(np.abs(rows.values) <= MAX_MAGNITUDE)
+    if odd.any():
+        of_entry, no_number = rows.rows(), np.isnan(rows.values)
+        missing[of_entry[no_number]] = True
+        unusable[of_entry[odd & ~no_number]] = True
+        unusable &= ~missing
+    return Entries(rows, missing, unusable)

@@ -59,6 +59,9 @@ def dense_vectors(column: pa.Array, size: int) -> DenseVectors:
     >>> found.numbers.tolist(), found.missing.tolist(), found.unlike.tolist()
     ([[1.0, nan, nan, 4.0], [2.0, nan, nan, nan]], [False, True, False, False], [False, False, True, False])
     """
+    if pa.types.is_null(column.type):  # a file without this column
+        missing = np.ones(len(column), dtype=bool)
+        return DenseVectors(np.full((size, len(column)), np.nan), missing, ~missing)
     if pa.types.is_struct(column.type):
         found = sparse_vectors(column, size)
         numbers = np.zeros((size, len(column)))
@@ -93,6 +96,10 @@ def sparse_vectors(column: pa.StructArray, size: int) -> SparseVectors:
     >>> found.rows.starts.tolist(), found.rows.columns.tolist(), found.unlike.tolist()
     ([0, 2, 3, 3], [0, 2, 1], [False, False, True])
     """
+    if pa.types.is_null(column.type):
+        missing = np.ones(len(column), dtype=bool)
+        nothing = SparseRows(np.zeros(len(column) + 1, np.int64), np.empty(0, np.int32), np.empty(0))
+        return SparseVectors(nothing, missing, ~missing)
     missing = _null(column)
     fields = [column.field(k) for k in range(column.type.num_fields)]
     by_name = {column.type.field(k).name: field for k, field in enumerate(fields)}

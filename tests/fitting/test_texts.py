@@ -11,8 +11,12 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from logreg_dist import TrainConfig
+from logreg_dist.design.sparse_column import SparseColumn
+from logreg_dist.design.spec import DesignSpec, NumericColumn
+from logreg_dist.fitting.penalty import penalty_of
 from logreg_dist.fitting.tasks import split_blocks
-from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.evaluate import evaluate, linear_predictor
 from logreg_dist.scoring.rows import score_rows
 from logreg_dist.scoring.terms import score_terms
 from logreg_dist.solver.result import Ending
@@ -138,9 +142,38 @@ def test_few_words_have_a_matrix_and_the_same_linear_predictors(tmp_path):
 
 
 def test_the_most_frequent_words_are_by_rows_and_of_equal_ones_the_first(tmp_path):
-    texts = ["b b b b", "c a", "a c", "d", "rare"] * 3
+    texts = ["d", "c a", "a c", "b b b b", "rare"] * 3
     rows = pa.table({"text": texts, "label": np.arange(15.0) % 2})
     staged = stage(rows, tmp_path, n_splits=2, plan=plan_of(rows, [SparsePlan("text", 0, SparseRule.WORDS)]))
     assert learned(staged, vocabulary=2).sparse[0].words == ("a", "c")
     assert learned(staged, vocabulary=3).sparse[0].words == ("a", "b", "c")
     assert learned(staged, min_count=4).sparse[0].words == ("a", "c")
+
+
+def test_few_words_have_the_information_matrix_of_their_counts(tmp_path):
+    rows = table(400)
+    staged = stage(rows, tmp_path, plan=plan_of(rows, [SparsePlan("text", 1, SparseRule.WORDS)]))
+    spec = learned(staged, vocabulary=40)
+    vectorizer = CountVectorizer(token_pattern=r"[^\W_]+", vocabulary=spec.sparse[0].words)
+    counts = vectorizer.transform(rows["text"].to_pylist()).toarray()
+    centred = np.asarray(rows["x"]) - spec.numeric[0].centre
+    X = np.column_stack([np.ones(400), centred, counts])
+    blocks = split_blocks(staged.splits[0], spec, record_layout(staged.plan))
+    found = evaluate(np.zeros(42), blocks, spec.shape()).information.matrix(spec.shape())
+    np.testing.assert_allclose(found, X.T @ X / 4, rtol=ROUNDING, atol=ROUNDING * 400)
+
+
+def test_a_columns_penalty_factor_is_that_of_all_its_terms():
+    numbers = [
+        NumericColumn(f"v[{k}]", "vector", "error", "error", None, False, 0.0, 2.0, "v", k, 3)
+        for k in range(3)
+    ]
+    text = SparseColumn("t", "string", "error", "hashed", "counts", (), 4, None, 0.1)
+    config = TrainConfig(
+        label={"column": "y"},
+        penalty={"l2": 1.0, "standardize": True},
+        features={"columns": {"v": {"penalty_factor": 3.0}, "t": {"type": "text", "penalty_factor": 0.5}}},
+    )
+    found = penalty_of(DesignSpec((*numbers, text), intercept=True), 10.0, config)
+    # Numbers count per standard deviation (2, squared), entries as they are.
+    np.testing.assert_array_equal(found.ridge, [0.0, *[10 * 3.0 * 4.0] * 3, *[10 * 0.5] * 4])

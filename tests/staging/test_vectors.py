@@ -101,3 +101,10 @@ def test_a_number_that_is_missing_in_a_vector_is_nan():
     assert np.isnan(dense_vectors(pa.array([[1.0, None]]), 2).numbers).tolist() == [[False], [True]]
     column = pa.array([ml_dense([1.0, float("nan")])], STRUCT)
     assert np.isnan(sparse_vectors(column, 2).rows.values).tolist() == [False, True]
+
+
+def test_a_file_without_the_column_has_no_vector_in_any_row():
+    for found in (dense_vectors(pa.nulls(3), 2), sparse_vectors(pa.nulls(3), 2)):
+        assert found.missing.tolist() == [True] * 3
+        assert not found.unlike.any()
+    assert sparse_vectors(pa.nulls(3), 2).rows.n_rows == 3

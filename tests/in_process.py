@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from logreg_dist.config import ColumnPolicy, MissingPolicy
+from logreg_dist.config import ColumnPolicy, MissingPolicy, TrainConfig
 from logreg_dist.design.asked import AskedColumn
-from logreg_dist.design.learn import learn_design
+from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import split_blocks
+from logreg_dist.fitting.terms import learn_table
 from logreg_dist.inference.covariance import covariance
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts, count_along, neutral_rows
@@ -123,12 +125,15 @@ def fit_rows(
     policies: Mapping[str, ColumnPolicy] = {},
     options: NewtonOptions | None = None,
     plan: StagePlan | None = None,
+    features: Mapping[str, object] | None = None,
 ) -> Fitted:
-    """Stage, learn, iterate from zero and undo the centring: `fit` without Spark."""
+    """Stage, learn, iterate from zero and undo the centring: `fit` without Spark; `features` has terms."""
     staged = stage(table, folder, n_splits=n_splits, plan=plan)
-    spec = learned_spec(staged, policies, intercept=intercept)
+    spec = learned_spec(staged, policies, intercept=intercept, features=features)
     if not centred:
         spec = replace(spec, columns=tuple(_uncentred(column) for column in spec.columns))
+        derived = (replace(column, centres=tuple(0.0 for _ in column.centres)) for column in spec.derived)
+        spec = replace(spec, derived=tuple(derived))
     layout, shape, positions = record_layout(staged.plan), spec.shape(), spec.kernel_positions()
 
     def blocks(split: StagedSplit):
@@ -171,8 +176,24 @@ def fit_rows(
 
 
 def learned_spec(
-    staged: Staged, policies: Mapping[str, ColumnPolicy] = {}, *, intercept: bool = True
+    staged: Staged,
+    policies: Mapping[str, ColumnPolicy] = {},
+    *,
+    intercept: bool = True,
+    features: Mapping[str, object] | None = None,
 ) -> DesignSpec:
+    return learned_design(staged, policies, intercept=intercept, features=features).spec
+
+
+def learned_design(
+    staged: Staged,
+    policies: Mapping[str, ColumnPolicy] = {},
+    *,
+    intercept: bool = True,
+    features: Mapping[str, object] | None = None,
+) -> LearnedDesign:
+    config = TrainConfig(label={"column": "label"}, intercept=intercept, features=features or {})
+    replaced = config.features.asked_terms.replaced
     numeric = {column.name for column in staged.plan.numeric}
     raw = sorted((*staged.plan.numeric, *staged.plan.categorical), key=lambda column: column.position)
     asked = [
@@ -181,12 +202,17 @@ def learned_spec(
             "double" if column.name in numeric else "string",
             Kind.NUMERIC if column.name in numeric else Kind.CATEGORICAL,
             policies.get(column.name, policy()),
+            plain=column.name not in replaced,
         )
         for column in raw
     ]
-    learned = learn_design(asked, staged.profile, intercept=intercept, medians={})
+
+    def run_pass(task: Callable[[StagedSplit], Any]) -> list[Any]:
+        return [task(split) for split in staged.splits]
+
+    learned = learn_table(run_pass, record_layout(staged.plan), asked, staged.profile, config)
     assert not learned.problems, learned.problems
-    return learned.spec
+    return learned
 
 
 def _uncentred(column: NumericColumn | CategoricalColumn) -> NumericColumn | CategoricalColumn:
@@ -200,7 +226,7 @@ def _in_column_units(
     terms = [term.name for term in spec.terms()]
     estimable = np.ones(len(terms), dtype=bool)
     estimable[[dependence.position for dependence in result.dependences]] = False
-    centres = dict(zip((column.name for column in spec.numeric), spec.centres, strict=True))
+    centres = {name: centre for name, (centre, _) in spec.moments().items()}
     undo = np.eye(len(terms))
     if spec.intercept:
         undo[0] -= [centres.get(name, 0.0) for name in terms]

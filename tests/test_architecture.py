@@ -21,6 +21,7 @@ from pyspark import cloudpickle
 import logreg_dist
 from logreg_dist.assessment.passes import add_up_rows, merge_groups
 from logreg_dist.design.classes import Classes
+from logreg_dist.design.derived_survey import count_up_to_task, derived_survey_task
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.class_tasks import (
     ClassDesign,
@@ -54,6 +55,7 @@ ROOT = Path(logreg_dist.__file__).parent
 # A package may import those before it, nothing else of logreg_dist.
 LAYERS = (
     "errors",  # what can go wrong, as users see it
+    "formula",  # terms as people write them, to parts: a closed grammar
     "config",  # YAML to frozen values
     "spark",  # cancelling Spark's jobs, and the words of its errors
     "publishing",  # files, locks, published tables, run records: Spark, but no statistics
@@ -95,6 +97,7 @@ ON_EXECUTORS = (
     "logreg_dist.kernel.evaluate",
     "logreg_dist.inference.separation",
     "logreg_dist.design.encode",
+    "logreg_dist.design.derived_survey",
     "logreg_dist.fitting.cells",
     "logreg_dist.fitting.class_tasks",
     "logreg_dist.fitting.score_tasks",
@@ -288,8 +291,10 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         class_diagonal_task(classes, layout, beta[None]),
         count_classes_task(classes, layout, beta[None], beta[None]),
         neutral_classes_task(classes, layout, beta[None], beta[None]),
-        bracket_task(layout, {0: Bracket()}),
-        neighbour_task(layout, {0: 1.0}),
+        bracket_task(layout, {(0, 0.5): Bracket()}),
+        neighbour_task(layout, {(0, 0.5): 1.0}),
+        derived_survey_task(spec, layout),
+        count_up_to_task(layout, {0: 0.0}),
         stage_batches_task(plan, Gathering((), (0, 1)), "run"),
         stage_files_task(plan, (FileColumn("x"),), "run"),
         add_up_rows,

@@ -16,6 +16,7 @@ from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
+from logreg_dist.report.cross_validation import cross_validation_json, draw_cross_validation
 from logreg_dist.report.forest import draw_effects
 from logreg_dist.report.pass_times import pass_records, pass_table
 from logreg_dist.report.summary import summarise
@@ -93,6 +94,15 @@ def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRe
         "summary": ("summary.txt", summarise(model) + "\n"),
         "chart": ("effects.svg", draw_effects(model)),
     }
+    if model.cross_validation is not None:
+        record = model.cross_validation
+        drawing = draw_cross_validation(
+            record, deviations={c.name: c.scale or 1.0 for c in model.design.numeric}
+        )
+        outputs |= {
+            "cross_validation": ("cv.json", cross_validation_json(record)),
+            "path": ("cv.svg", drawing),
+        }
     for name, (file, text) in outputs.items():
         if not text:
             continue

@@ -15,17 +15,20 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from logreg_dist.config.document import Section
-from logreg_dist.config.fields import NOT_BLANK, Names, choice, expected, reject, repeated
+from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, Names, choice, expected, reject, repeated
 from logreg_dist.config.policies import (
     MISSING_GRAMMAR,
+    Bounds,
     ColumnPolicy,
     MissingPolicy,
     level_text,
     parse_missing,
 )
 from logreg_dist.config.problems import Problem, quoted
+from logreg_dist.formula import MAX_TERMS, AskedTerms, TermError, asked_terms, parse_term
 
 MAX_WORDS = 1_000_000
 MAX_BUCKETS = 2**20
@@ -68,6 +71,7 @@ _UNSEEN = choice("error", "reference", "other", "null")
 _Reference = Annotated[
     str, NOT_BLANK, BeforeValidator(_as_level), expected("a level, most_frequent, first or last")
 ]
+_Terms = Annotated[tuple[str, ...], AS_TUPLE, expected("a list of terms (text), such as log(x) or a:b")]
 _Count = Annotated[int, Field(ge=1), expected("a whole number of rows >= 1")]
 
 
@@ -89,6 +93,32 @@ class ColumnDefaults(Section):
     min_level_count: _Count = 20
 
 
+_SIGNS: Mapping[str, Mapping[str, float]] = {"positive": {"lower": 0.0}, "negative": {"upper": 0.0}}
+
+
+def _bounds(value: Any) -> Any:
+    """Read the short forms: ``positive`` and ``negative``, 0 included."""
+    if isinstance(value, str) and value in _SIGNS:
+        return dict(_SIGNS[value])
+    if value is None or isinstance(value, (Mapping, Section)):
+        return value
+    what = "positive, negative, or a section with lower and upper"
+    raise PydanticCustomError("expected", "expected {what}", {"what": what, "found": value})
+
+
+class BoundsConfig(Section):
+    """Where the estimates of a column may lie, ends included; None: no bound on that side."""
+
+    lower: Annotated[float | None, expected("a number")] = None
+    upper: Annotated[float | None, expected("a number")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            reject([Problem(("lower",), f"{self.lower:g} is above upper, {self.upper:g}")])
+        return self
+
+
 class ColumnConfig(Section):
     """What one column has of its own; None: as in the defaults.
 
@@ -104,6 +134,7 @@ class ColumnConfig(Section):
     vocabulary: _Vocabulary | None = None
     buckets: _Buckets | None = None
     values: Annotated[_Values, choice("counts", "binary", "log")] | None = None
+    bounds: Annotated[BoundsConfig | None, BeforeValidator(_bounds)] = None
 
     @model_validator(mode="after")
     def _type_allows_it(self) -> Self:
@@ -156,10 +187,11 @@ def _sparse_problems(column: ColumnConfig) -> Iterator[Problem]:
 
 
 class FeaturesConfig(Section):
-    """The columns of the model: all but those with another role, or a list, less `exclude`."""
+    """The columns of the model: all but those with another role, or a list, less `exclude`; and `terms` of them."""
 
     include: Annotated[Literal["all"] | Names, expected("all, or a list of column names (text)")] = "all"
     exclude: Names = ()
+    terms: _Terms = ()
     defaults: ColumnDefaults = ColumnDefaults()
     columns: Mapping[str, ColumnConfig] = {}
 
@@ -184,12 +216,30 @@ class FeaturesConfig(Section):
             vocabulary=own.vocabulary,
             buckets=own.buckets,
             values=own.values or "counts",
+            bounds=Bounds() if own.bounds is None else Bounds(own.bounds.lower, own.bounds.upper),
         )
+
+    @property
+    def asked_terms(self) -> AskedTerms:
+        """What `terms` asks for."""
+        return asked_terms(self.terms)
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether a column's estimates have bounds."""
+        return bool(self.bounded)
+
+    @property
+    def bounded(self) -> frozenset[str]:
+        """The columns whose estimates have bounds."""
+        return frozenset(name for name in self.columns if self.policy(name).bounds != Bounds())
 
     @model_validator(mode="after")
     def _lists_agree(self) -> Self:
         include = None if self.include == "all" else self.include
         problems = [*repeated(include or (), ("include",)), *repeated(self.exclude, ("exclude",))]
+        problems += _term_problems(self.terms, self.exclude)
+        in_terms = () if problems else self.asked_terms.columns
         excluded = set(self.exclude)
         problems += [
             Problem(("exclude",), f"lists {quoted(name)}, which include lists too")
@@ -200,7 +250,29 @@ class FeaturesConfig(Section):
         for name in self.columns:
             if name in excluded:
                 problems.append(Problem(("columns", name), "is among the excluded columns"))
-            elif listed is not None and name not in listed:
+            elif listed is not None and name not in listed and name not in in_terms:
                 problems.append(Problem(("columns", name), "is not among the included columns"))
         reject(problems)
         return self
+
+
+def _term_problems(texts: tuple[str, ...], exclude: tuple[str, ...]) -> list[Problem]:
+    """Report the texts that are no terms, or name an excluded column."""
+    if len(texts) > MAX_TERMS:
+        return [Problem(("terms",), f"lists {len(texts):,} terms, more than {MAX_TERMS}")]
+    problems = repeated(texts, ("terms",))
+    for k, text in enumerate(texts):
+        try:
+            columns = [part.column for parts in parse_term(text) for part in parts]
+        except TermError as error:
+            problems.append(Problem(("terms", k), str(error)))
+            continue
+        problems += [
+            Problem(
+                ("terms", k),
+                f"names {quoted(name)}, which exclude lists; a column of a term cannot be excluded",
+            )
+            for name in dict.fromkeys(columns)
+            if name in exclude
+        ][:1]
+    return problems

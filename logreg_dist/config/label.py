@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from logreg_dist.config.document import Section
 from logreg_dist.config.fields import Name, expected, reject
 from logreg_dist.config.problems import Problem, quoted
 
+_ClassWeight = Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a number above 0")]
 _Level = Annotated[str | bool | int | float, expected("a level: text, a number, true or false")]
 
 
@@ -18,7 +19,7 @@ class LabelConfig(Section):
     """The outcome: a `column` with its `positive` level, or counts of `events` out of `trials`.
 
     `positive` is not needed for a boolean or 0/1 column. `reference` is the class that multinomial
-    estimates are against.
+    estimates are against. `class_weights` multiply the weights of the rows of a class.
     """
 
     column: Name | None = None
@@ -26,6 +27,13 @@ class LabelConfig(Section):
     events: Name | None = None
     trials: Name | None = None
     reference: _Level | None = None
+    class_weights: (
+        Annotated[
+            Literal["balanced"] | Mapping[str | bool | int | float, _ClassWeight],
+            expected("balanced, or a weight above 0 for each class, such as {yes: 10}"),
+        ]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_kind_of_outcome(self) -> Self:
@@ -42,6 +50,9 @@ class LabelConfig(Section):
             problems += [Problem((name,), "required, but not given") for name in counts if name not in given]
             if self.positive is not None:
                 problems.append(Problem(("positive",), "has no meaning with events and trials"))
+            if self.class_weights not in (None, "balanced"):
+                sentence = "takes only balanced with events and trials, which have no names"
+                problems.append(Problem(("class_weights",), sentence))
         if self.events is not None and self.events == self.trials:
             problems.append(Problem(("trials",), "is the same column as events"))
         reject(problems)

@@ -42,6 +42,32 @@ class MissingPolicy:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Where the estimates of a column may lie, ends included; None: no bound on that side.
+
+    Attributes
+    ----------
+    lower, upper : float or None
+        Log-odds per unit of the column.
+    """
+
+    lower: float | None = None
+    upper: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The bounds as numbers.
+
+        Examples
+        --------
+        >>> Bounds(lower=0.0).ends
+        (0.0, inf)
+        """
+        lower = -math.inf if self.lower is None else self.lower
+        return lower, math.inf if self.upper is None else self.upper
+
+
+@dataclass(frozen=True)
 class ColumnPolicy:
     """The settings of one column with the defaults filled in.
 
@@ -63,6 +89,8 @@ class ColumnPolicy:
         Of a text: the most words that have a term, or the buckets that its words are hashed into.
     values : str
         Of a text: what the value of a word is, ``counts``, ``binary`` or ``log``.
+    bounds : Bounds
+        Of the column's estimates.
     """
 
     type: str | None
@@ -74,6 +102,7 @@ class ColumnPolicy:
     vocabulary: int | None = None
     buckets: int | None = None
     values: str = "counts"
+    bounds: Bounds = Bounds()
 
 
 def parse_missing(text: str) -> MissingPolicy:

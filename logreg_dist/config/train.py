@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from logreg_dist.config.cross_validation import CrossValidationConfig, PathConfig
 from logreg_dist.config.document import Document, Section
 from logreg_dist.config.features import FeaturesConfig
 from logreg_dist.config.fields import Flag, Location, Name, choice, expected
@@ -20,17 +21,24 @@ _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 class PenaltyConfig(Section):
     """``l2/2 * ||beta||^2 + l1 * ||beta||_1`` on the mean loss; the intercept is free.
 
-    With `standardize` the coefficients of numbers count per standard deviation.
+    With `standardize` the coefficients of numbers count per standard deviation. With `groups` the terms of a
+    column are 0 together or not at all: ``l1 * sqrt(m) * ||beta_column||`` for its m terms.
     """
 
     l1: _NOT_NEGATIVE = 0.0
     l2: _NOT_NEGATIVE = 0.0
     standardize: Flag = False
+    path: PathConfig | None = None
+    groups: Annotated[Literal["none", "columns"], choice("none", "columns")] = "none"
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is penalised."""
+        """Whether anything is penalised by a strength that is given."""
         return self.l1 > 0 or self.l2 > 0
+
+    def chosen(self, l1: float, l2: float) -> PenaltyConfig:
+        """Return the same penalty of one strength."""
+        return self.model_copy(update={"l1": l1, "l2": l2, "path": None})
 
 
 class SolverConfig(Section):
@@ -95,6 +103,7 @@ class TrainConfig(Document):
         Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, both excluded")] | None
     ) = None
     penalty: PenaltyConfig = PenaltyConfig()
+    cross_validation: CrossValidationConfig | None = None
     solver: SolverConfig = SolverConfig()
     inference: InferenceConfig = InferenceConfig()
     output: TrainOutputConfig | None = None
@@ -103,39 +112,68 @@ class TrainConfig(Document):
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
         problems += [*_family_problems(self), *_penalty_problems(self)]
-        if self.features.include == () and not self.intercept:
+        if self.features.include == () and not self.features.terms and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
             problems += overlap(self.output.path, self.input.paths, above=False)
         return problems
 
+    def with_penalty(self, penalty: PenaltyConfig) -> TrainConfig:
+        """Return the same configuration with a penalty that was chosen, and nothing left to choose."""
+        return self.model_copy(update={"penalty": penalty, "cross_validation": None})
+
     @property
     def role_columns(self) -> dict[str, str]:
         """The columns that are no features, by the key that names them."""
         others = {"weight": self.weight, "frequency": self.frequency, "offset": self.offset}
+        if self.cross_validation is not None:
+            others["cross_validation.by"] = self.cross_validation.by
         return role_columns(self.label, others)
 
 
 def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
-    """Report solvers that do not go with the penalty, and factors of a penalty that is not there."""
-    method, l1 = config.solver.method, config.penalty.l1
-    if l1 > 0 and method in ("newton", "lbfgs"):
-        yield Problem(("solver", "method"), f"{method} cannot have penalty.l1; set auto or proximal_newton")
-    if l1 == 0 and method == "proximal_newton":
-        yield Problem(("solver", "method"), "proximal_newton is for penalty.l1 > 0; set auto or newton")
-    if not config.penalty.is_active:
+    """Report solvers that do not go with penalty or bounds, and factors of a penalty that is not there."""
+    method, l1, has_bounds = config.solver.method, config.penalty.l1, config.features.has_bounds
+    path = config.penalty.path
+    has_l1 = l1 > 0 or (path is not None and path.l1_share > 0)
+    if (has_l1 or has_bounds) and method in ("newton", "lbfgs"):
+        what = "penalty.l1" if has_l1 else "bounds of columns"
+        yield Problem(("solver", "method"), f"{method} cannot have {what}; set auto or proximal_newton")
+    elif config.cross_validation is not None and method == "lbfgs":
+        yield Problem(("solver", "method"), "lbfgs forms no matrix, which cross_validation needs; set auto")
+    if not has_l1 and not has_bounds and method == "proximal_newton":
+        yield Problem(
+            ("solver", "method"),
+            "proximal_newton is for penalty.l1 > 0 and for bounds of columns; set auto or newton",
+        )
+    if config.penalty.groups == "columns":
+        if not has_l1:
+            yield Problem(("penalty", "groups"), "columns has no meaning without penalty.l1")
+        if has_bounds and config.family == "multinomial":
+            sentence = "columns groups the classes of each column, which cannot have bounds then"
+            yield Problem(("penalty", "groups"), sentence)
+    if path is not None:
+        if config.penalty.is_active:
+            yield Problem(("penalty", "path"), "and penalty.l1 or penalty.l2 are two ways to say it; set one")
+        if config.cross_validation is None:
+            yield Problem(("penalty", "path"), "needs cross_validation, which chooses among its penalties")
+    if not config.penalty.is_active and path is None:
         if config.penalty.standardize:
             yield Problem(("penalty", "standardize"), "has no meaning without a penalty; set l1 or l2")
         for name, column in config.features.columns.items():
             if column.penalty_factor is not None:
-                path = ("features", "columns", name, "penalty_factor")
-                yield Problem(path, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
+                place = ("features", "columns", name, "penalty_factor")
+                yield Problem(place, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
 
 
 def _family_problems(config: TrainConfig) -> Iterator[Problem]:
     """Report settings that are of the other family."""
     if config.population_rate is not None and not config.intercept:
         yield Problem(("population_rate",), "moves the intercept, and intercept is false")
+    if config.population_rate is not None and config.label.class_weights is not None:
+        yield Problem(
+            ("population_rate",), "and label.class_weights both move the intercept; set one of them"
+        )
     if config.family == "binary":
         if config.label.reference is not None:
             yield Problem(("label", "reference"), "is for family multinomial; set label.positive")
@@ -153,8 +191,13 @@ def _family_problems(config: TrainConfig) -> Iterator[Problem]:
 def _feature_problems(config: TrainConfig) -> Iterator[Problem]:
     """Report columns that are features and something else."""
     features = config.features
-    named = {"columns": tuple(features.columns), "include": features.include}
+    named = {
+        "columns": tuple(features.columns),
+        "include": features.include,
+        "terms": features.asked_terms.columns,
+    }
     for place, names in named.items():
         for key, column in config.role_columns.items():
             if names != "all" and column in names:
-                yield Problem(("features", place), f"lists {quoted(column)}, which is {key}")
+                verb = "names" if place == "terms" else "lists"
+                yield Problem(("features", place), f"{verb} {quoted(column)}, which is {key}")

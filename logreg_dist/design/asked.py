@@ -25,6 +25,8 @@ class AskedColumn:
         Its place in these vectors, and their length.
     sparse : SparsePlan or None
         How a sparse column is read.
+    plain : bool
+        False where the column itself has no term: only transforms and interactions are made of it.
     """
 
     name: str
@@ -35,3 +37,4 @@ class AskedColumn:
     element: int = 0
     size: int = 1
     sparse: SparsePlan | None = None
+    plain: bool = True

@@ -19,7 +19,11 @@ _ROLE_PROBLEMS = {
     "too_large": ("1 value beyond 1e100", "{n} values beyond 1e100"),
     "more_than_trials": ("1 row with more events than trials", "{n} rows with more events than trials"),
 }
-_EXPECTED = {"weight": "Weights are finite numbers >= 0.", "offset": "Offsets are finite log-odds."}
+_EXPECTED = {
+    "weight": "Weights are finite numbers >= 0.",
+    "offset": "Offsets are finite log-odds.",
+    "fold key": "Every row needs a key, a text or a whole number, to be put into a fold.",
+}
 _COUNTS = "Counts are whole numbers >= 0."
 _MEND = "Mend the column or leave such rows out with input.filter."
 
@@ -82,6 +86,7 @@ def _role_columns(config: TrainConfig) -> dict[str, str]:
         "weight": config.weight,
         "frequency": config.frequency,
         "offset": config.offset,
+        "fold key": None if config.cross_validation is None else config.cross_validation.by,
     }
     return {role: column for role, column in columns.items() if column is not None}
 

@@ -19,6 +19,8 @@ class Classes:
         The classes with coefficients, in sorted order: numbers by size, other texts by code point.
     reference : str
         The class that estimates are against.
+    weights : tuple of float or None
+        What the rows of each free class and, last, of the reference are multiplied by; None for 1.
 
     Examples
     --------
@@ -29,6 +31,7 @@ class Classes:
 
     free: tuple[str, ...]
     reference: str
+    weights: tuple[float, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from logreg_dist.design.derived_rows import DerivedRows
 from logreg_dist.design.encode_sparse import SparseEncoder
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec
 from logreg_dist.kernel.block import Block, CodeArray, FloatArray
@@ -34,6 +35,8 @@ def encode_chunks(
         level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
     ]
     sparse = SparseEncoder(spec, lookups)
+    derived = DerivedRows(spec) if spec.derived else None
+    plain = [column.plain for column in spec.categorical]
     buffer: FloatArray | None = None
     for chunk in chunks:
         n_rows = len(chunk.y)
@@ -41,9 +44,13 @@ def encode_chunks(
             buffer = np.empty((spec.shape().n_dense, n_rows))
         _fill_dense(buffer, chunk.numeric, spec)
         groups = sparse.groups(chunk.sparse, buffer)
+        codes = [lookup.take(codes) for lookup, codes in zip(levels_of, chunk.codes, strict=True)]
+        if derived is not None:
+            more = derived.fill(buffer, chunk.numeric, codes)
+            codes = [*(own for own, has_terms in zip(codes, plain, strict=True) if has_terms), *more]
         yield Block(
             dense=buffer,
-            codes=[lookup.take(codes) for lookup, codes in zip(levels_of, chunk.codes, strict=True)],
+            codes=codes,
             y=chunk.y,
             weight=chunk.weight,
             offset=chunk.offset,
@@ -76,14 +83,22 @@ def level_lookup(column: CategoricalColumn, levels: Sequence[str]) -> CodeArray:
 def _fill_dense(dense: FloatArray, numeric: FloatArray, spec: DesignSpec) -> None:
     first = int(spec.intercept)
     dense[:first] = 1.0
-    centred = dense[first : first + len(numeric)]
-    np.subtract(numeric, spec.centres[:, None], out=centred)
-    indicator_row = first + len(numeric)
+    plain, centres = [column.plain for column in spec.numeric], spec.centres
+    n_plain = sum(plain)
+    centred = dense[first : first + n_plain]
+    if n_plain == len(numeric):
+        np.subtract(numeric, centres[:, None], out=centred)
+    else:
+        np.subtract(numeric[plain], centres[plain, None], out=centred)
+    indicator_row = first + n_plain
+    place = -1
     for row, column in enumerate(spec.numeric):
-        if column.fill is None:
+        place += column.plain
+        if column.fill is None or not (column.plain or column.indicator):
             continue
         missing = np.isnan(numeric[row])
-        centred[row][missing] = column.fill - spec.centres[row]
+        if column.plain:
+            centred[place][missing] = column.fill - centres[row]
         if column.indicator:
             dense[indicator_row] = missing
             indicator_row += 1

@@ -59,11 +59,14 @@ class SparseEncoder:
     def __init__(self, spec: DesignSpec, lookups: Sequence[CodeArray | None]) -> None:
         self._columns = spec.sparse
         self._is_dense = spec.sparse_is_dense
-        self._first = spec.shape().n_dense - sum(column.size for column in spec.sparse)
+        n_sparse = sum(column.size for column in spec.sparse)
+        self._first = spec.shape().n_dense - len(spec.derived_centres) - n_sparse
         self._lookups = lookups
 
     def groups(self, chunk: Sequence[SparseRows], dense: FloatArray) -> list[SparseRows]:
         """Return the groups of a block; few columns are written into its dense part (d, m) instead."""
+        if not self._columns:  # a survey of other columns
+            return []
         # A word without a term keeps its entry, in the column behind the last: to leave it out would
         # move all that follow, in every pass.
         groups = [

@@ -94,8 +94,8 @@ def learn_design(
             problems += found.problems
             notes += found.notes
             continue
-        learned = _categorical(column, next(categorical), keep_all_levels=keep_all_levels)
-        keep_all_levels = False
+        learned = _categorical(column, next(categorical), keep_all_levels=keep_all_levels and column.plain)
+        keep_all_levels = keep_all_levels and not column.plain
         columns.append(learned.column)
         problems += learned.problems
         notes += learned.notes
@@ -128,6 +128,7 @@ def _numeric(column: AskedColumn, facts: NumericFacts, medians: Mapping[str, flo
         indicator=policy.kind == "indicator",
         centre=facts.mean,
         scale=facts.deviation,
+        plain=column.plain,
         vector=column.vector,
         element=column.element,
         size=column.size,
@@ -163,7 +164,7 @@ def _categorical(
         reference = None
     if keep_all_levels:
         reference = None
-    if len(levels) == 1 and not keep_all_levels:
+    if len(levels) == 1 and not keep_all_levels and column.plain:
         notes.append(f"{quoted(column.name)} has a single level and therefore no term")
     missing_level = _missing_level(policy, levels)
     return _LearnedColumn(
@@ -175,6 +176,7 @@ def _categorical(
             levels=tuple(levels),
             reference=reference,
             missing_level=missing_level,
+            plain=column.plain,
         ),
         problems,
         notes,

@@ -46,6 +46,11 @@ class SparseColumn:
     fill: str | None
     scale: float
 
+    @property
+    def plain(self) -> bool:
+        """It always has its own terms: nothing else is made of it."""
+        return True
+
     def labels(self) -> Iterator[str]:
         """Yield what stands in brackets behind the column's name, term by term.
 

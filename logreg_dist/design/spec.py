@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.design.derived import DerivedColumn
 from logreg_dist.design.sparse_column import MAX_DENSE, SparseColumn
 from logreg_dist.kernel.block import BlockShape
 
@@ -36,6 +37,8 @@ class NumericColumn:
     centre, scale : float
         Weighted mean and standard deviation, units of the column. The centre is subtracted inside
         the kernel; it changes no result, only its digits.
+    plain : bool
+        False where the column itself has no term: only transforms and interactions are made of it.
     vector : str or None
         The column of vectors that it is a number of; `name` is then ``vector[element]``.
     element, size : int
@@ -50,6 +53,7 @@ class NumericColumn:
     indicator: bool
     centre: float
     scale: float
+    plain: bool = True
     vector: str | None = None
     element: int = 0
     size: int = 1
@@ -71,6 +75,8 @@ class CategoricalColumn:
         takes the intercept's place.
     missing_level : str or None
         The level that rows without a value get; None under ``error`` and ``drop``.
+    plain : bool
+        False where the column itself has no terms.
     """
 
     name: str
@@ -80,6 +86,7 @@ class CategoricalColumn:
     levels: tuple[str, ...]
     reference: str | None
     missing_level: str | None
+    plain: bool = True
 
     @property
     def coefficient_levels(self) -> tuple[str, ...]:
@@ -94,7 +101,10 @@ class CategoricalColumn:
 
 @dataclass(frozen=True)
 class Term:
-    """A coefficient's place in the model: ``column``, ``column[level]`` or ``intercept``."""
+    """A coefficient's place in the model: ``column``, ``column[level]`` or ``intercept``.
+
+    Of a derived column `column` is its text, such as ``ns(age, 4)``.
+    """
 
     name: str
     column: str | None
@@ -103,7 +113,7 @@ class Term:
 
 @dataclass(frozen=True)
 class DesignSpec:
-    """The columns of a model in order, and whether there is an intercept.
+    """The columns of a model in order, whether there is an intercept, and what is derived from the columns.
 
     Examples
     --------
@@ -120,16 +130,22 @@ class DesignSpec:
 
     columns: tuple[NumericColumn | CategoricalColumn | SparseColumn, ...]
     intercept: bool
+    derived: tuple[DerivedColumn, ...] = ()
 
     @property
     def numeric(self) -> tuple[NumericColumn, ...]:
-        """The numeric columns in order."""
+        """The numeric columns in order, with or without a term."""
         return tuple(column for column in self.columns if isinstance(column, NumericColumn))
 
     @property
     def categorical(self) -> tuple[CategoricalColumn, ...]:
-        """The categorical columns in order."""
+        """The categorical columns in order, with or without terms."""
         return tuple(column for column in self.columns if isinstance(column, CategoricalColumn))
+
+    @property
+    def scalars(self) -> dict[str, NumericColumn | CategoricalColumn]:
+        """The columns with one value in each row by name: all but the sparse ones."""
+        return {column.name: column for column in self.columns if not isinstance(column, SparseColumn)}
 
     @property
     def sparse(self) -> tuple[SparseColumn, ...]:
@@ -142,40 +158,83 @@ class DesignSpec:
         return sum(column.size for column in self.sparse) <= MAX_DENSE
 
     @property
+    def dense_derived(self) -> tuple[DerivedColumn, ...]:
+        """What is derived and a number in each row."""
+        return tuple(column for column in self.derived if not column.is_coded)
+
+    @property
+    def coded_derived(self) -> tuple[DerivedColumn, ...]:
+        """What is derived and a level in each row."""
+        return tuple(column for column in self.derived if column.is_coded)
+
+    @property
     def centres(self) -> NDArray[np.float64]:
         """What the kernel subtracts from the numeric columns, shape (n_numeric,)."""
         return np.array([column.centre if self.intercept else 0.0 for column in self.numeric])
 
+    @property
+    def derived_centres(self) -> NDArray[np.float64]:
+        """What the kernel subtracts from the dense derived columns, one for each of their coefficients."""
+        centres = [centre for column in self.dense_derived for centre in column.centres]
+        return np.array(centres) if self.intercept else np.zeros(len(centres))
+
+    def moments(self) -> dict[str, tuple[float, float]]:
+        """Return mean and standard deviation of every term that is a number, by name."""
+        found = {column.name: (column.centre, column.scale) for column in self.numeric if column.plain}
+        for derived in self.dense_derived:
+            found |= dict(
+                zip(derived.labels(), zip(derived.centres, derived.scales, strict=True), strict=True)
+            )
+        return found
+
     def shape(self) -> BlockShape:
         """Return the sizes of the kernel's blocks."""
-        n_indicators = sum(column.indicator for column in self.numeric)
+        n_numbers = sum(column.plain + column.indicator for column in self.numeric)
         sparse = tuple(column.size for column in self.sparse)
         n_dense_sparse = sum(sparse) if self.sparse_is_dense else 0
+        n_derived = sum(len(column.cells) for column in self.dense_derived)
         return BlockShape(
-            n_dense=self.intercept + len(self.numeric) + n_indicators + n_dense_sparse,
-            widths=tuple(len(column.coefficient_levels) for column in self.categorical),
+            n_dense=self.intercept + n_numbers + n_dense_sparse + n_derived,
+            widths=(
+                *(len(column.coefficient_levels) for column in self.categorical if column.plain),
+                *(len(column.cells) for column in self.coded_derived),
+            ),
             sparse=() if self.sparse_is_dense else sparse,
         )
 
     def terms(self) -> list[Term]:
-        """Return the terms in the order of the columns, the intercept first."""
+        """Return the terms in the order of the columns, the intercept first and what is derived last."""
         return list(self._terms)
 
     @cached_property
     def _terms(self) -> list[Term]:
         # Kept because a million of them take seconds, and a fit asks a dozen times.
         terms = [Term(INTERCEPT, None, None)] if self.intercept else []
-        return terms + [term for column in self.columns for term in _terms_of(column)]
+        terms += [term for column in self.columns for term in _terms_of(column)]
+        for derived in self.derived:
+            labels = zip(derived.labels(), derived.levels(), strict=True)
+            terms += [Term(label, derived.text, level) for label, level in labels]
+        return terms
+
+    def term_columns(self) -> list[tuple[str, ...]]:
+        """Return for each term the columns of the table that it is made of, none for the intercept."""
+        derived = {column.text: column.columns for column in self.derived}
+        own = {column.name for column in self.columns} | {column.vector for column in self.numeric}
+        return [
+            () if term.column is None else (term.column,) if term.column in own else derived[term.column]
+            for term in self.terms()
+        ]
 
     def __getstate__(self) -> dict[str, object]:
-        return {"columns": self.columns, "intercept": self.intercept}  # what travels to the executors
+        # What travels to the executors.
+        return {"columns": self.columns, "intercept": self.intercept, "derived": self.derived}
 
     def kernel_positions(self) -> NDArray[np.intp]:
         """Return each term's position in the kernel's ``beta``, shape (p,).
 
-        The kernel keeps dense columns first: the intercept, the numbers, the indicators; then
-        the levels of each categorical column; then the sparse columns, which follow the indicators where
-        they are few.
+        The kernel keeps dense columns first: the intercept, the numbers, the indicators, the sparse columns
+        where they are few, the derived numbers; then the levels of each categorical column, and those of
+        derived ones; then the sparse columns where they are many.
         """
         positions = {INTERCEPT: 0} if self.intercept else {}
         for name in self._kernel_names():
@@ -184,14 +243,20 @@ class DesignSpec:
 
     def _kernel_names(self) -> Iterator[str]:
         for column in self.numeric:
-            yield column.name
+            if column.plain:
+                yield column.name
         for column in self.numeric:
             if column.indicator:
                 yield _level_name(column.name, "missing")
         if self.sparse_is_dense:
             yield from self._sparse_names()
+        for derived in self.dense_derived:
+            yield from derived.labels()
         for categorical in self.categorical:
-            yield from (_level_name(categorical.name, level) for level in categorical.coefficient_levels)
+            if categorical.plain:
+                yield from (_level_name(categorical.name, level) for level in categorical.coefficient_levels)
+        for derived in self.coded_derived:
+            yield from derived.labels()
         if not self.sparse_is_dense:
             yield from self._sparse_names()
 
@@ -204,11 +269,11 @@ def _terms_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> list[
     if isinstance(column, SparseColumn):
         return [Term(_level_name(column.name, label), column.name, label) for label in column.labels()]
     if isinstance(column, CategoricalColumn):
-        levels = column.coefficient_levels
+        levels = column.coefficient_levels if column.plain else ()
         return [Term(_level_name(column.name, level), column.name, level) for level in levels]
     if column.vector is not None:
         return [Term(column.name, column.vector, str(column.element))]
-    terms = [Term(column.name, column.name, None)]
+    terms = [Term(column.name, column.name, None)] if column.plain else []
     if column.indicator:
         terms.append(Term(_level_name(column.name, "missing"), column.name, "missing"))
     return terms

@@ -39,6 +39,8 @@ def equal_names(spec: DesignSpec) -> list[Problem]:
 def _meaning(term: Term, spec: DesignSpec) -> str:
     if term.column is None:
         return "the intercept"
+    if term.column not in {column.name for column in spec.columns}:
+        return f"the term {quoted(term.column)}"
     if term.level is None:
         return f"column {quoted(term.column)}"
     if any(isinstance(column, NumericColumn) and column.name == term.column for column in spec.columns):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.problems import quoted
-from logreg_dist.design.spec import DesignSpec, NumericColumn
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.model.model import AliasedTerm
 from logreg_dist.solver.linear_system import Dependence
 
@@ -89,9 +89,8 @@ def _reason(
 def _sizes(spec: DesignSpec) -> NDArray[np.float64]:
     """Return the typical size of each term's column as the solver sees it, shape (p,)."""
     sizes = {
-        column.name: math.hypot(column.scale, 0.0 if spec.intercept else column.centre) or 1.0
-        for column in spec.columns
-        if isinstance(column, NumericColumn)
+        name: math.hypot(scale, 0.0 if spec.intercept else centre) or 1.0
+        for name, (centre, scale) in spec.moments().items()
     }
     return np.array([sizes.get(term.name, 1.0) for term in spec.terms()])
 

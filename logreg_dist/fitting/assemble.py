@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
-from logreg_dist.design.spec import DesignSpec, NumericColumn
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.aliases import describe_aliases
 from logreg_dist.fitting.outcome import Verdict, few_events_note
 from logreg_dist.inference.covariance import covariance, uncentred, uncentred_covariance, variances
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table
+from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import AliasedTerm, Coefficient, HistoryEntry, LabelRecord, LogisticModel
 from logreg_dist.solver.linear_system import SingularInformation
@@ -33,9 +34,21 @@ _SINGLE_NOTE = (
     "single precision: every number was rounded to float32 (by up to 6e-8 of itself) before the fit, which is exact "
     "for the rounded table"
 )
+_WEIGHTS_NOTE = (
+    "class weights: likelihood, estimates and probabilities are those of a table whose rows count by the weight of "
+    "their class, not of the table as it is"
+)
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
     "depend on each other, or several of them separate the label together, was not looked into"
+)
+_BOUNDS_NOTE = (
+    "estimates lie at their bounds: no standard errors, tests or intervals, because with bounds at work estimates "
+    "are not normally distributed; AIC and BIC count the terms that are not at a bound"
+)
+_INACTIVE_BOUNDS_NOTE = (
+    "no estimate lies at a bound: estimates, standard errors and tests are those of the fit without bounds, and "
+    "intervals may reach beyond them"
 )
 
 
@@ -116,6 +129,8 @@ class Outcome:
         A note where the label's rarest value is too rare for so many terms.
     reference_class : str or None
         What the estimates are against, where there are several classes.
+    at_bound : tuple of str or None
+        Of each estimate the bound that it lies at; empty where there are no bounds.
     """
 
     family: str
@@ -127,6 +142,12 @@ class Outcome:
     aliased: tuple[AliasedTerm, ...]
     few_events: tuple[str, ...]
     reference_class: str | None = None
+    at_bound: tuple[str | None, ...] = ()
+
+    @property
+    def has_active_bounds(self) -> bool:
+        """Whether an estimate lies at a bound."""
+        return any(self.at_bound)
 
 
 def binary_outcome(
@@ -138,9 +159,11 @@ def binary_outcome(
     label: LabelRecord,
     penalised: bool,
     population_rate: float | None,
+    at_bound: tuple[str | None, ...] = (),
 ) -> Outcome:
     """Describe a fit of two classes, with the intercept of the population where its rate is known."""
-    rows, found = profile.rows, estimates_in_column_units(result, spec, penalised=penalised)
+    rows = profile.rows
+    found = estimates_in_column_units(result, spec, penalised=penalised or any(at_bound))
     if population_rate is not None:
         estimate = found.estimate.copy()
         estimate[0] += prior_correction(rows.label_sum / rows.weight_sum, population_rate)
@@ -155,6 +178,7 @@ def binary_outcome(
         terms=tuple(ModelTerm(term.name, term.column, term.level, None) for term in spec.terms()),
         aliased=tuple(describe_aliases(result.dependences, spec, term_centres(spec))),
         few_events=tuple(few_events_note(rows.event_sum, rows.n_obs, n_terms)),
+        at_bound=at_bound,
     )
 
 
@@ -201,7 +225,12 @@ def assemble_model(
     notes = [*learned.notes, *outcome.few_events]
     if config.penalty.is_active:
         counted = "the terms that are not 0" if config.penalty.l1 > 0 else "every term in full"
+        counted += ", more than a group lasso uses" if config.penalty.groups == "columns" else ""
         notes.append(f"penalised fit: no standard errors, tests or intervals; AIC and BIC count {counted}")
+    elif outcome.has_active_bounds:
+        notes.append(_BOUNDS_NOTE)
+    elif outcome.at_bound:
+        notes.append(_INACTIVE_BOUNDS_NOTE)
     elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
     if config.population_rate is not None:
@@ -209,6 +238,8 @@ def assemble_model(
             f"the intercept is that of a population with a rate of {config.population_rate:g}; likelihood, AIC and BIC "
             f"are those of the table, whose rate is {rows.label_sum / rows.weight_sum:.6g}"
         )
+    if config.label.class_weights is not None:
+        notes.append(_WEIGHTS_NOTE)
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return LogisticModel(
@@ -222,10 +253,10 @@ def assemble_model(
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
         n_events=outcome.n_events,
-        **_measures(measures, penalised=config.penalty.is_active),
+        **_measures(measures, penalised=config.penalty.is_active or outcome.has_active_bounds),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
-        coefficient_rows=_coefficient_rows(outcome.terms, table),
+        coefficient_rows=_coefficient_rows(outcome.terms, table, outcome.at_bound),
         covariance=found.covariance,
         aliased=outcome.aliased,
         label=outcome.label,
@@ -242,9 +273,19 @@ def assemble_model(
     )
 
 
+def with_cross_validation(model: LogisticModel, record: CrossValidation, asked: TrainConfig) -> LogisticModel:
+    """Return the model with how its penalty was chosen, and the configuration that asked for it."""
+    point = record.points[record.chosen]
+    note = (
+        f"penalty l1 {point.l1:.6g}, l2 {point.l2:.6g} by cross-validation of {record.folds} folds: log loss "
+        f"{point.log_loss:.6g} +- {point.std_error:.2g} on rows that a fit has not seen"
+    )
+    return replace(model, config=asked.as_dict(), cross_validation=record, notes=(*model.notes, note))
+
+
 def term_centres(spec: DesignSpec) -> FloatArray:
     """Return what the kernel subtracts from each term's column, shape (p,)."""
-    centres = dict(zip((column.name for column in spec.numeric), spec.centres.tolist(), strict=True))
+    centres = {name: centre if spec.intercept else 0.0 for name, (centre, _) in spec.moments().items()}
     return np.array([centres.get(term.name, 0.0) if term.column else 0.0 for term in spec.terms()])
 
 
@@ -253,40 +294,45 @@ def term_scales(spec: DesignSpec) -> FloatArray:
 
     Of a sparse column it is that of its entries, all terms together.
     """
-    scales = {
-        column.name: column.scale or 1.0 for column in spec.columns if isinstance(column, NumericColumn)
-    }
+    scales = {name: scale or 1.0 for name, (_, scale) in spec.moments().items()}
     of_entries = {column.name: column.scale for column in spec.sparse}
     return np.array([scales.get(term.name, of_entries.get(term.column or "", 1.0)) for term in spec.terms()])
 
 
-def _coefficient_rows(terms: Sequence[ModelTerm], table: WaldTable) -> tuple[Coefficient, ...]:
+def _coefficient_rows(
+    terms: Sequence[ModelTerm], table: WaldTable, at_bound: Sequence[str | None]
+) -> tuple[Coefficient, ...]:
     # Array by array and not term by term: there may be a million of them.
     names = list(table.__dataclass_fields__)
     arrays = [getattr(table, name) for name in names]
     columns = [[value if math.isfinite(value) else None for value in array.tolist()] for array in arrays]
+    at_bound = at_bound or [None] * len(terms)
     return tuple(
         Coefficient(
             term=term.name,
             column=term.column,
             level=term.level,
             class_name=term.class_name,
+            at_bound=bound,
             **dict(zip(names, values, strict=True)),
         )
-        for term, values in zip(terms, zip(*columns, strict=True), strict=True)
+        for term, bound, values in zip(terms, at_bound, zip(*columns, strict=True), strict=True)
     )
 
 
 def _count_parameters(outcome: Outcome, *, lasso: bool) -> int:
-    """Count the estimated terms; of a lasso those that are not 0, and the intercepts.
+    """Count the estimated terms that are not at a bound; of a lasso those that are not 0, and the intercepts.
 
     Zou, Hastie and Tibshirani (2007), Ann. Statist. 35(5), theorem 1.
     """
     found = outcome.found
-    if not lasso:
-        return int(found.estimable.sum())
-    is_intercept = np.array([term.column is None for term in outcome.terms], dtype=bool)
-    return int((found.estimable & ((found.estimate != 0) | is_intercept)).sum())
+    counted = found.estimable
+    if outcome.has_active_bounds:
+        counted = counted & np.array([end is None for end in outcome.at_bound])
+    if lasso:
+        is_intercept = np.array([term.column is None for term in outcome.terms], dtype=bool)
+        counted = counted & ((found.estimate != 0) | is_intercept)
+    return int(counted.sum())
 
 
 def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:

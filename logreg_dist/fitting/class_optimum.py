@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
-from logreg_dist.fitting.start import optimum_of_sample, sample_blocks, says_enough
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
+from logreg_dist.fitting.start import near_optimum_of_sample, optimum_of_sample, sample_blocks, says_enough
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
@@ -77,7 +78,12 @@ def choose_class_method(asked: str, n_terms: int, obstacle: str | None = None) -
 
 
 def find_class_optimum(
-    passes: ClassPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+    passes: ClassPasses,
+    profile: TableProfile,
+    samples: list[SampleRows],
+    config: TrainConfig,
+    *,
+    near: FloatArray | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table whose label has several classes.
 
@@ -88,28 +94,37 @@ def find_class_optimum(
     samples : list of SampleRows
         To start from, by split; without any the start is 0.
     config : TrainConfig
+    near : ndarray (k p,) or None
+        Where to start instead.
     """
     n_free, n_terms = passes.n_free, passes.n_free * passes.shape.p
     one = penalty_of(passes.spec, profile.rows.weight_sum, config)
     penalty = None if one is None else one.repeated(n_free)
     obstacle = _obstacle(passes, n_terms)
-    if penalty is not None and penalty.has_lasso:
-        choice = choose_lasso(obstacle)
+    if penalty is not None and penalty.has_corners:
+        choice = choose_proximal(obstacle, penalty)
     else:
         choice = choose_class_method(config.solver.method, n_terms, obstacle)
     scale = np.tile(term_scales(passes.spec), n_free)
     of_column = np.tile(has_column(passes.spec), n_free)
     weak_ridge = np.where(of_column, scale**2, 0.0)
+    several_steps = n_terms >= CHORD_TERMS
+
+    def start() -> Start:
+        if near is not None:
+            return Start(near)
+        return _sample_start(passes, samples, penalty, weak_ridge, several_steps=several_steps)
+
     likelihood = Likelihood(
         evaluate=passes.evaluate,
         evaluate_score=passes.evaluate_score,
-        several_steps=n_terms >= CHORD_TERMS,
+        several_steps=several_steps,
         information_diagonal=passes.information_diagonal,
         prove=passes.prove_separation,
         scale=scale,
         of_column=of_column,
-        sample_start=lambda: _sample_start(passes, samples, penalty, weak_ridge),
-        flat_start=np.zeros(n_terms),
+        sample_start=start,
+        flat_start=np.zeros(n_terms) if near is None else near,
     )
     optimum = search(likelihood, penalty, choice, config.solver)
     result = optimum.result
@@ -165,20 +180,31 @@ def _carried_over(beta: FloatArray, dependences: Sequence[Dependence]) -> FloatA
 
 
 def _sample_start(
-    passes: ClassPasses, samples: list[SampleRows], penalty: Penalty | None, weak_ridge: FloatArray
-) -> FloatArray:
-    """Return the optimum of the sample, shape (k p,); zeros when it is no help."""
+    passes: ClassPasses,
+    samples: list[SampleRows],
+    penalty: Penalty | None,
+    weak_ridge: FloatArray,
+    *,
+    several_steps: bool,
+) -> Start:
+    """Return the optimum of the sample; zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
-    if passes.spec.sparse or not says_enough(samples, shape.p * n_free):
-        return np.zeros(n_free * shape.p)
+    if passes.spec.sparse or not says_enough(samples, shape.p * n_free):  # a sample holds no sparse columns
+        return Start(np.zeros(n_free * shape.p))
     blocks = [
         block
         for sample in samples
         for block in in_classes(sample_blocks(sample, passes.spec), sample.classes, passes.classes)
     ]
 
-    def evaluate_sample(beta: FloatArray) -> Sums:
-        state = evaluate_multinomial(in_kernel_classes(beta, n_free, positions), blocks, shape)
-        return class_sums(state, shape, positions)
+    def evaluate_sample(beta: FloatArray, *, information: bool = True) -> Sums:
+        kernel = in_kernel_classes(beta, n_free, positions)
+        return class_sums(
+            evaluate_multinomial(kernel, blocks, shape, information=information), shape, positions
+        )
 
-    return optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge)
+    if several_steps and (penalty is None or not penalty.has_corners):
+        return near_optimum_of_sample(
+            evaluate_sample, partial(evaluate_sample, information=False), penalty, weak_ridge=weak_ridge
+        )
+    return Start(optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge))

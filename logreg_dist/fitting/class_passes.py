@@ -62,7 +62,7 @@ class ClassPasses:
     def information_diagonal(self, beta: FloatArray) -> FloatArray:
         """Return the diagonal of the joint information at `beta`, shape (k p,)."""
         clock = time.perf_counter()
-        diagonals = self.staged.run_pass(class_diagonal_task(self.design, self.layout, self._kernel(beta)))
+        diagonals = self.staged.run_pass(class_diagonal_task(self.design, self.layout, self.in_kernel(beta)))
         self._log("diagonal of the information", clock)
         total: FloatArray = np.sum(diagonals, axis=0)
         return total[:, self.positions].ravel()
@@ -78,24 +78,25 @@ class ClassPasses:
 
     def _sums(self, beta: FloatArray, *, information: bool) -> Sums:
         clock = time.perf_counter()
-        task = evaluate_classes_task(self.design, self.layout, self._kernel(beta), information=information)
+        task = evaluate_classes_task(self.design, self.layout, self.in_kernel(beta), information=information)
         size = multinomial_bytes(self.shape, self.n_free) if information else 8 * len(beta)
         state: MultinomialState = self.staged.sum_pass(task, result_bytes=size)
         self._log(f"deviance {state.deviance:.10g}", clock)
         return class_sums(state, self.shape, self.positions)
 
     def _count(self, direction: FloatArray, blur: FloatArray) -> DirectionCounts:
-        task = count_classes_task(self.design, self.layout, self._kernel(direction), self._kernel(blur))
+        task = count_classes_task(self.design, self.layout, self.in_kernel(direction), self.in_kernel(blur))
         return sum(self.staged.run_pass(task), DirectionCounts())
 
     def _neutral(self, direction: FloatArray, blur: FloatArray) -> FloatArray:
-        task = neutral_classes_task(self.design, self.layout, self._kernel(direction), self._kernel(blur))
+        task = neutral_classes_task(self.design, self.layout, self.in_kernel(direction), self.in_kernel(blur))
         state: MultinomialState = self.staged.sum_pass(
             task, result_bytes=multinomial_bytes(self.shape, self.n_free)
         )
         return matrix_in_term_order(state, self.shape, self.positions)
 
-    def _kernel(self, beta: FloatArray) -> FloatArray:
+    def in_kernel(self, beta: FloatArray) -> FloatArray:
+        """Return coefficients (k p,) as the kernel wants them, (k, p)."""
         return in_kernel_classes(beta, self.n_free, self.positions)
 
     def _log(self, what: str, clock: float) -> None:

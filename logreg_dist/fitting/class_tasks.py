@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from logreg_dist.design.classes import Classes
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.tasks import split_blocks
@@ -42,7 +44,7 @@ def evaluate_classes_task(
 
     def task(split: StagedSplit) -> Measured[MultinomialState]:
         clock = ReadingClock()
-        blocks = clock.over(_blocks(split, design.value, layout))
+        blocks = clock.over(class_blocks(split, design.value, layout))
         shape = design.value.spec.shape()
         return Measured(evaluate_multinomial(beta, blocks, shape, information=information), clock.seconds)
 
@@ -55,7 +57,9 @@ def class_diagonal_task(
     """Return the task that sums the diagonal of a split's information at `beta` (k, p), in the kernel's order."""
 
     def task(split: StagedSplit) -> FloatArray:
-        return multinomial_diagonal(beta, _blocks(split, design.value, layout), design.value.spec.shape())
+        return multinomial_diagonal(
+            beta, class_blocks(split, design.value, layout), design.value.spec.shape()
+        )
 
     return task
 
@@ -66,7 +70,7 @@ def count_classes_task(
     """Return the task that counts how a direction (k, p) ranks the classes of a split's rows."""
 
     def task(split: StagedSplit) -> DirectionCounts:
-        blocks = _blocks(split, design.value, layout)
+        blocks = class_blocks(split, design.value, layout)
         return count_classes_along(direction, blocks, design.value.spec.shape(), blur=blur)
 
     return task
@@ -79,7 +83,7 @@ def neutral_classes_task(
 
     def task(split: StagedSplit) -> Measured[MultinomialState]:
         clock, shape = ReadingClock(), design.value.spec.shape()
-        blocks = clock.over(_blocks(split, design.value, layout))
+        blocks = clock.over(class_blocks(split, design.value, layout))
         pairs = neutral_pairs(direction, blocks, shape, blur=blur)
         return Measured(signed_information(pairs, shape, len(direction)), clock.seconds)
 
@@ -87,12 +91,21 @@ def neutral_classes_task(
 
 
 def in_classes(blocks: Iterable[Block], levels: Sequence[str], classes: Classes) -> Iterator[Block]:
-    """Yield blocks whose labels are the kernel's numbers of their classes instead of a split's own codes."""
+    """Yield blocks whose labels are the kernel's numbers of their classes instead of a split's own codes.
+
+    Where classes have weights, the rows' weights are multiplied by them.
+    """
     lookup = classes.lookup(levels)
+    factors = None if classes.weights is None else np.array(classes.weights)
     for block in blocks:
-        yield replace(block, y=lookup.take(block.y.astype(int)))
+        y, weight = lookup.take(block.y.astype(int)), block.weight
+        if factors is not None:
+            own = factors.take(y.astype(np.intp))
+            weight = own if weight is None else own * weight
+        yield replace(block, y=y, weight=weight)
 
 
-def _blocks(split: StagedSplit, design: ClassDesign, layout: RecordLayout) -> Iterator[Block]:
+def class_blocks(split: StagedSplit, design: ClassDesign, layout: RecordLayout) -> Iterator[Block]:
+    """Yield the encoded blocks of a staged split, its labels as the kernel's numbers of their classes."""
     levels = read_sidecar(split.path)["classes"]
     return in_classes(split_blocks(split, design.spec, layout), levels, design.classes)

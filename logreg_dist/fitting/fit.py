@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,25 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
-from logreg_dist.design.learn import LearnedDesign, learn_design
+from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
 from logreg_dist.errors import EmptyTable
-from logreg_dist.fitting.assemble import assemble_model, binary_outcome, term_scales
+from logreg_dist.fitting.assemble import (
+    assemble_model,
+    binary_outcome,
+    term_scales,
+    with_cross_validation,
+)
 from logreg_dist.fitting.label import label_record, refuse_one_class
-from logreg_dist.fitting.median import weighted_medians
+from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.path_models import choose_penalty
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
+from logreg_dist.fitting.terms import learn_table
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -103,8 +111,12 @@ def fit(
                 config=config,
             )
         else:
-            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
             samples = [look.sample for look in looks if look.sample is not None]
+            if (label_weights := weights_of_labels(profile, config)) is not None:
+                layout = replace(layout, label_weights=label_weights)
+                profile = replace(profile, rows=label_weights.of_counts(profile.rows))
+                samples = [sample.weighted_by(label_weights) for sample in samples]
+            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
             model = _solve(passes, learned, profile, samples, config)
     model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     _warn(model, n_known=len(learned.notes))
@@ -146,9 +158,15 @@ def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
 def _learn(
     staged: StagedTable, resolved: ResolvedTable, profile: TableProfile, config: TrainConfig
 ) -> LearnedDesign:
-    medians = weighted_medians(staged, resolved, profile)
-    learned = learn_design(resolved.asked, profile, intercept=config.intercept, medians=medians)
-    reject(learned.problems)
+
+    def run_pass(task: Callable[..., Any]) -> list[Any]:
+        clock = time.perf_counter()
+        found = staged.run_pass(task)
+        seconds = time.perf_counter() - clock
+        log.info("pass %d: medians, knots and scales (%.2f s)", staged.n_passes, seconds)
+        return found
+
+    learned = learn_table(run_pass, record_layout(resolved.plan), resolved.asked, profile, config)
     refuse_too_many_terms(learned.spec)
     for note in learned.notes:
         log.info("%s", note)
@@ -162,7 +180,11 @@ def _solve(
     samples: list[SampleRows],
     config: TrainConfig,
 ) -> LogisticModel:
-    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config)
+    asked, chosen = config, choose_penalty(passes, profile, config)
+    if chosen is not None:
+        config = config.with_penalty(chosen.penalty)
+    near = None if chosen is None else chosen.beta
+    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config, near=near)
     result, counts = optimum.result, optimum.counts
     label = label_record(config.label, profile.label_levels)
     outcome = binary_outcome(
@@ -173,6 +195,7 @@ def _solve(
         label=label,
         penalised=config.penalty.is_active,
         population_rate=config.population_rate,
+        at_bound=optimum.at_bound,
     )
     verdict = judge(
         result,
@@ -181,8 +204,9 @@ def _solve(
         scale=term_scales(spec),
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
+        bounded=config.features.bounded,
     )
-    return assemble_model(
+    model = assemble_model(
         result,
         verdict,
         outcome,
@@ -192,6 +216,7 @@ def _solve(
         config=config,
         kkt_residual=optimum.kkt_residual,
     )
+    return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 
 def _separation(

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pyspark import SparkContext
@@ -26,10 +27,13 @@ from logreg_dist.fitting.assemble import (
     assemble_model,
     term_centres,
     term_scales,
+    with_cross_validation,
 )
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
+from logreg_dist.fitting.path_models import choose_class_penalty
 from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
@@ -65,12 +69,25 @@ def fit_classes(
     sums = class_totals(looks)
     counts = {name: profile.label_levels.levels[name][0] for name in sums}
     classes = _learn(sums, counts, config)
+    factors = weights_by_class(config, {name: weight for name, (_, weight) in sums.items()})
+    if factors is not None:
+        classes = replace(
+            classes, weights=tuple(factors[name] for name in (*classes.free, classes.reference))
+        )
+        sums = {name: (n, factors[name] * weight) for name, (n, weight) in sums.items()}
+        weight_sum = sum(weight for _, weight in sums.values())
+        profile = replace(profile, rows=replace(profile.rows, weight_sum=weight_sum))
     spec = learned.spec
     terms = class_terms_of(spec, classes)
     refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout)
     samples = [look.sample for look in looks if look.sample is not None]
-    optimum = find_class_optimum(passes, profile, samples, config)
+    weights = {name: weight for name, (_, weight) in sums.items()}
+    asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
+    if chosen is not None:
+        config = config.with_penalty(chosen.penalty)
+    near = None if chosen is None else chosen.beta
+    optimum = find_class_optimum(passes, profile, samples, config, near=near)
     result = optimum.result
     outcome = Outcome(
         family="multinomial",
@@ -78,12 +95,15 @@ def fit_classes(
             config.label.column, None, None, None, None, classes={n: sums[n][0] for n in classes.names}
         ),
         n_events=None,
-        null_deviance=_null_deviance({name: weight for name, (_, weight) in sums.items()}, spec.intercept),
-        found=estimates_of_classes(result, spec, len(classes.free), penalised=config.penalty.is_active),
+        null_deviance=_null_deviance(weights, spec.intercept),
+        found=estimates_of_classes(
+            result, spec, len(classes.free), penalised=config.penalty.is_active or any(optimum.at_bound)
+        ),
         terms=terms,
         aliased=_aliases(result, spec, classes),
         few_events=_few_rows_note(counts, len(spec.terms()) - int(spec.intercept)),
         reference_class=classes.reference,
+        at_bound=optimum.at_bound,
     )
     separation = None if optimum.counts is None else Separation(optimum.counts, {}, ())
     verdict = judge(
@@ -93,8 +113,9 @@ def fit_classes(
         scale=np.tile(term_scales(spec), len(classes.free)),
         aliased=outcome.aliased,
         collinear_is_error=config.solver.on_collinear == "error",
+        bounded=config.features.bounded,
     )
-    return assemble_model(
+    model = assemble_model(
         result,
         verdict,
         outcome,
@@ -104,6 +125,7 @@ def fit_classes(
         config=config,
         kkt_residual=optimum.kkt_residual,
     )
+    return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 
 def class_totals(looks: Sequence[FirstLook]) -> dict[str, tuple[int, float]]:

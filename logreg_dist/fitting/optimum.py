@@ -15,7 +15,7 @@ from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
-from logreg_dist.fitting.search import Likelihood, Optimum, choose_lasso, search
+from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
@@ -27,7 +27,12 @@ FloatArray = NDArray[np.float64]
 
 
 def find_optimum(
-    passes: FitPasses, profile: TableProfile, samples: list[SampleRows], config: TrainConfig
+    passes: FitPasses,
+    profile: TableProfile,
+    samples: list[SampleRows],
+    config: TrainConfig,
+    *,
+    near: FloatArray | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table.
 
@@ -38,6 +43,8 @@ def find_optimum(
     samples : list of SampleRows
         To start from, by split; without any the start is 0.
     config : TrainConfig
+    near : ndarray (p,) or None
+        Where to start instead.
 
     Raises
     ------
@@ -47,10 +54,10 @@ def find_optimum(
     spec, shape = passes.spec, passes.spec.shape()
     penalty = penalty_of(spec, profile.rows.weight_sum, config)
     room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
-    if penalty is not None and penalty.has_lasso:
+    if penalty is not None and penalty.has_corners:
         # On all terms as one array, an arrow where a column is huge or not.
         whole = shape if shape.sparse else BlockShape(shape.p)
-        choice = choose_lasso(shape_obstacle(whole, **room))
+        choice = choose_proximal(shape_obstacle(whole, **room), penalty)
     else:
         choice = choose_method(config.solver.method, shape, **room)
     by_lbfgs = choice.method is Method.LBFGS
@@ -58,10 +65,12 @@ def find_optimum(
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
     scale, of_column = term_scales(spec), has_column(spec)
 
-    def start() -> FloatArray:
+    def start() -> Start:
+        if near is not None:
+            return Start(near)
         if by_cell or spec.sparse:  # a sample holds no sparse columns
-            return np.zeros(shape.p)
-        return sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0))
+            return Start(np.zeros(shape.p))
+        return Start(sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0)))
 
     suspects = one_label_directions(spec, profile)
     is_empty = np.zeros(shape.p, dtype=bool)
@@ -79,7 +88,7 @@ def find_optimum(
         scale=scale,
         of_column=of_column,
         sample_start=start,
-        flat_start=_flat_start(passes, profile),
+        flat_start=flat_start(passes, profile) if near is None else near,
         suspects=suspects if by_lbfgs else (),
     )
     return _without_empty(search(likelihood, penalty, choice, config.solver), is_empty)
@@ -102,7 +111,7 @@ def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatA
     direction = np.zeros(spec.shape().p)
     positions = {term.name: k for k, term in enumerate(spec.terms())}
     for column, found in zip(spec.categorical, profile.categorical, strict=True):
-        for level in column.levels:
+        for level in column.levels if column.plain else ():
             n, events = found.levels.get(level, (0.0, 0.0))
             if n <= 0 or 0 < events < n:
                 continue
@@ -116,7 +125,7 @@ def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatA
     return [direction] if direction.any() else []
 
 
-def _flat_start(passes: FitPasses, profile: TableProfile) -> FloatArray:
+def flat_start(passes: FitPasses, profile: TableProfile) -> FloatArray:
     """Return the model of the intercept alone: a sample says too little about so many terms."""
     start = np.zeros(passes.spec.shape().p)
     rows = profile.rows

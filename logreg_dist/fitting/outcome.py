@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,6 +69,7 @@ def judge(
     scale: NDArray[np.float64],
     aliased: Sequence[AliasedTerm],
     collinear_is_error: bool,
+    bounded: Collection[str] = (),
 ) -> Verdict:
     """Turn the ending of the iterations into a status with its sentence.
 
@@ -85,6 +86,9 @@ def judge(
         Terms without an estimate.
     collinear_is_error : bool
         Whether aliased terms make the fit unusable.
+    bounded : collection of str
+        Columns with bounds: left out, such a column may change what the others can do, so that the estimates
+        would not be the optimum that was asked for.
     """
     if separation is not None and result.direction is not None:
         return _separated(separation, _named_direction(result.direction, terms, scale))
@@ -103,6 +107,12 @@ def judge(
         )
     if aliased and collinear_is_error:
         return Verdict(Status.RANK_DEFICIENT, _collinear(aliased))
+    if aliased and bounded:
+        column_of = {term.name: term.column for term in terms}
+        # A constant column bounds nothing.
+        at_odds = [a for a in aliased if column_of.get(a.term) in bounded and "equals " in a.reason]
+        if at_odds:
+            return Verdict(Status.RANK_DEFICIENT, _collinear_with_bounds(at_odds))
     return Verdict(Status.CONVERGED, _converged(result))
 
 
@@ -113,7 +123,7 @@ def empty_cells(
     sentences = {}
     positive, negative = label.positive or "1", label.negative or "0"
     for column, found in zip(spec.categorical, profile.categorical, strict=True):
-        for level in column.levels:
+        for level in column.levels if column.plain else ():
             n, events = found.levels.get(level, (0.0, 0.0))
             if n < max(min_count, 1) or 0 < events < n:
                 continue
@@ -162,6 +172,18 @@ def _collinear(aliased: Sequence[AliasedTerm]) -> str:
             f"{len(aliased):,} {depend} on earlier ones, and solver.on_collinear is error:",
             f"{'; '.join(named)}.",
             f"Exclude {them}, or set solver.on_collinear to alias.",
+        ]
+    )
+
+
+def _collinear_with_bounds(aliased: Sequence[AliasedTerm]) -> str:
+    named = [f"{term.term} {term.reason}" for term in aliased[:3]]
+    named += [f"and {len(aliased) - 3:,} more"] if len(aliased) > 3 else []
+    return "\n  ".join(
+        [
+            "estimates with bounds are not unique, because terms depend on others:",
+            f"{'; '.join(named)}.",
+            "Exclude one of the columns, remove the bounds, or set penalty.l2.",
         ]
     )
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from logreg_dist.config.train import SolverConfig
 from logreg_dist.design.problems import Problem, reject
 from logreg_dist.fitting.method import MethodChoice
-from logreg_dist.fitting.penalty import Penalty
+from logreg_dist.fitting.penalty import Penalty, proximal_options
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, lbfgs
+from logreg_dist.solver.information import Information
+from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
+from logreg_dist.solver.proximal import kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,22 @@ Question = Callable[[FloatArray], bool]
 
 # Iterations after which a start from a sample was no help; a good one needs four.
 PATIENCE = 15
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a search starts.
+
+    Attributes
+    ----------
+    beta : ndarray (p,)
+        The optimum of a sample; zeros when it is no help.
+    information : Information or None
+        Of all rows near it, as a sample has it, where steps may begin with that.
+    """
+
+    beta: FloatArray
+    information: Information | None = None
 
 
 class Prove(Protocol):
@@ -55,7 +72,7 @@ class Likelihood:
     of_column : ndarray (p,) of bool
         False for intercepts.
     sample_start : callable
-        Returns the optimum of a sample; zeros when it is no help.
+        Returns a `Start` from a sample.
     flat_start : ndarray (p,)
         Where L-BFGS starts.
     suspects : sequence of ndarray (p,)
@@ -69,7 +86,7 @@ class Likelihood:
     prove: Prove
     scale: FloatArray
     of_column: NDArray[np.bool_]
-    sample_start: Callable[[], FloatArray]
+    sample_start: Callable[[], Start]
     flat_start: FloatArray
     suspects: Sequence[FloatArray] = ()
 
@@ -84,12 +101,15 @@ class Optimum:
     counts : DirectionCounts or None
         Of the rows along the direction in which the likelihood rises for ever, where there is one.
     kkt_residual : float or None
-        By how much the conditions of a penalised optimum are missed, see `kkt_residual`.
+        By how much the conditions of a penalised or bounded optimum are missed, see `kkt_residual`.
+    at_bound : tuple of str or None
+        Of each estimate the bound that it lies at; empty where there are no bounds.
     """
 
     result: SolverResult
     counts: DirectionCounts | None
     kkt_residual: float | None = None
+    at_bound: tuple[str | None, ...] = ()
 
 
 def search(
@@ -106,28 +126,36 @@ def search(
 
     result = _SEARCHES[choice.method](likelihood, penalty, solver, rises_for_ever)
     counts = found[-1] if result.direction is not None else None
-    return Optimum(result, counts, _missed(result, likelihood, penalty))
+    box = None if penalty is None else penalty.box
+    at_bound = () if box is None else box.ends_at(result.point.beta)
+    return Optimum(result, counts, _missed(result, likelihood, penalty), at_bound)
 
 
-def choose_lasso(obstacle: str | None) -> MethodChoice:
-    """Return the method of a penalty on absolute values.
+def choose_proximal(obstacle: str | None, penalty: Penalty) -> MethodChoice:
+    """Return the method of a penalty on absolute values, and of bounds.
 
     Raises
     ------
     InputRejected
         When the information matrix, which the lasso is solved on, does not fit: `obstacle` says why.
     """
+    by_lasso = bool(penalty.lasso.any())
     if obstacle is not None:
+        what, instead = "bounds of columns need", "leave the bounds out"
+        if by_lasso:
+            what, instead = "penalty.l1 needs", "set penalty.l1 to 0 and penalty.l2 instead"
         reject(
             [
                 Problem(
-                    f"penalty.l1 needs the information matrix, but {obstacle}",
-                    "Let rare levels merge: raise min_level_count; of texts lower vocabulary or buckets; or set penalty.l1\n"
-                    "to 0 and penalty.l2 instead.",
+                    f"{what} the information matrix, but {obstacle}",
+                    "Let rare levels merge: raise min_level_count; of texts lower vocabulary or buckets;\n"
+                    f"or {instead}.",
                 )
             ]
         )
-    return MethodChoice(Method.PROXIMAL_NEWTON, "penalty.l1 is not 0")
+    return MethodChoice(
+        Method.PROXIMAL_NEWTON, "penalty.l1 is not 0" if by_lasso else "there are bounds on estimates"
+    )
 
 
 def _by_newton(
@@ -135,20 +163,22 @@ def _by_newton(
 ) -> SolverResult:
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
-    def iterate(start: FloatArray, at_most: int) -> SolverResult:
+    def iterate(start: FloatArray, at_most: int, rough: Information | None = None) -> SolverResult:
         return newton(
             likelihood.evaluate,
             start,
             NewtonOptions(solver.tolerance, at_most, ridge, free, alias=ridge is None),
             rises_for_ever=rises_for_ever,
             evaluate_score=likelihood.evaluate_score if likelihood.several_steps else None,
+            rough=rough,
         )
 
     start, most = likelihood.sample_start(), solver.max_iterations
-    result = iterate(start, min(most, PATIENCE) if start.any() else most)
-    if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and start.any():
+    warm = bool(start.beta.any())
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, start.information)
+    if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
-        result = iterate(np.zeros_like(start), most)
+        result = iterate(np.zeros_like(start.beta), most)
     return result
 
 
@@ -156,10 +186,8 @@ def _by_proximal_newton(
     likelihood: Likelihood, penalty: Penalty | None, solver: SolverConfig, rises_for_ever: Question
 ) -> SolverResult:
     assert penalty is not None
-    options = ProximalOptions(
-        penalty.lasso, penalty.ridge, solver.tolerance, solver.max_iterations, penalty.free
-    )
-    start = likelihood.sample_start()
+    options = proximal_options(penalty, solver.tolerance, solver.max_iterations)
+    start = likelihood.sample_start().beta
     return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
 
 
@@ -175,8 +203,8 @@ def _by_lbfgs(
         scale=np.where(likelihood.of_column, likelihood.scale, 0.0),
         free=None if penalty is None else penalty.free,
     )
-    diagonal = likelihood.information_diagonal(start)
-    return lbfgs(likelihood.evaluate_score, start, diagonal, options, rises_for_ever=rises_for_ever)
+    precondition = by_diagonal(likelihood.information_diagonal(start), options.ridge)
+    return lbfgs(likelihood.evaluate_score, start, precondition, options, rises_for_ever=rises_for_ever)
 
 
 def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | None) -> float | None:
@@ -184,9 +212,9 @@ def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | Non
     if penalty is None:
         return None
     point = result.point
-    if result.method is Method.NEWTON:
+    if result.method is Method.NEWTON or result.is_ahead:
         point = Point(point.beta, likelihood.evaluate_score(point.beta))
-    return kkt_residual(point, ProximalOptions(penalty.lasso, penalty.ridge), likelihood.scale)
+    return kkt_residual(point, proximal_options(penalty), likelihood.scale)
 
 
 _SEARCHES = {

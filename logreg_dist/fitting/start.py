@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.penalty import Penalty
+from logreg_dist.fitting.search import Start
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import NULL_SHAPE, SampleRows, null_block
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.solver.information import factor_of, plus_ridge
+from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
+from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import ProximalOptions, proximal_newton
 from logreg_dist.solver.result import Ending, Sums
@@ -25,6 +29,8 @@ ROWS_PER_TERM = 5
 # step, taken without looking, makes it the square of this.
 ROUGH = 2e-2
 STRICT = 1e-2
+# Without a matrix; near enough to start from, or the sample is no help.
+MAX_QUASI_STEPS = 60
 
 
 def sample_start(
@@ -92,8 +98,10 @@ def optimum_of_sample(
     row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
     rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
-    if penalty is not None and penalty.has_lasso:
-        options = ProximalOptions(penalty.lasso, penalty.ridge, rough, 20)
+    if penalty is not None and penalty.has_corners:
+        is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
+        ridge = penalty.ridge + np.where(is_free, weak_ridge * row_weight, 0.0)
+        options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
         return result.point.beta if result.ending is Ending.CONVERGED else cold
     if penalty is not None:
@@ -101,6 +109,54 @@ def optimum_of_sample(
     shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
     # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
     return optimum(shrunk, NewtonOptions(STRICT, 6))
+
+
+def near_optimum_of_sample(
+    evaluate_sample: Callable[[NDArray[np.float64]], Sums],
+    evaluate_score: Callable[[NDArray[np.float64]], Sums],
+    penalty: Penalty | None,
+    *,
+    weak_ridge: NDArray[np.float64],
+) -> Start:
+    """Return the same with two matrices, where a step that forms one costs many times one that does not.
+
+    Parameters
+    ----------
+    evaluate_sample, evaluate_score : callable
+        With the information, and without.
+    penalty, weak_ridge
+        See `sample_start`; a penalty on squares.
+    """
+    cold = np.zeros_like(weak_ridge)
+    at_zero = evaluate_sample(cold)
+    row_weight = at_zero.weight_sum / at_zero.n_rows
+    rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
+    ridge = weak_ridge * row_weight if penalty is None else penalty.ridge
+    shrunk = _quasi_newton(evaluate_score, cold, at_zero, LbfgsOptions(rough, MAX_QUASI_STEPS, ridge))
+    if shrunk is None:
+        return Start(cold)
+    near = evaluate_sample(shrunk)
+    if penalty is not None:
+        return Start(shrunk, near.information)
+    # As far as STRICT for the reason above.
+    strict = _quasi_newton(evaluate_score, shrunk, near, LbfgsOptions(STRICT, MAX_QUASI_STEPS))
+    return Start(shrunk if strict is None else strict, near.information)
+
+
+def _quasi_newton(
+    evaluate_score: Callable[[NDArray[np.float64]], Sums],
+    start: NDArray[np.float64],
+    sums: Sums,
+    options: LbfgsOptions,
+) -> NDArray[np.float64] | None:
+    """Return the optimum near `start`, whose `sums` have the matrix to begin with; None when it is not found."""
+    assert sums.information is not None
+    try:
+        factor = factor_of(plus_ridge(sums.information, options.ridge))
+    except SingularInformation:
+        return None
+    result = lbfgs(evaluate_score, start, factor.solve, options)
+    return result.point.beta if result.ending is Ending.CONVERGED else None
 
 
 def null_start(samples: list[SampleRows]) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from logreg_dist.inference.separation import (
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.profile import TableProfile, profile_from_dict
 from logreg_dist.staging.sample import is_event
@@ -110,6 +111,10 @@ class SampleRows:
     levels: list[list[str]]
     classes: list[str]
 
+    def weighted_by(self, label_weights: LabelWeights) -> SampleRows:
+        """Return the sample with its rows' weights multiplied by those of their labels."""
+        return replace(self, chunks=tuple(_multiplied(chunk, label_weights) for chunk in self.chunks))
+
     @property
     def n_rows(self) -> int:
         """Rows of the sample."""
@@ -193,6 +198,11 @@ def _class_sums(split: StagedSplit, classes: list[str], layout: RecordLayout) ->
         rows += np.bincount(codes, minlength=len(classes))
         weights += np.bincount(codes, weight, minlength=len(classes))
     return dict(zip(classes, zip(rows.tolist(), weights.tolist(), strict=True), strict=True))
+
+
+def _multiplied(chunk: RawChunk, label_weights: LabelWeights) -> RawChunk:
+    y, weight = label_weights.of_rows(chunk.y, chunk.weight)
+    return replace(chunk, y=y, weight=weight)
 
 
 def _weighted(chunk: RawChunk, event_step: int, other_step: int) -> RawChunk:

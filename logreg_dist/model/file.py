@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
+from logreg_dist.model.cross_validation import CrossValidation, CrossValidationPoint
+from logreg_dist.model.derived import derived_from_record, derived_to_dict
 from logreg_dist.model.model import (
     AliasedTerm,
     Coefficient,
@@ -27,6 +29,7 @@ from logreg_dist.model.model import (
 )
 from logreg_dist.model.schema import (
     CategoricalRecord,
+    CrossValidationRecord,
     ModelFile,
     NumericRecord,
     SparseRecord,
@@ -40,6 +43,8 @@ MAX_INDENTED_TERMS = 20_000
 
 # What makes two models score alike; the model's id is a hash of these.
 _IDENTITY = ("family", "coefficients", "label", "reference_class", "design", "n_rows", "weight_sum")
+
+_OF_VECTORS = ("vector", "element", "size")
 
 _Json = dict[str, Any]
 
@@ -78,16 +83,14 @@ def _content(model: LogisticModel) -> _Json:
         "covariance": covariance,
         "aliased": [asdict(term) for term in model.aliased],
         "label": asdict(model.label),
-        "design": {
-            "intercept": model.design.intercept,
-            "columns": [_column_to_dict(column) for column in model.design.columns],
-        },
+        "design": _design_to_dict(model.design),
         "history": [asdict(entry) for entry in model.history],
         "notes": list(model.notes),
         "fingerprint": dict(model.fingerprint),
         "config": dict(model.config),
         "reference_class": model.reference_class,
         "kkt_residual": model.kkt_residual,
+        "cross_validation": _cross_validation_to_dict(model.cross_validation),
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 
@@ -188,7 +191,9 @@ def load_model(path: str | Path) -> LogisticModel:
 
 def _from_file(file: ModelFile, where: str) -> LogisticModel:
     columns = tuple(_column_from_file(column) for column in file.design.columns)
-    design = DesignSpec(columns, file.design.intercept)
+    by_name = DesignSpec(columns, file.design.intercept).scalars
+    derived = tuple(derived_from_record(record, by_name) for record in file.design.derived)
+    design = DesignSpec(columns, file.design.intercept, derived)
     free = [name for name in file.label.classes or {} if name != file.reference_class]
     prefixes = [f"{name}:" for name in free] or [""]
     terms = [prefix + term.name for prefix in prefixes for term in design.terms()]
@@ -207,18 +212,51 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
         "design": design,
         "history": tuple(HistoryEntry(**entry.model_dump()) for entry in file.history),
         "notes": tuple(file.notes),
+        "cross_validation": _cross_validation_from_file(file.cross_validation),
     }
     rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
     return LogisticModel(coefficient_rows=rows, **scalars)
 
 
+def _cross_validation_to_dict(record: CrossValidation | None) -> _Json | None:
+    if record is None:
+        return None
+    data = asdict(record)
+    # Folds and the estimates along the path are in cv.json.
+    data["points"] = [
+        {name: value for name, value in point.items() if name not in ("fold_log_loss", "estimates")}
+        for point in data["points"]
+    ]
+    return data
+
+
+def _cross_validation_from_file(record: CrossValidationRecord | None) -> CrossValidation | None:
+    if record is None:
+        return None
+    points = tuple(CrossValidationPoint(**point.model_dump()) for point in record.points)
+    return CrossValidation(**{**record.model_dump(), "points": points})
+
+
+def _design_to_dict(design: DesignSpec) -> _Json:
+    values: _Json = {
+        "intercept": design.intercept,
+        "columns": [_column_to_dict(column) for column in design.columns],
+    }
+    # Only where there is any: the content decides a model's id, and models without terms keep theirs.
+    return values | ({"derived": [derived_to_dict(one) for one in design.derived]} if design.derived else {})
+
+
 def _column_to_dict(column: NumericColumn | CategoricalColumn | SparseColumn) -> _Json:
     if isinstance(column, SparseColumn):
         return {"kind": "sparse", **vars(column), "words": list(column.words)}
+    values = asdict(column)
+    if column.plain:
+        del values["plain"]
     if isinstance(column, NumericColumn):
-        of_vector = () if column.vector is not None else ("vector", "element", "size")
-        return {"kind": "numeric", **{k: v for k, v in asdict(column).items() if k not in of_vector}}
-    return {"kind": "categorical", **asdict(column), "levels": list(column.levels)}
+        if column.vector is None:
+            values = {name: value for name, value in values.items() if name not in _OF_VECTORS}
+        return {"kind": "numeric", **values}
+    return {"kind": "categorical", **values, "levels": list(column.levels)}
 
 
 def _column_from_file(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.model.cross_validation import CrossValidation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ class Coefficient:
         With several classes the relative-risk ratio of the class to the reference class.
     class_name : str or None
         The class, where there are several; its name and a colon then begin `term`.
+    at_bound : str or None
+        Which of its bounds the estimate lies at: ``lower``, ``upper`` or ``both`` (they are equal).
     """
 
     term: str
@@ -60,6 +63,7 @@ class Coefficient:
     odds_ratio_low: float | None
     odds_ratio_high: float | None
     class_name: str | None = None
+    at_bound: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,8 +156,10 @@ class LogisticModel:
     reference_class : str or None
         The class that the estimates are against, where there are several.
     kkt_residual : float or None
-        Of a penalised fit: by how much the conditions of its optimum are missed at most, on the scale
-        of the mean loss and of columns of standard deviation 1.
+        Of a penalised fit or one with bounds: by how much the conditions of its optimum are missed at most,
+        on the scale of the mean loss and of columns of standard deviation 1.
+    cross_validation : CrossValidation or None
+        How the penalty was chosen; a model file leaves out the estimates along the path.
     """
 
     model_id: str
@@ -189,6 +195,7 @@ class LogisticModel:
     config: Mapping[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    cross_validation: CrossValidation | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

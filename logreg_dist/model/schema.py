@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from logreg_dist.model.derived import DerivedRecord, derived_contradiction
+
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -23,6 +25,7 @@ class NumericRecord(BaseModel):
     indicator: bool
     centre: float
     scale: float
+    plain: bool = True
     vector: str | None = None
     element: int = 0
     size: int = 1
@@ -40,6 +43,7 @@ class CategoricalRecord(BaseModel):
     levels: list[str]
     reference: str | None
     missing_level: str | None
+    plain: bool = True
 
 
 class SparseRecord(BaseModel):
@@ -62,6 +66,7 @@ class _Design(BaseModel):
     model_config = _STRICT
     intercept: bool
     columns: list[Annotated[NumericRecord | CategoricalRecord | SparseRecord, Field(discriminator="kind")]]
+    derived: list[DerivedRecord] = []
 
 
 class _Coefficient(BaseModel):
@@ -79,6 +84,7 @@ class _Coefficient(BaseModel):
     odds_ratio_low: float | None
     odds_ratio_high: float | None
     class_name: str | None = None
+    at_bound: Literal["lower", "upper", "both"] | None = None
 
 
 class _Aliased(BaseModel):
@@ -110,6 +116,30 @@ class _Covariance(BaseModel):
     model_config = _STRICT
     terms: list[str]
     values: list[list[float]]
+
+
+class _CrossValidationPoint(BaseModel):
+    model_config = _STRICT
+    l1: float
+    l2: float
+    log_loss: float
+    std_error: float
+    n_nonzero: int
+    deviance: float
+
+
+class CrossValidationRecord(BaseModel):
+    """A `CrossValidation` without folds and estimates."""
+
+    model_config = _STRICT
+    folds: int
+    by: str | None
+    choose: Literal["minimum", "one_standard_error"]
+    points: Annotated[list[_CrossValidationPoint], Field(min_length=1)]
+    minimum: Annotated[int, Field(ge=0)]
+    one_standard_error: Annotated[int, Field(ge=0)]
+    chosen: Annotated[int, Field(ge=0)]
+    n_passes: int
 
 
 class ModelFile(BaseModel):
@@ -152,6 +182,7 @@ class ModelFile(BaseModel):
     config: dict[str, Any]
     reference_class: str | None = None
     kkt_residual: float | None = None
+    cross_validation: CrossValidationRecord | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:
@@ -166,12 +197,23 @@ def contradiction(file: ModelFile) -> str | None:
     problem = _contradiction_of_vectors(file.design.columns)
     if problem is not None:
         return problem
+    levels = {
+        column.name: len(column.levels) if isinstance(column, CategoricalRecord) else None
+        for column in file.design.columns
+    }
+    for derived in file.design.derived:
+        wrong = derived_contradiction(derived, levels)
+        if wrong is not None:
+            return wrong
     if (file.family == "multinomial") != (file.label.classes is not None):
         return "family and label disagree"
     if file.label.classes is not None and file.reference_class not in file.label.classes:
         return "the reference class is none of the classes"
     if file.converged != (file.status == "converged"):
         return "converged and status disagree"
+    found = file.cross_validation
+    if found is not None and len(found.points) <= max(found.minimum, found.one_standard_error, found.chosen):
+        return "the cross-validation has fewer points than it says"
     if file.covariance is None:
         return None
     terms, values = file.covariance.terms, file.covariance.values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import types as T
 
@@ -16,6 +16,7 @@ from logreg_dist.design.problems import (
     nearest_name,
     quoted,
 )
+from logreg_dist.formula import parse_term
 from logreg_dist.reading.names import LeafColumn
 
 NUMBERS = (T.NumericType, T.BooleanType)
@@ -23,6 +24,7 @@ TEXTS = (T.StringType, T.CharType, T.VarcharType)
 TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
 
 _SHOWN = 6
+_OF_ANY_KIND = ("label.column", "cross_validation.by")
 
 
 def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
@@ -34,6 +36,7 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
         *(("features.include", name) for name in (include if include != "all" else ())),
         *(("features.exclude", name) for name in config.features.exclude if name not in structs),
         *((f"features.columns.{config_key(name)}", name) for name in config.features.columns),
+        *_in_terms(config),
     ]
     unknown: dict[str, list[str]] = {}
     for key, name in asked_for:
@@ -58,13 +61,19 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
     return [Problem(what + _some(shown, len(unknown)), size + question)]
 
 
+def _in_terms(config: TrainConfig) -> Iterator[tuple[str, str]]:
+    for k, text in enumerate(config.features.terms):
+        for part in parse_term(text)[-1]:  # a*b ends with a:b
+            yield f"features.terms[{k}] at character {part.position}", part.column
+
+
 def unusable_roles(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
     """Report roles whose column has a type that cannot have them."""
-    for_label = (*NUMBERS, *TEXTS, T.DateType)
+    of_any_kind = (*NUMBERS, *TEXTS, T.DateType)
     unusable = [
         f"{key} is {_typed(leaves[name])}"
         for key, name in config.role_columns.items()
-        if not isinstance(leaves[name].type, for_label if key == "label.column" else (*NUMBERS, *TEXTS))
+        if not isinstance(leaves[name].type, of_any_kind if key in _OF_ANY_KIND else (*NUMBERS, *TEXTS))
     ]
     if not unusable:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,9 +13,11 @@ from logreg_dist.config import MissingPolicy, TrainConfig
 from logreg_dist.config.policies import ColumnPolicy, level_text
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.asked_sparse import most_terms, text_plan, vector_columns
+from logreg_dist.design.asked_terms import AskedDerived, kind_problems
 from logreg_dist.design.problems import config_key, reject
 from logreg_dist.design.sparse_column import MAX_DENSE
 from logreg_dist.errors import ConfigError
+from logreg_dist.formula import TermPart
 from logreg_dist.reading.names import LeafColumn, leaf_columns
 from logreg_dist.reading.refusals import (
     NUMBERS,
@@ -25,6 +28,7 @@ from logreg_dist.reading.refusals import (
     unusable_types,
 )
 from logreg_dist.reading.vector_columns import is_ml_vector, is_vector, plain, vector_shapes
+from logreg_dist.staging.folds import FoldPlan
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
 
 MAX_LEVELS = 1_000_000
@@ -73,6 +77,12 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     reject(unusable_roles(leaves, config))
     features = [leaves[name] for name in _feature_names(leaves, config)]
     asked, places = _ask(table, features, config)
+    with_terms = {*_included(leaves, config), *config.features.asked_terms.plain}
+    with_terms -= set(config.features.asked_terms.replaced)
+    asked = [replace(column, plain=(column.vector or column.name) in with_terms) for column in asked]
+    terms = config.features.asked_terms
+    columns = {column.name: column for column in asked}
+    reject(kind_problems(AskedDerived(terms.derived, columns, config.features.defaults.min_level_count)))
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
     position = {key: len(features) + i for i, key in enumerate(roles)}
     numeric = _raw_columns(asked, places, Kind.NUMERIC)
@@ -90,16 +100,35 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         weight=position.get("weight"),
         frequency=position.get("frequency"),
         offset=position.get("offset"),
-        chunk_rows=rows_per_chunk(len(numeric) + _dense_terms(asked)),
+        # Of slopes for each level, whose number is not known yet, there may be more.
+        chunk_rows=rows_per_chunk(
+            len(numeric) + _dense_terms(asked) + sum(_size(parts) for parts in terms.derived)
+        ),
         sample_rows=rows_of_sample(len(asked)),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
         sparse=sparse,
+        folds=_fold_plan(position, config),
     )
     return ResolvedTable(tuple(selected), tuple(asked), plan)
 
 
+def _fold_plan(position: Mapping[str, int], config: TrainConfig) -> FoldPlan | None:
+    if config.cross_validation is None:
+        return None
+    return FoldPlan(config.cross_validation.folds, position.get("cross_validation.by"))
+
+
+def _size(parts: Sequence[TermPart]) -> int:
+    return math.prod(part.numbers[0] if part.numbers else 1 for part in parts)
+
+
 def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
+    """Return the columns to read: those of the model, and those that only terms are made of."""
+    return list(dict.fromkeys((*_included(leaves, config), *config.features.asked_terms.columns)))
+
+
+def _included(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
     if config.features.include != "all":
         return list(config.features.include)
     left_out = {*config.role_columns.values()}

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from logreg_dist.design.spec import NumericColumn
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.report.table import one_line
 
@@ -68,17 +67,16 @@ def draw_effects(model: LogisticModel) -> str:
 
 def effects(model: LogisticModel) -> list[Effect]:
     """Return what can be drawn, the largest ``|z|`` first."""
-    scales = {
-        column.name: column.scale for column in model.design.columns if isinstance(column, NumericColumn)
-    }
+    scales = {name: scale for name, (_, scale) in model.design.moments().items()}
     found = []
     for row in model.coefficient_rows:
         numbers = (row.estimate, row.conf_low, row.conf_high, row.z)
         if row.column is None or any(number is None for number in numbers):
             continue
         estimate, low, high, z = (number for number in numbers if number is not None)
-        is_number = row.level is None and row.column in scales
-        unit = scales[row.column] if is_number else 1.0
+        term = row.term if row.class_name is None else row.term.removeprefix(f"{row.class_name}:")
+        is_number = term in scales
+        unit = scales.get(term, 1.0)
         name = f"{one_line(row.term, 40)} (per sd)" if is_number else one_line(row.term, 48)
         found.append(Effect(name, estimate * unit, low * unit, high * unit, z))
     return sorted(found, key=lambda effect: -abs(effect.z))

@@ -98,6 +98,8 @@ def _row(row: Coefficient) -> list[str]:
     stars = ""
     if row.p_value is not None:
         stars = next((mark for limit, mark in _STARS if row.p_value < limit), "")
+    if row.at_bound is not None:
+        stars = "fixed" if row.at_bound == "both" else f"at {row.at_bound} bound"
     return [
         one_line(row.term),
         number(row.estimate),
@@ -142,15 +144,20 @@ def _measures(model: LogisticModel) -> str:
 
 
 def _penalty(model: LogisticModel) -> list[str]:
-    """Return a line on what a penalty left, and how well its optimum was met."""
+    """Return a line on what penalty and bounds left, and how well their optimum was met."""
     if model.kkt_residual is None:
         return []
-    estimates = [row.estimate for row in model.coefficient_rows if row.column is not None]
-    kept = sum(bool(estimate) for estimate in estimates)
-    return [
-        f"Penalised: {kept:,} of {len(estimates):,} terms are not 0; the optimum is met to {model.kkt_residual:.1e} of "
-        "the mean loss"
-    ]
+    rows = [row for row in model.coefficient_rows if row.column is not None]
+    penalty = model.config.get("penalty", {})
+    left = []
+    if penalty.get("l1", 0.0) > 0 or penalty.get("l2", 0.0) > 0:
+        kept = sum(bool(row.estimate) for row in rows)
+        left.append(f"Penalised: {kept:,} of {len(rows):,} terms are not 0")
+    columns = model.config.get("features", {}).get("columns", {}).values()
+    if any(end is not None for column in columns for end in column.get("bounds", {}).values()):
+        ends = sum(row.at_bound is not None for row in rows)
+        left.append(f"{'with bounds' if left else 'Bounded'}: {ends:,} of {len(rows):,} terms are at a bound")
+    return [f"{', '.join(left)}; the optimum is met to {model.kkt_residual:.1e} of the mean loss"]
 
 
 def _with_sign(text: str) -> str:

@@ -9,8 +9,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from logreg_dist.scoring.curve_expression import curve_expression
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm
-from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
 # As in staging: a decimal number and nothing else.
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
@@ -40,10 +40,16 @@ class Contribution:
 
 
 def numeric_contribution(term: NumericTerm, source: Column, kind: T.DataType) -> Contribution:
-    """Return ``slope * value``, with the policy for missing values."""
+    """Return ``slope * value`` and the curves of the value, with the policy for missing values."""
     number, missing = as_number(source, kind), is_missing(source, kind)
-    unusable = ~missing & (number.isNull() | (F.abs(number) > F.lit(MAX_MAGNITUDE)))
-    value = F.when(~missing & ~unusable, F.lit(term.slope) * number)
+    is_outside = F.abs(number) > F.lit(term.limit)
+    if term.above is not None:
+        is_outside |= number <= F.lit(term.above)
+    unusable = ~missing & (number.isNull() | is_outside)
+    total = F.lit(term.slope) * number
+    for curve in term.curves:
+        total += curve_expression(curve, number)
+    value = F.when(~missing & ~unusable, total)
     if term.missing_value is not None:
         value = F.when(missing, F.lit(term.missing_value)).otherwise(value)
     return Contribution(value, missing, unseen=F.lit(False), unusable=unusable)

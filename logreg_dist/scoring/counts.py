@@ -99,7 +99,7 @@ def refuse_forbidden(counts: ScoreCounts, terms: ScoreTerms, n_rows: int) -> Non
             words = "that is no finite number" if n == 1 else "that are no finite numbers"
             if isinstance(term, (VectorTerm, SparseTerm)):
                 words = f"that {'is' if n == 1 else 'are'} {term.unusable}"
-            problems.append(f"{column} {counted(n, 'value')} {words}")
+            problems.append(f"{column} {counted(n, 'value')} {words}{term.domain}")
     if problems:
         raise InputRejected(_message(problems, counted(n_rows, "row")))
 

@@ -18,7 +18,9 @@ from logreg_dist.scoring.contributions import (
     level_of,
     numeric_contribution,
 )
+from logreg_dist.scoring.curve_expression import table_entry
 from logreg_dist.scoring.match import ScoreInput
+from logreg_dist.scoring.products import JointTerm
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms
 
 # Up to here a CASE costs less than a join; a row passes half of its branches.
@@ -61,10 +63,12 @@ def plan_scores(source: ScoreInput) -> ScorePlan:
     """Work out every column's contribution; no job."""
     table, leaves = source.table, source.leaves
     table, contributions = _contributions(table, leaves, source.terms)
-    predictors = [_linear_predictor(source.terms, contributions)]
+    table, products = _products(table, leaves, source.terms)
+    predictors = [_linear_predictor(source.terms, contributions, products)]
     for terms in source.further:
         table, others = _contributions(table, leaves, terms)
-        predictors.append(_linear_predictor(terms, others))
+        table, products = _products(table, leaves, terms)
+        predictors.append(_linear_predictor(terms, others, products))
     return ScorePlan(
         table=table,
         leaves=leaves,
@@ -79,21 +83,43 @@ def _contributions(
     table: DataFrame, leaves: Mapping[str, LeafColumn], terms: ScoreTerms
 ) -> tuple[DataFrame, list[Contribution]]:
     contributions = []
-    for i, term in enumerate(terms.columns):
-        leaf = leaves[term.name]
-        if isinstance(term, NumericTerm):
-            found = numeric_contribution(term, leaf.expression(), leaf.type)
-        else:
-            assert isinstance(term, LevelTerm), "vectors and texts are scored in batches"
-            alias = f"__estimate_{i}_{uuid.uuid4().hex[:16]}"
-            table, listed = _look_up_levels(table, term, leaf, alias=alias)
-            found = categorical_contribution(term, leaf.expression(), leaf.type, listed)
+    for term in terms.columns:
+        assert isinstance(term, (NumericTerm, LevelTerm)), "vectors and texts are scored in batches"
+        table, found = _contribution(table, leaves[term.name], term)
         contributions.append(found)
     return table, contributions
 
 
-def _linear_predictor(terms: ScoreTerms, contributions: Sequence[Contribution]) -> Column:
-    values = [contribution.value for contribution in contributions]
+def _contribution(
+    table: DataFrame, leaf: LeafColumn, term: NumericTerm | LevelTerm
+) -> tuple[DataFrame, Contribution]:
+    if isinstance(term, NumericTerm):
+        return table, numeric_contribution(term, leaf.expression(), leaf.type)
+    table, listed = _look_up_levels(table, term, leaf, alias=f"__estimate_{uuid.uuid4().hex[:16]}")
+    return table, categorical_contribution(term, leaf.expression(), leaf.type, listed)
+
+
+def _products(
+    table: DataFrame, leaves: Mapping[str, LeafColumn], terms: ScoreTerms
+) -> tuple[DataFrame, list[Column]]:
+    """Return what pairs of columns add; null where one of them has no value."""
+    values = []
+    for product in terms.products:
+        pairs = (product.numbers,) if isinstance(product, JointTerm) else product.factors
+        for first, second in pairs:
+            table, a = _contribution(table, leaves[first.name], first)
+            table, b = _contribution(table, leaves[second.name], second)
+            if isinstance(product, JointTerm):
+                values.append(table_entry(product.table, a.value + b.value))
+            else:
+                values.append(a.value * b.value)
+    return table, values
+
+
+def _linear_predictor(
+    terms: ScoreTerms, contributions: Sequence[Contribution], products: Sequence[Column]
+) -> Column:
+    values = [*(contribution.value for contribution in contributions), *products]
     if terms.intercept is not None:
         values.insert(0, F.lit(terms.intercept))
     return _balanced_sum(values)

@@ -58,7 +58,7 @@ def _refusals(source: ScoreInput, model_id: str) -> Iterator[tuple[str, str]]:
         kinds = ["missing"] * term.missing_is_error + ["unseen"] * term.unseen_is_error + ["unusable"]
         sentence = (
             f"input rejected: model {model_id} cannot score a value of column {quoted(term.name)}: it is missing or "
-            "unseen and the policy for it is error, or it is no finite number."
+            f"unseen and the policy for it is error, or it is no finite number{term.domain}."
         )
         yield from ((f"{kind}_{i}", sentence) for kind in kinds)
     for i, name in enumerate(source.keys):

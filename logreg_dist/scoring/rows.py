@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from logreg_dist.design.curves import curve_values
+from logreg_dist.scoring.products import JointTerm, ProductTerm
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms
-from logreg_dist.scoring.vector_terms import Entries, VectorTerm, add_entries, add_vectors
+from logreg_dist.scoring.vector_terms import Entries, SparseTerm, VectorTerm, add_entries, add_vectors
 from logreg_dist.staging.decode import numbers, texts
-from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -99,29 +100,68 @@ def _sum(
         else:
             i = low - first
             term = terms.columns[i]
-            if isinstance(term, NumericTerm):
-                _add_number(columns[i], term, out=sums[depth], odd=odd[i])
-            elif isinstance(term, LevelTerm):
-                _add_level(columns[i], term, out=sums[depth], odd=odd[i])
-            elif isinstance(term, VectorTerm):
+            if isinstance(term, VectorTerm):
                 add_vectors(columns[i], term, out=sums[depth], odd=odd[i])
-            else:
+            elif isinstance(term, SparseTerm):
                 add_entries(columns[i], term, out=sums[depth], odd=odd[i])
+            else:
+                _write(columns[i], term, out=sums[depth], odd=odd[i])
 
     add_up(0, n_values, 0)
+    for product in terms.products:
+        out += _product(columns, product, len(out))
+
+
+def _write(
+    column: pa.Array | FloatArray, term: NumericTerm | LevelTerm, *, out: FloatArray, odd: IntArray
+) -> None:
+    if isinstance(term, NumericTerm):
+        _add_number(column, term, out=out, odd=odd)
+    else:
+        _add_level(column, term, out=out, odd=odd)
+
+
+def _product(
+    columns: Sequence[pa.Array | FloatArray], product: ProductTerm | JointTerm, n_rows: int
+) -> FloatArray:
+    """Return what a pair of columns adds (n,), NaN where one of them has no value."""
+    seen = np.zeros(3, dtype=np.int64)  # what is odd was counted with the columns themselves
+
+    def read(which: int, term: NumericTerm | LevelTerm) -> FloatArray:
+        values = np.empty(n_rows)
+        _write(columns[product.places[which]], term, out=values, odd=seen)
+        return values
+
+    if isinstance(product, ProductTerm):
+        total = np.zeros(n_rows)
+        for first, second in product.factors:
+            total += read(0, first) * read(1, second)
+        return total
+    first, second = product.numbers
+    places = read(0, first) + read(1, second)
+    absent = np.isnan(places)
+    places[absent] = 0.0
+    found: FloatArray = np.array(product.table).take(places.astype(np.intp))
+    found[absent] = np.nan
+    return found
 
 
 def _add_number(column: pa.Array | FloatArray, term: NumericTerm, *, out: FloatArray, odd: IntArray) -> None:
-    """Write ``slope * value`` to `out`, NaN where there is none."""
+    """Write ``slope * value`` and the curves to `out`, NaN where there is no value."""
     values, n_bad = (column, 0) if isinstance(column, np.ndarray) else numbers(column)
     np.multiply(values, term.slope, out=out)
+    for curve in term.curves:
+        out += curve_values(curve, values)[0]
+    is_inside = term.above is None or bool((values > term.above).all())
     # One product of the column with itself shows that all is well: no square exceeds the sum of squares.
-    if n_bad == 0 and values @ values <= MAX_MAGNITUDE**2:
+    if n_bad == 0 and is_inside and values @ values <= term.limit**2:
         return
     missing = np.isnan(values)
     if n_bad:
         missing = np.asarray(pc.is_null(column))  # the others are texts that are no number
-    unusable = ~missing & ~(np.abs(values) <= MAX_MAGNITUDE)
+    unusable = ~missing & ~(np.abs(values) <= term.limit)
+    if term.above is not None:
+        unusable |= values <= term.above
     out[unusable] = np.nan
     out[missing] = np.nan if term.missing_value is None else term.missing_value
     odd += np.array([np.count_nonzero(missing), 0, np.count_nonzero(unusable)])

@@ -39,6 +39,7 @@ class VectorTerm:
     missing_value: None = None
     unseen_is_error: bool = False
     unseen_policy: str = "error"
+    domain: str = ""
 
     @property
     def unusable(self) -> str:
@@ -74,6 +75,7 @@ class SparseTerm:
     missing_value: None = None
     unseen_is_error: bool = False
     unseen_policy: str = "error"
+    domain: str = ""
 
     @property
     def unusable(self) -> str:

@@ -17,8 +17,9 @@ from logreg_dist.scoring.counts import count_columns
 from logreg_dist.scoring.expression import MAX_CASE_LEVELS, plan_scores
 from logreg_dist.scoring.match import ScoreInput
 from logreg_dist.scoring.predictors import predictor_names
+from logreg_dist.scoring.products import JointTerm, ProductTerm
 from logreg_dist.scoring.tasks import read_notes
-from logreg_dist.scoring.terms import LevelTerm, count_names
+from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms, count_names
 from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 
 # Columns up to which an expression is tried, and levels in all its CASE expressions together. It may be
@@ -111,7 +112,7 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     """
     if without_expression(source):
         return Way("array", f"{why}; vectors and texts have no SQL expression")
-    n_columns, n_classes = len(source.terms.columns), 1 + len(source.further)
+    n_columns, n_classes = _width(source.terms), 1 + len(source.further)
     n_levels = n_classes * sum(
         len(term.estimates)
         for term in source.terms.columns
@@ -125,6 +126,18 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
 def without_expression(source: ScoreInput) -> list[str]:
     """Return the columns that only NumPy can score: vectors and texts."""
     return [term.name for term in source.terms.columns if isinstance(term, (VectorTerm, SparseTerm))]
+
+
+def _width(terms: ScoreTerms) -> int:
+    """Return how many columns an expression is as long as: every piece of a curve counts as one."""
+    products = [product for product in terms.products if isinstance(product, ProductTerm)]
+    read = [
+        *terms.columns,
+        *(one for product in products for pair in product.factors for one in pair),
+        *(one for product in terms.products if isinstance(product, JointTerm) for one in product.numbers),
+    ]
+    curves = [curve for term in read if isinstance(term, NumericTerm) for curve in term.curves]
+    return len(read) + sum(len(curve.breaks) + 1 for curve in curves)
 
 
 def observed_scores(source: ScoreInput, way: Way) -> ObservedScores:

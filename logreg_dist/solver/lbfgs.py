@@ -69,7 +69,7 @@ class _Pair:
 def lbfgs(
     evaluate: Callable[[FloatArray], Sums],
     start: FloatArray,
-    diagonal: FloatArray,
+    precondition: Callable[[FloatArray], FloatArray],
     options: LbfgsOptions,
     *,
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
@@ -83,8 +83,9 @@ def lbfgs(
         ``beta`` (p,) to `Sums`, of which only deviance and score are looked at: one pass.
     start : ndarray (p,)
         Finite.
-    diagonal : ndarray (p,)
-        Of the information at the start, without ridge: the preconditioner.
+    precondition : callable
+        Score (p,) to step (p,): multiplies with what stands for the inverse of the information, ridge
+        included, until steps have told more; linear, symmetric and positive definite, see `by_diagonal`.
     options : LbfgsOptions
     rises_for_ever : callable
         As for `newton`; asked after `FIRST_QUESTION` iterations, after twice as many, and at the end.
@@ -95,8 +96,8 @@ def lbfgs(
     -----
     Converged means that two estimates of Newton's decrement ``sqrt(score' information^-1 score)``
     are within the tolerance, or rest where only rounding can stop them: with the quasi-Newton matrix
-    for the inverse, which knows the directions that were taken, and with the diagonal, which is right
-    for uncorrelated columns. Measured, the true decrement was up to five times larger; unlike it, the
+    for the inverse, which knows the directions that were taken, and with the preconditioner, which as a
+    diagonal is right for uncorrelated columns. Measured, the true decrement was up to five times larger; unlike it, the
     estimates are no proof, because a direction that is flat and that no step took is in neither.
 
     Nocedal and Wright (2006), Numerical Optimization, algorithms 7.4 and 7.5.
@@ -104,8 +105,6 @@ def lbfgs(
     clock = time.perf_counter()
     point = Point(start, evaluate(start))
     ridge = options.ridge
-    curvature = diagonal if ridge is None else diagonal + ridge
-    preconditioner = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
     pairs: deque[_Pair] = deque(maxlen=MEMORY)
     history: list[Iteration] = []
     direction, trials, next_question = np.zeros_like(start), 0, FIRST_QUESTION
@@ -130,13 +129,13 @@ def lbfgs(
 
     while True:
         score = penalised_score(point, ridge)
-        direction = _times_inverse(score, pairs, preconditioner)
+        direction = _times_inverse(score, pairs, precondition)
         slope = float(score @ direction)
         if not (slope > 0 and np.isfinite(direction).all()):
             pairs.clear()
-            direction = preconditioner * score
+            direction = precondition(score)
             slope = float(score @ direction)
-        change = math.sqrt(max(slope, float(score @ (preconditioner * score))))
+        change = math.sqrt(max(slope, float(score @ precondition(score))))
         now = time.perf_counter()
         history.append(Iteration(len(history), point.sums.deviance, change, trials, now - clock))
         report(history[-1])
@@ -155,7 +154,7 @@ def lbfgs(
         trial, trials = search_along(evaluate, point, direction, ridge)
         if trial is None and pairs and not is_negligible(history[-1], unit):
             pairs.clear()  # its memory may mislead: once more along the preconditioned score
-            direction = preconditioner * score
+            direction = precondition(score)
             trial, trials = search_along(evaluate, point, direction, ridge)
         if trial is None:
             return end(Ending.CONVERGED if is_negligible(history[-1], unit) else Ending.STUCK)
@@ -165,6 +164,19 @@ def lbfgs(
         point = trial
 
 
+def by_diagonal(diagonal: FloatArray, ridge: FloatArray | None) -> Callable[[FloatArray], FloatArray]:
+    """Return the division by the diagonal of the information and the ridge, both (p,); 0 where that is 0.
+
+    Examples
+    --------
+    >>> by_diagonal(np.array([2.0, 0.0]), None)(np.array([1.0, 1.0])).tolist()
+    [0.5, 0.0]
+    """
+    curvature = diagonal if ridge is None else diagonal + ridge
+    inverse = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
+    return lambda score: inverse * score
+
+
 def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
     if options.scale is None:
         return False
@@ -172,7 +184,9 @@ def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
     return float(size.max(initial=0.0)) > FAR
 
 
-def _times_inverse(score: FloatArray, pairs: Sequence[_Pair], preconditioner: FloatArray) -> FloatArray:
+def _times_inverse(
+    score: FloatArray, pairs: Sequence[_Pair], precondition: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
     """Return the quasi-Newton matrix times the score, shape (p,): the two-loop recursion."""
     rest = score.copy()
     shares = []
@@ -180,10 +194,10 @@ def _times_inverse(score: FloatArray, pairs: Sequence[_Pair], preconditioner: Fl
         share = pair.inverse * float(pair.step @ rest)
         shares.append(share)
         rest -= share * pair.change
-    direction = preconditioner * rest
+    direction = precondition(rest)
     if pairs:
         last = pairs[-1]
-        direction *= 1.0 / (last.inverse * float(last.change @ (preconditioner * last.change)))
+        direction = direction / (last.inverse * float(last.change @ precondition(last.change)))
     for pair, share in zip(pairs, reversed(shares), strict=True):
         direction += (share - pair.inverse * float(pair.change @ direction)) * pair.step
     return direction

@@ -27,11 +27,17 @@ from logreg_dist.solver.information import (
     factor_of,
     plus_ridge,
 )
+from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
 from logreg_dist.solver.ridge import free_terms, penalised_deviance, penalised_score
 
 FloatArray = NDArray[np.float64]
+
+# Steps with a rough matrix: each costs a pass without a matrix, and ten digits take about ten of them.
+NEAR_STEPS = 20
+# Of the distance at the start: what they must leave at most.
+NEARER = 1e-2
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def newton(
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
     evaluate_score: Callable[[FloatArray], Sums] | None = None,
+    rough: Information | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
 
@@ -87,6 +94,9 @@ def newton(
     evaluate_score : callable or None
         ``beta`` (p,) to `Sums` without information, where that costs a small part of `evaluate`: then
         several steps are taken with each matrix.
+    rough : Information or None
+        What stands for the information near the start: with `evaluate_score` the search goes as far as
+        that leads, and the first true matrix is formed there.
 
     Notes
     -----
@@ -99,6 +109,9 @@ def newton(
     Convex Optimization, section 9.5 for the decrement.
     """
     clock = time.perf_counter()
+    earlier: tuple[Iteration, ...] = ()
+    if rough is not None and evaluate_score is not None:
+        start, earlier = _come_near(evaluate_score, start, rough, options, report)
     point = Point(start, evaluate(start))
     dependences: list[Dependence] = []
     if options.alias:
@@ -128,7 +141,7 @@ def newton(
 
     def end(ending: Ending) -> SolverResult:
         along = direction if ending is Ending.SEPARATED else None
-        return SolverResult(point, ending, dependences, tuple(history), along)
+        return SolverResult(point, ending, dependences, (*earlier, *history), along)
 
     while True:
         solve = _solver_at(point, active, options.ridge)
@@ -137,7 +150,8 @@ def newton(
         direction = step = solve(penalised_score(point, options.ridge))
         decrement = math.sqrt(max(float(penalised_score(point, options.ridge) @ step), 0.0))
         now = time.perf_counter()
-        history.append(Iteration(len(history), point.sums.deviance, decrement, halvings, now - clock))
+        number = len(earlier) + len(history)
+        history.append(Iteration(number, point.sums.deviance, decrement, halvings, now - clock))
         report(history[-1])
         clock = now
 
@@ -148,7 +162,7 @@ def newton(
             if may_rise and is_creeping(history):
                 return end(Ending.CREEPING)
             polished = Point(point.beta + step, point.sums)
-            return SolverResult(polished, Ending.CONVERGED, dependences, tuple(history))
+            return SolverResult(polished, Ending.CONVERGED, dependences, (*earlier, *history))
         if is_creeping(history) and len(history) >= asked_at + 4:
             asked_at = len(history)
             if is_separated():
@@ -166,6 +180,28 @@ def newton(
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
+
+
+def _come_near(
+    evaluate_score: Callable[[FloatArray], Sums],
+    start: FloatArray,
+    rough: Information,
+    options: NewtonOptions,
+    report: Callable[[Iteration], None],
+) -> tuple[FloatArray, tuple[Iteration, ...]]:
+    """Return how far quasi-Newton steps lead that begin with a rough matrix, and these steps.
+
+    Where they come no nearer, as on a separated label, Newton's method starts where it would have without.
+    """
+    try:
+        factor = factor_of(plus_ridge(rough, options.ridge))
+    except SingularInformation:  # terms that depend on others: to be named, and left out, first
+        return start, ()
+    quasi = LbfgsOptions(options.tolerance, NEAR_STEPS, options.ridge)
+    found = lbfgs(evaluate_score, start, factor.solve, quasi, report=report)
+    if not found.history[-1].change <= NEARER * found.history[0].change:
+        return start, ()
+    return found.point.beta, found.history[:-1]
 
 
 def _without_dependences(

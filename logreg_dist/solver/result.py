@@ -103,6 +103,9 @@ class SolverResult:
     direction : ndarray (p,) or None
         With `Ending.SEPARATED` the direction of the endless rise.
     method : Method
+    is_ahead : bool
+        Whether a proximal fit's estimates are the last step beyond the point that its sums are of, as Newton's
+        always are.
     """
 
     point: Point
@@ -111,9 +114,10 @@ class SolverResult:
     history: tuple[Iteration, ...]
     direction: FloatArray | None = None
     method: Method = Method.NEWTON
+    is_ahead: bool = False
 
     @property
     def n_steps(self) -> int:
         """Steps taken; the last one of a converged Newton fit cost no pass of its own."""
-        polished = self.method is Method.NEWTON and self.ending is Ending.CONVERGED
+        polished = self.is_ahead or (self.method is Method.NEWTON and self.ending is Ending.CONVERGED)
         return max(len(self.history) - 1, 0) + polished

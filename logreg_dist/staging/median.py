@@ -1,10 +1,11 @@
-"""Exact weighted medians over staged splits, by narrowing brackets; runs on the executors."""
+"""Exact weighted quantiles over staged splits, by narrowing brackets; runs on the executors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,20 @@ from logreg_dist.staging.split_file import RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit
 
 FloatArray = NDArray[np.float64]
+# A numeric column by its row in the chunks, and the share of the weight: 0.5 for the median.
+Place = tuple[int, float]
+
+Wanted = TypeVar("Wanted")
 
 N_BINS = 4096
-# Sums of weights round, and otherwise with another number of splits: this near to half of the weight
-# is half of it.
+# Sums of weights round, and otherwise with another number of splits: this near to a share of the weight
+# is that share.
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """A range of ordered keys, both ends included, that holds the median of a column.
+    """A range of ordered keys, both ends included, that holds a quantile of a column.
 
     Doubles sort like their bit patterns read as integers (with the negative ones flipped), so
     halving a range of integers ends at one double after few steps, whatever the scale.
@@ -41,10 +46,10 @@ class Bracket:
         """Whether one double is left."""
         return self.low == self.high
 
-    def narrow(self, below: float, bins: FloatArray, half: float) -> Bracket:
-        """Return the bin in which the weight reaches `half`."""
+    def narrow(self, below: float, bins: FloatArray, wanted: float) -> Bracket:
+        """Return the bin in which the weight reaches `wanted`: half of it all for the median."""
         reached = below + np.cumsum(bins)
-        k = int(np.argmax(reached >= half * (1.0 - ROUNDING)))
+        k = int(np.argmax(reached >= wanted * (1.0 - ROUNDING)))
         low = self.low + k * self.width
         return Bracket(low, min(low + self.width - 1, self.high))
 
@@ -70,46 +75,50 @@ class Neighbours:
     def __add__(self, other: Neighbours) -> Neighbours:
         return Neighbours(self.up_to + other.up_to, min(self.above, other.above))
 
-    def median(self, value: float, half: float) -> float:
-        """Return `value`, or its mean with the next one where exactly `half` of the weight ends at it."""
-        return value if self.up_to > half * (1.0 + ROUNDING) else (value + self.above) / 2
+    def quantile(self, value: float, wanted: float) -> float:
+        """Return `value`, or its mean with the next one where exactly the weight `wanted` ends at it."""
+        return value if self.up_to > wanted * (1.0 + ROUNDING) else (value + self.above) / 2
 
 
 def bracket_sums(
-    split: StagedSplit, layout: RecordLayout, brackets: Mapping[int, Bracket]
-) -> dict[int, BracketSums]:
-    """Return the sums of a split for each numeric column (by its row in the chunks)."""
-    sums = {row: BracketSums(0.0, np.zeros(N_BINS)) for row in brackets}
+    split: StagedSplit, layout: RecordLayout, brackets: Mapping[Place, Bracket]
+) -> dict[Place, BracketSums]:
+    """Return the sums of a split for each quantile."""
+    sums = {place: BracketSums(0.0, np.zeros(N_BINS)) for place in brackets}
     for chunk in read_chunks(Path(split.path), split.n_rows, layout):
-        for row, bracket in brackets.items():
+        for row, places in _by_row(brackets):
             values, weight = _present(chunk.numeric[row], chunk.weight)
-            sums[row] = sums[row] + sums_of(values, weight, bracket)
+            found = {bracket: sums_of(values, weight, bracket) for bracket in set(places.values())}
+            for place, bracket in places.items():
+                sums[place] = sums[place] + found[bracket]
     return sums
 
 
 def neighbours(
-    split: StagedSplit, layout: RecordLayout, values: Mapping[int, float]
-) -> dict[int, Neighbours]:
-    """Return for each numeric column the weight up to a value and the next larger value."""
-    found = {row: Neighbours(0.0, np.inf) for row in values}
+    split: StagedSplit, layout: RecordLayout, values: Mapping[Place, float]
+) -> dict[Place, Neighbours]:
+    """Return for each quantile the weight up to a value and the next larger value."""
+    found = {place: Neighbours(0.0, np.inf) for place in values}
     for chunk in read_chunks(Path(split.path), split.n_rows, layout):
-        for row, value in values.items():
+        for row, places in _by_row(values):
             present, weight = _present(chunk.numeric[row], chunk.weight)
-            up_to = float(weight[present <= value].sum())
-            found[row] = found[row] + Neighbours(up_to, float(present[present > value].min(initial=np.inf)))
+            for place, value in places.items():
+                up_to = float(weight[present <= value].sum())
+                above = float(present[present > value].min(initial=np.inf))
+                found[place] = found[place] + Neighbours(up_to, above)
     return found
 
 
 def bracket_task(
-    layout: RecordLayout, brackets: Mapping[int, Bracket]
-) -> Callable[[StagedSplit], dict[int, BracketSums]]:
+    layout: RecordLayout, brackets: Mapping[Place, Bracket]
+) -> Callable[[StagedSplit], dict[Place, BracketSums]]:
     """Return the task of `bracket_sums`."""
     return lambda split: bracket_sums(split, layout, brackets)
 
 
 def neighbour_task(
-    layout: RecordLayout, values: Mapping[int, float]
-) -> Callable[[StagedSplit], dict[int, Neighbours]]:
+    layout: RecordLayout, values: Mapping[Place, float]
+) -> Callable[[StagedSplit], dict[Place, Neighbours]]:
     """Return the task of `neighbours`."""
     return lambda split: neighbours(split, layout, values)
 
@@ -154,6 +163,11 @@ def value_of_key(key: int) -> float:
     """
     bits = key & ~(1 << 63) if key >> 63 else ~key & (2**64 - 1)
     return float(np.array([bits], dtype=np.uint64).view(np.float64)[0])
+
+
+def _by_row(wanted: Mapping[Place, Wanted]) -> Iterator[tuple[int, dict[Place, Wanted]]]:
+    for row in dict.fromkeys(row for row, _ in wanted):
+        yield row, {place: what for place, what in wanted.items() if place[0] == row}
 
 
 def _present(values: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from logreg_dist.staging.folds import FoldPlan
+
 MAX_SAMPLE_ROWS = 50_000
 # On its way to the driver a sample takes 1 s for each 100 MB, and its optimum as long again: half of it costs
 # 200 columns no pass. With fewer rows a column the start is too far away.
@@ -126,6 +128,8 @@ class StagePlan:
         Whether numeric features are rounded to float32, and stored so.
     sparse : tuple of SparsePlan
         The columns that are staged by their entries.
+    folds : FoldPlan or None
+        How rows get the folds of a cross-validation, where there is one.
     """
 
     numeric: tuple[RawColumn, ...]
@@ -139,6 +143,7 @@ class StagePlan:
     max_levels: int
     single: bool = False
     sparse: tuple[SparsePlan, ...] = ()
+    folds: FoldPlan | None = None
 
     @property
     def is_weighted(self) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows
+from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.sparse_file import read_sparse
 
 FloatArray = NDArray[np.float64]
@@ -41,6 +42,8 @@ class RecordLayout:
         Whether the numeric features are stored as float32.
     n_sparse : int
         Sparse columns, in the file beside this one.
+    label_weights : LabelWeights or None
+        What the weights of the rows are multiplied by when they are read.
     """
 
     n_numeric: int
@@ -50,6 +53,7 @@ class RecordLayout:
     chunk_rows: int
     single: bool = False
     n_sparse: int = 0
+    label_weights: LabelWeights | None = None
 
     @property
     def n_vectors(self) -> int:
@@ -133,9 +137,12 @@ def _view(record: NDArray[np.uint8], n_rows: int, layout: RecordLayout) -> RawCh
     vectors = record[:first].view(np.float64).reshape(layout.n_vectors, n_rows)
     numeric = record[first:second].view(_numeric_type(layout)).reshape(layout.n_numeric, n_rows)
     codes = record[second:end].view(np.int32).reshape(layout.n_categorical, n_rows)
+    y, weight = vectors[0], vectors[1] if layout.weighted else None
+    if layout.label_weights is not None:
+        y, weight = layout.label_weights.of_rows(y, weight)
     return RawChunk(
-        y=vectors[0],
-        weight=vectors[1] if layout.weighted else None,
+        y=y,
+        weight=weight,
         offset=vectors[-1] if layout.has_offset else None,
         numeric=numeric,
         codes=codes,

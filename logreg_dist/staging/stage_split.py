@@ -16,8 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, concatenate
-from logreg_dist.staging.checksum import ContentChecksum
+from logreg_dist.staging.checksum import ContentChecksum, HashArray
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
+from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
 from logreg_dist.staging.plan import RawColumn, StagePlan
 from logreg_dist.staging.profile import (
     NumericProfile,
@@ -78,6 +79,7 @@ class Rows:
     offset: FloatArray
     numeric: FloatArray
     codes: NDArray[np.int32]
+    fold: FoldArray
     sparse: tuple[SparseRows, ...] = ()
 
     @property
@@ -102,13 +104,19 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     layout, survey = record_layout(plan), _SplitSurvey(plan)
     sample = SplitSample(plan.sample_rows)
     beside_path = sparse_path(path) if plan.sparse else None
-    with path.open("wb") as file, beside_path.open("wb") if beside_path else BytesIO() as beside:
+    with (
+        path.open("wb") as file,
+        fold_file(path).open("wb") as folds,
+        beside_path.open("wb") if beside_path else BytesIO() as beside,
+    ):
         for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
             survey.add(rows)
             chunk = _raw_chunk(rows, layout)
             sample.add(chunk)
             write_chunk(file, chunk, layout)
             write_sparse(beside, chunk.sparse)
+            if plan.folds is not None:
+                folds.write(rows.fold.data)
     with path.with_suffix(".sample").open("wb") as file:
         n_sampled = sample.write(file, layout)
     profile = survey.profile()
@@ -131,6 +139,11 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         survey.content.value,
         time.perf_counter() - clock,
     )
+
+
+def fold_file(path: Path) -> Path:
+    """Return where the folds of a split's rows lie, a byte each; empty where there are none."""
+    return path.with_suffix(".folds")
 
 
 def read_sidecar(path: str) -> dict[str, Any]:
@@ -246,11 +259,17 @@ class _SplitSurvey:
             n_zero_weight=self.rows.n_zero_weight + batch.num_rows - m,
             n_dropped=self.rows.n_dropped + int(dropped.sum()),
         )
-        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, tuple(sparse))
+        fold = np.zeros(m, dtype=np.uint8)
+        if plan.folds is not None and plan.folds.column is not None:
+            fold, n_missing = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
+            self.problems["fold key.missing"] += n_missing
+        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold, tuple(sparse))
         rows = rows.take(~dropped) if dropped.any() else rows
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
-        self._add_to_content(rows)
+        hashes = self._add_to_content(rows)
+        if plan.folds is not None and plan.folds.column is None:
+            rows.fold[:] = folds_of_hashes(hashes, plan.folds.n_folds)
         return rows
 
     def _vectors(self, column: RawColumn, array: pa.Array) -> FloatArray:
@@ -258,14 +277,15 @@ class _SplitSurvey:
         self.problems[f"unlike.{column.name}"] += int(found.unlike.sum())
         return found.numbers
 
-    def _add_to_content(self, rows: Rows) -> None:
+    def _add_to_content(self, rows: Rows) -> HashArray:
         hashes = [reader.hashes(part) for reader, part in zip(self.sparse, rows.sparse, strict=True)]
         others = [rows.weight, rows.offset, *rows.numeric, *hashes]
+        if self.plan.folds is not None:
+            others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:
-            self.content.add([rows.y, *others], rows.codes)
-            return
+            return self.content.add([rows.y, *others], rows.codes)
         classes = np.where(np.isnan(rows.y), -1.0, rows.y).astype(np.int32)
-        self.content.add(others, np.vstack([rows.codes, classes[None]]))
+        return self.content.add(others, np.vstack([rows.codes, classes[None]]))
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""

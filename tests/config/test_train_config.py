@@ -341,6 +341,8 @@ def test_the_dict_holds_every_key_but_the_unset_ones_of_columns():
             continue
         place = values
         for key in path:
+            if place is None:
+                break  # a section that is off
             place = place[key]
 
 

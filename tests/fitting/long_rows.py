@@ -18,7 +18,7 @@ from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.sums import in_kernel_order, sum_scores
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.kernel.evaluate import evaluate, information_diagonal
-from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
+from logreg_dist.solver.lbfgs import LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, SparsePlan, StagePlan
 from logreg_dist.staging.stage_split import record_layout
@@ -86,7 +86,8 @@ def fit_long(
     start = np.zeros(shape.p)
     diagonal = reduce(add, [information_diagonal(start, blocks(split), shape) for split in staged.splits])
     ridge = np.array([0.0 if term.column is None else l2 for term in spec.terms()]) * table.num_rows
-    result = lbfgs(sums, start, diagonal[positions], LbfgsOptions(1e-10, 2000, ridge))
+    precondition = by_diagonal(diagonal[positions], ridge)
+    result = lbfgs(sums, start, precondition, LbfgsOptions(1e-10, 2000, ridge))
     names, beta = [term.name for term in spec.terms()], result.point.beta.copy()
     centres = dict(zip((c.name for c in spec.numeric), spec.centres, strict=True))
     beta[0] -= sum(centres.get(name, 0.0) * b for name, b in zip(names, beta, strict=True))

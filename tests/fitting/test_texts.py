@@ -165,7 +165,9 @@ def test_few_words_have_the_information_matrix_of_their_counts(tmp_path):
 
 def test_a_columns_penalty_factor_is_that_of_all_its_terms():
     numbers = [
-        NumericColumn(f"v[{k}]", "vector", "error", "error", None, False, 0.0, 2.0, "v", k, 3)
+        NumericColumn(
+            f"v[{k}]", "vector", "error", "error", None, False, 0.0, 2.0, vector="v", element=k, size=3
+        )
         for k in range(3)
     ]
     text = SparseColumn("t", "string", "error", "hashed", "counts", (), 4, None, 0.1)

@@ -91,9 +91,16 @@ def test_all_keys_of_the_contract_are_there():
     data = json.loads(TEXT)
     assert set(promised.split()) <= set(data)
     row = "term column level estimate std_error z p_value conf_low conf_high odds_ratio odds_ratio_low"
-    assert list(data["coefficients"][0]) == [*row.split(), "odds_ratio_high", "class_name"]
+    assert list(data["coefficients"][0]) == [*row.split(), "odds_ratio_high", "class_name", "at_bound"]
     assert list(data["aliased"][0]) == ["term", "reason"]
     assert {"iteration", "deviance", "change", "halvings", "seconds"} == set(data["history"][0])
+
+
+def test_a_file_from_before_there_were_bounds_still_loads():
+    data = json.loads(TEXT)
+    for row in data["coefficients"]:
+        del row["at_bound"]
+    assert model_from_json(sealed(data)).coefficient_rows == MODEL.coefficient_rows
 
 
 NOT_JSON = "is not JSON of finite numbers and unique keys"

@@ -24,7 +24,9 @@ SIZE = 3
 
 def vector(name: str = "v", missing: str = "error") -> list[NumericColumn]:
     return [
-        NumericColumn(f"{name}[{k}]", "array<double>", missing, "error", None, False, 0.5, 2.0, name, k, SIZE)
+        replace(
+            numeric(f"{name}[{k}]", "array<double>", missing), vector=name, element=k, size=SIZE, scale=2.0
+        )
         for k in range(SIZE)
     ]
 

@@ -15,7 +15,7 @@ from tests.solver.arrays import overlapping, sums_of, with_ones
 ESTIMATES = 1e-9  # relative; the last step leaves the square of a decrement below 1e-8
 
 
-def with_chord(X, y, *, start=None, **options):
+def with_chord(X, y, *, start=None, rough=None, **options):
     """Fit with score-only evaluations; return the result and how often either was asked for."""
     sums, calls = sums_of(X, y), {"matrix": 0, "score": 0}
 
@@ -28,7 +28,7 @@ def with_chord(X, y, *, start=None, **options):
         return replace(sums(beta), information=None)
 
     start = np.zeros(X.shape[1]) if start is None else start
-    result = newton(evaluate, start, NewtonOptions(**options), evaluate_score=evaluate_score)
+    result = newton(evaluate, start, NewtonOptions(**options), evaluate_score=evaluate_score, rough=rough)
     return result, calls
 
 
@@ -85,3 +85,37 @@ def test_separated_data_do_not_converge_faster_than_they_may():
     x = np.linspace(-1, 1, 40)
     result, _ = with_chord(with_ones(x), (x > 0).astype(float))
     assert result.ending is not Ending.CONVERGED
+
+
+@pytest.mark.parametrize("off", [1.0, 3.0])
+def test_with_a_rough_matrix_at_the_start_one_true_matrix_is_formed(off):
+    X, y = overlapping(2_000, 5)
+    plain = newton(sums_of(X, y), np.zeros(5), NewtonOptions())
+    wrong = np.diag(np.linspace(1.0, off, 5))
+    rough = wrong @ sums_of(X[::10], y[::10])(plain.point.beta).information @ wrong * 10
+    near, calls = with_chord(X, y, rough=rough)
+
+    assert near.ending is Ending.CONVERGED
+    assert calls["matrix"] == 1
+    np.testing.assert_allclose(near.point.beta, plain.point.beta, rtol=ESTIMATES)
+    np.testing.assert_allclose(
+        near.point.sums.information, plain.point.sums.information, rtol=1e-8, atol=1e-8
+    )
+    assert [one.iteration for one in near.history] == list(range(len(near.history)))
+
+
+def test_a_rough_matrix_of_dependent_terms_is_not_used():
+    X, y = overlapping(500, 3)
+    X = np.column_stack([X, X[:, 1]])
+    near, _ = with_chord(X, y, rough=sums_of(X, y)(np.zeros(4)).information)
+    assert near.ending is Ending.CONVERGED
+    assert [dependence.position for dependence in near.dependences] == [3]
+
+
+def test_on_a_separated_label_a_rough_matrix_leads_nowhere_and_newton_starts_where_it_would_have():
+    X, y = overlapping(200, 3)
+    y = (X[:, 1] > 0).astype(float)
+    rough = sums_of(X, y)(np.zeros(3)).information
+    plain, near = with_chord(X, y)[0], with_chord(X, y, rough=rough)[0]
+    assert near.ending is plain.ending is not Ending.CONVERGED
+    assert near.history[0].change == plain.history[0].change

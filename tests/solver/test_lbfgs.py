@@ -15,7 +15,7 @@ from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate, information_diagonal
 from logreg_dist.model.model import Status
 from logreg_dist.solver.information import active_part, factor_of, plus_ridge
-from logreg_dist.solver.lbfgs import FAR, LbfgsOptions, lbfgs
+from logreg_dist.solver.lbfgs import FAR, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, Method, Point, Sums
 from logreg_dist.solver.ridge import scaled_ridge
@@ -49,7 +49,13 @@ def fit_lbfgs(block: Block, shape: BlockShape, start=None, **options):
         return prove_separation(along / np.abs(along).max(), passes).proves_separation
 
     diagonal = information_diagonal(start, [block], shape)
-    result = lbfgs(evaluate_score, start, diagonal, LbfgsOptions(**options), rises_for_ever=rises_for_ever)
+    result = lbfgs(
+        evaluate_score,
+        start,
+        by_diagonal(diagonal, options.get("ridge")),
+        LbfgsOptions(**options),
+        rises_for_ever=rises_for_ever,
+    )
     assert result.method is Method.LBFGS
     assert result.point.sums.information is None
     return result, len(calls)
@@ -152,7 +158,10 @@ def test_an_intercept_alone_is_the_log_odds():
 
 def test_a_model_without_terms_and_one_with_an_empty_level_converge():
     nothing = Sums(3, 3.0, 4.0, np.zeros(0), None)
-    assert lbfgs(lambda beta: nothing, np.zeros(0), np.zeros(0), LbfgsOptions()).ending is Ending.CONVERGED
+    assert (
+        lbfgs(lambda beta: nothing, np.zeros(0), by_diagonal(np.zeros(0), None), LbfgsOptions()).ending
+        is Ending.CONVERGED
+    )
     X, y = overlapping()
     X = np.column_stack([X, np.zeros(len(X))])
     result, _ = fit_lbfgs(block_of(X, y), BlockShape(4))
@@ -169,7 +178,7 @@ def test_an_overflow_in_a_trial_is_stepped_back_from():
         return Sums(3, 3.0, np.nan, sums.score * np.nan, None) if len(calls) == 2 else sums
 
     diagonal = information_diagonal(np.zeros(3), [block_of(X, y)], BlockShape(3))
-    result = lbfgs(overflows, np.zeros(3), diagonal, LbfgsOptions())
+    result = lbfgs(overflows, np.zeros(3), by_diagonal(diagonal, None), LbfgsOptions())
     assert (result.ending, result.history[1].halvings) == (Ending.CONVERGED, 1)
     assert distance(block_of(X, y), BlockShape(3), result.point.beta) <= DISTANCE
 
@@ -185,7 +194,8 @@ def test_iterations_that_run_out_and_searches_that_fail_are_not_called_converged
         sums = good(beta)
         return Sums(sums.n_rows, sums.weight_sum, sums.deviance + 1e3 * beta.any(), sums.score, None)
 
-    stuck = lbfgs(only_rises, np.zeros(3), information_diagonal(np.zeros(3), [block], shape), LbfgsOptions())
+    precondition = by_diagonal(information_diagonal(np.zeros(3), [block], shape), None)
+    stuck = lbfgs(only_rises, np.zeros(3), precondition, LbfgsOptions())
     assert stuck.ending is Ending.STUCK
     assert not stuck.point.beta.any()
 
@@ -262,7 +272,7 @@ def test_each_iteration_is_reported_once_and_in_order():
     good, _ = passes_over(block_of(X, y), BlockShape(3))
     told = []
     diagonal = information_diagonal(np.zeros(3), [block_of(X, y)], BlockShape(3))
-    result = lbfgs(good, np.zeros(3), diagonal, LbfgsOptions(), report=told.append)
+    result = lbfgs(good, np.zeros(3), by_diagonal(diagonal, None), LbfgsOptions(), report=told.append)
     assert tuple(told) == result.history
     assert [one.iteration for one in told] == list(range(len(told)))
     assert all(later.deviance <= before.deviance * (1 + 1e-12) for before, later in pairwise(told))

@@ -90,7 +90,8 @@ def stage(table: pa.Table, folder: Path, *, n_splits: int = 1, plan: StagePlan |
         for k, (start, stop) in enumerate(pairwise(edges))
     ]
     parts = [profile_from_dict(read_sidecar(split.path)["profile"]) for split in splits]
-    return Staged(splits, plan, merge_profiles(parts, len(plan.numeric), len(plan.categorical)))
+    sizes = (len(plan.numeric), len(plan.categorical), len(plan.sparse))
+    return Staged(splits, plan, merge_profiles(parts, *sizes))
 
 
 @dataclass(frozen=True)

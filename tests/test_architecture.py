@@ -38,7 +38,11 @@ from logreg_dist.fitting.fold_tasks import (
     staged_blocks,
     staged_class_blocks,
 )
-from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
+from logreg_dist.fitting.score_tasks import (
+    entry_labels_task,
+    evaluate_score_task,
+    information_diagonal_task,
+)
 from logreg_dist.fitting.tasks import (
     column_ranges_task,
     count_along_task,
@@ -285,6 +289,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         evaluate_task(design, layout, beta),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),
+        entry_labels_task(design, layout),
         evaluate_null_task(layout, beta),
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -16,11 +16,15 @@ from logreg_dist.design.problems import Problem, counted, listed, quoted, reject
 from logreg_dist.errors import ConfigError
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.names import LeafColumn
+from logreg_dist.scoring.batches import score_through_arrow
 from logreg_dist.scoring.contributions import as_number, is_missing, level_of
 from logreg_dist.scoring.counts import count_columns, read_counts, refuse_forbidden
 from logreg_dist.scoring.expression import ScorePlan, plan_scores
-from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.match import ScoreInput, match_table
 from logreg_dist.scoring.predictors import predictor_names
+from logreg_dist.scoring.tasks import read_notes
+from logreg_dist.scoring.terms import count_names
+from logreg_dist.scoring.ways import named_counts, without_expression
 
 
 @dataclass(frozen=True)
@@ -72,26 +76,64 @@ def labelled_scores(table: DataFrame, model: LogisticModel, config: EvaluateConf
     """
     roles = _roles(model, config)
     source = match_table(table, model, keys=(), others=roles.names())
+    if without_expression(source):
+        return _in_batches(source, roles)
     plan = plan_scores(source)
-    y = _outcome(plan.leaves, roles.label)
-    frequency = _number(plan.leaves, roles.frequency) * _number(plan.leaves, roles.label.trials)
-    weight = frequency * _number(plan.leaves, roles.weight)
+    y, weight, frequency = _role_values(plan.leaves, roles)
     counts = _check(plan, roles, y, weight)
     names = predictor_names(source.n_free)
-    rows = plan.table.select(
-        y.alias("y"),
-        *(found.alias(name) for found, name in zip(plan.linear_predictors, names, strict=True)),
-        weight.alias("weight"),
-        frequency.alias("frequency"),
-    ).filter(f"weight > 0 and {names[0]} is not null")
-    if not source.n_free:
-        eta = F.col("linear_predictor")
-        rows = rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)))
+    predictors = [found.alias(name) for found, name in zip(plan.linear_predictors, names, strict=True)]
+    rows = _assessed(plan.table, y, predictors, weight, frequency, names[0])
     return LabelledScores(
         rows=rows,
         n_read=counts["n_rows"],
         n_unscored=counts["unscored"],
     )
+
+
+def _assessed(
+    table: DataFrame,
+    y: Column,
+    predictors: Sequence[Column],
+    weight: Column,
+    frequency: Column,
+    first: str,
+) -> DataFrame:
+    """Return the columns of `LabelledScores.rows`; `first` is the name of the first linear predictor."""
+    columns = (y.alias("y"), *predictors, weight.alias("weight"), frequency.alias("frequency"))
+    rows = table.select(*columns).filter(f"weight > 0 and {first} is not null")
+    if first != "linear_predictor":
+        return rows
+    eta = F.col("linear_predictor")
+    return rows.withColumn("probability", F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)))
+
+
+def _in_batches(source: ScoreInput, roles: _Roles) -> LabelledScores:
+    """Do the same for a model that has no SQL expression: in Arrow batches, label and weights carried along."""
+    y, weight, frequency = _role_values(source.leaves, roles)
+    found = source.table.agg(*_role_counts(source.leaves, roles, y, weight)).first()
+    assert found is not None
+    reject(_problems(found.asDict(), roles))
+    at_all = source.table.filter(~F.coalesce(weight == 0, F.lit(False)))
+    scored = score_through_arrow(replace(source, table=at_all))
+    n_counts = len(count_names(source.terms.columns, 0))
+    notes = scored.agg(F.collect_list("note").alias("notes")).first()
+    assert notes is not None
+    counts = named_counts(source, read_notes(notes["notes"], n_counts))
+    refuse_forbidden(read_counts(counts, source.terms, ()), source.terms, found["n_rows"])
+    carried = {
+        name: replace(source.leaves[name], path=(f"carried_{k}",)) for k, name in enumerate(source.others)
+    }
+    names = predictor_names(source.n_free)
+    y, weight, frequency = _role_values(carried, roles)
+    rows = _assessed(scored, y, [F.col(name) for name in names], weight, frequency, names[0])
+    return LabelledScores(rows=rows, n_read=found["n_rows"], n_unscored=counts["unscored"])
+
+
+def _role_values(leaves: Mapping[str, LeafColumn], roles: _Roles) -> tuple[Column, Column, Column]:
+    """Return label, weight and frequency of the rows."""
+    frequency = _number(leaves, roles.frequency) * _number(leaves, roles.label.trials)
+    return _outcome(leaves, roles.label), frequency * _number(leaves, roles.weight), frequency
 
 
 def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
@@ -133,22 +175,29 @@ def _number(leaves: Mapping[str, LeafColumn], name: str | None) -> Column:
 
 
 def _check(plan: ScorePlan, roles: _Roles, y: Column, weight: Column) -> dict[str, int]:
-    usable_weight = F.coalesce(~F.isnan(weight) & (weight >= 0) & (weight < float("inf")), F.lit(False))
-    counts_at_all = ~F.coalesce(weight == 0, F.lit(False))  # a row of weight 0 is as good as absent
-    no_label = _no_label(plan.leaves, roles.label)
+    counts_at_all = ~F.coalesce(weight == 0, F.lit(False))
     found = plan.table.agg(
-        F.count("*").alias("n_rows"),
-        F.count_if(counts_at_all & no_label).alias("no_label"),
-        F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
-        F.count_if(~usable_weight).alias("bad_weight"),
-        F.count_if((y < 0) | (y > 1) if roles.label.column is None else F.lit(False)).alias("bad_share"),
-        *count_columns(plan, counts_at_all),
+        *_role_counts(plan.leaves, roles, y, weight), *count_columns(plan, counts_at_all)
     ).first()
     assert found is not None
     counts: dict[str, int] = found.asDict()
     reject(_problems(counts, roles))
     refuse_forbidden(read_counts(counts, plan.terms, ()), plan.terms, counts["n_rows"])
     return counts
+
+
+def _role_counts(leaves: Mapping[str, LeafColumn], roles: _Roles, y: Column, weight: Column) -> list[Column]:
+    """Return aggregates that count the rows, and those whose label or weight cannot be used."""
+    usable_weight = F.coalesce(~F.isnan(weight) & (weight >= 0) & (weight < float("inf")), F.lit(False))
+    counts_at_all = ~F.coalesce(weight == 0, F.lit(False))  # a row of weight 0 is as good as absent
+    no_label = _no_label(leaves, roles.label)
+    return [
+        F.count("*").alias("n_rows"),
+        F.count_if(counts_at_all & no_label).alias("no_label"),
+        F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
+        F.count_if(~usable_weight).alias("bad_weight"),
+        F.count_if((y < 0) | (y > 1) if roles.label.column is None else F.lit(False)).alias("bad_share"),
+    ]
 
 
 def _no_label(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:

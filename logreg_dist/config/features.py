@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -29,6 +30,9 @@ from logreg_dist.config.policies import (
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.formula import MAX_TERMS, AskedTerms, TermError, asked_terms, parse_term
 
+MAX_WORDS = 1_000_000
+MAX_BUCKETS = 2**20
+
 _NUMERIC_ONLY = ("mean", "median", "indicator")
 
 
@@ -49,12 +53,19 @@ def _null_is_a_word(value: Any) -> Any:
     return "null" if value is None else value
 
 
+def _power_of_two(value: int) -> int:
+    if not 2 <= value <= MAX_BUCKETS or value & (value - 1):
+        raise ValueError
+    return value
+
+
 _Missing = Annotated[
     MissingPolicy,
     PlainValidator(_missing),
     PlainSerializer(lambda policy: policy.text),
     expected(MISSING_GRAMMAR),
 ]
+_Type = Literal["numeric", "categorical", "text", "vector"]
 _Unseen = Literal["error", "reference", "other", "null"]
 _UNSEEN = choice("error", "reference", "other", "null")
 _Reference = Annotated[
@@ -62,6 +73,15 @@ _Reference = Annotated[
 ]
 _Terms = Annotated[tuple[str, ...], AS_TUPLE, expected("a list of terms (text), such as log(x) or a:b")]
 _Count = Annotated[int, Field(ge=1), expected("a whole number of rows >= 1")]
+
+
+_Vocabulary = Annotated[
+    int, Field(ge=1, le=MAX_WORDS), expected(f"a whole number of words from 1 to {MAX_WORDS}")
+]
+_Buckets = Annotated[
+    int, AfterValidator(_power_of_two), expected(f"a power of 2 from 2 to {MAX_BUCKETS}, such as 262144")
+]
+_Values = Literal["counts", "binary", "log"]
 
 
 class ColumnDefaults(Section):
@@ -105,20 +125,23 @@ class ColumnConfig(Section):
     ``unseen=None`` given explicitly is the policy ``null``, as in YAML.
     """
 
-    type: Annotated[Literal["numeric", "categorical"], choice("numeric", "categorical")] | None = None
+    type: Annotated[_Type, choice("numeric", "categorical", "text", "vector")] | None = None
     missing: _Missing | None = None
     unseen: Annotated[_Unseen | None, _UNSEEN, BeforeValidator(_null_is_a_word)] = None
     reference: _Reference | None = None
     min_level_count: _Count | None = None
     penalty_factor: Annotated[float, Field(ge=0), expected("a number >= 0")] | None = None
+    vocabulary: _Vocabulary | None = None
+    buckets: _Buckets | None = None
+    values: Annotated[_Values, choice("counts", "binary", "log")] | None = None
     bounds: Annotated[BoundsConfig | None, BeforeValidator(_bounds)] = None
 
     @model_validator(mode="after")
     def _type_allows_it(self) -> Self:
-        problems = []
+        problems = list(_sparse_problems(self))
         if self.type == "numeric":
             levels_only = {name: getattr(self, name) for name in ("unseen", "reference", "min_level_count")}
-            problems = [
+            problems += [
                 Problem((name,), "has no meaning for a numeric column; remove it or set type: categorical")
                 for name, value in levels_only.items()
                 if value is not None
@@ -135,6 +158,32 @@ class ColumnConfig(Section):
     def _only_what_was_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A null written out would read back as the policy `unseen: null`.
         return {key: value for key, value in handler(self).items() if value is not None}
+
+
+def _sparse_problems(column: ColumnConfig) -> Iterator[Problem]:
+    """Report settings of texts on other columns, and settings that texts and vectors do not have."""
+    if column.type != "text":
+        for name in ("vocabulary", "buckets", "values"):
+            if getattr(column, name) is not None:
+                yield Problem((name,), "is for texts; set type: text or remove it")
+    if column.type not in ("text", "vector"):
+        return
+    if column.vocabulary is not None and column.buckets is not None:
+        yield Problem(
+            ("buckets",), "words are listed (vocabulary) or hashed (buckets); remove one of the two"
+        )
+    for name in ("unseen", "reference"):
+        if getattr(column, name) is not None:
+            yield Problem((name,), f"has no meaning for a {column.type} column; remove it")
+    if column.min_level_count is not None and (column.type == "vector" or column.buckets is not None):
+        yield Problem(("min_level_count",), "is for words with a vocabulary; remove it")
+    missing = column.missing
+    if missing is None or missing.kind in ("error", "drop"):
+        return
+    if column.type == "vector":
+        yield Problem(("missing",), f"is {missing.text}; vectors can have error or drop")
+    elif not isinstance(missing.value, str):
+        yield Problem(("missing",), f'is {missing.text}; texts can have error, drop or constant("")')
 
 
 class FeaturesConfig(Section):
@@ -164,6 +213,9 @@ class FeaturesConfig(Section):
             reference=own.reference or defaults.reference,
             min_level_count=own.min_level_count or defaults.min_level_count,
             penalty_factor=1.0 if own.penalty_factor is None else own.penalty_factor,
+            vocabulary=own.vocabulary,
+            buckets=own.buckets,
+            values=own.values or "counts",
             bounds=Bounds() if own.bounds is None else Bounds(own.bounds.lower, own.bounds.upper),
         )
 

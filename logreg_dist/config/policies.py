@@ -74,7 +74,7 @@ class ColumnPolicy:
     Attributes
     ----------
     type : str or None
-        ``numeric``, ``categorical``, or None: inferred from the schema.
+        ``numeric``, ``categorical``, ``text``, ``vector``, or None: inferred from the schema.
     missing : MissingPolicy
         What stands in for a missing value.
     unseen : str
@@ -85,6 +85,10 @@ class ColumnPolicy:
         Rows; levels with fewer merge into ``__other__``.
     penalty_factor : float
         What the penalties of the column's terms are multiplied by.
+    vocabulary, buckets : int or None
+        Of a text: the most words that have a term, or the buckets that its words are hashed into.
+    values : str
+        Of a text: what the value of a word is, ``counts``, ``binary`` or ``log``.
     bounds : Bounds
         Of the column's estimates.
     """
@@ -95,6 +99,9 @@ class ColumnPolicy:
     reference: str
     min_level_count: int
     penalty_factor: float = 1.0
+    vocabulary: int | None = None
+    buckets: int | None = None
+    values: str = "counts"
     bounds: Bounds = Bounds()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logreg_dist.config import ColumnPolicy
-from logreg_dist.staging.plan import Kind
+from logreg_dist.staging.plan import Kind, SparsePlan
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,12 @@ class AskedColumn:
         Spark's name of the type, such as ``decimal(10,2)``.
     kind : Kind
     policy : ColumnPolicy
+    vector : str or None
+        The column of vectors that it is a number of; `name` is then ``vector[element]``.
+    element, size : int
+        Its place in these vectors, and their length.
+    sparse : SparsePlan or None
+        How a sparse column is read.
     plain : bool
         False where the column itself has no term: only transforms and interactions are made of it.
     """
@@ -27,4 +33,8 @@ class AskedColumn:
     source_type: str
     kind: Kind
     policy: ColumnPolicy
+    vector: str | None = None
+    element: int = 0
+    size: int = 1
+    sparse: SparsePlan | None = None
     plain: bool = True

@@ -37,7 +37,20 @@ class AskedDerived:
 
 
 def kind_problems(asked: AskedDerived) -> list[Problem]:
-    """Report functions of categories: they take numbers."""
+    """Report functions of categories, which take numbers, and terms of vectors and texts."""
+    long = [
+        part
+        for part in asked.parts
+        if part.column not in asked.columns or asked.columns[part.column].kind is Kind.SPARSE
+    ]
+    if long:
+        return [
+            Problem(
+                f"features.terms has {part.text}, but column {quoted(part.column)} holds vectors or words",
+                "There are no transforms and interactions of these. Remove the term.",
+            )
+            for part in long
+        ]
     found = [
         part for part in asked.parts if part.function and asked.columns[part.column].kind is not Kind.NUMERIC
     ]

@@ -12,6 +12,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.check_label import label_problems
 from logreg_dist.design.check_roles import missing_problems, role_problems
+from logreg_dist.design.check_vectors import vector_problems
 from logreg_dist.design.problems import (
     Problem,
     config_key,
@@ -29,13 +30,16 @@ from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 # Larger models are fitted by L-BFGS (see fitting/method.py), which has no matrix; this is what its steps
 # and the records of the terms, twice and as JSON, were measured to take on the driver.
 BYTES_PER_TERM = 5_000
-MAX_TERMS = 500_000
+MAX_TERMS = 2_000_000
 
 _FILLED = ("mean", "median", "indicator")  # policies that need values to learn from
 
 
 def check_profile(profile: TableProfile, asked: Sequence[AskedColumn], config: TrainConfig) -> list[Problem]:
     """Return the problems of a table, the label's first; an empty list when it can be used."""
+    vectors = vector_problems(profile, asked)
+    if vectors:  # what follows would tell them once more, number by number
+        return [*label_problems(profile, config), *vectors, *role_problems(profile, config)]
     problems = [
         *label_problems(profile, config),
         *missing_problems(profile, asked, config),
@@ -58,11 +62,12 @@ def refuse_too_many_terms(spec: DesignSpec, n_free: int = 1) -> None:
     if p <= MAX_TERMS:
         return
     levels = {column.name: len(column.levels) for column in spec.categorical}
+    levels |= {column.name: column.size for column in spec.sparse}
     reject(
         [
             Problem(
                 f"the model would have {p:,} terms, more than {MAX_TERMS:,}: {counted_columns(levels, limit=3)} "
-                "levels",
+                "levels or words",
                 f"Steps and model would take {BYTES_PER_TERM * p / 1e9:,.1f} GB on the driver. Raise min_level_count "
                 "for the\nlargest columns so that rare levels merge, group their levels, or exclude them.",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,9 @@ def derived_survey_task(spec: DesignSpec, layout: RecordLayout) -> Callable[[Sta
         total = DerivedSurvey(_no_numbers(n_dense), tuple(np.zeros(size, dtype=np.int64) for size in sizes))
         chunks = read_chunks(Path(split.path), split.n_rows, layout)
         levels = read_sidecar(split.path)["levels"] if spec.categorical else []
-        for block in encode_chunks(chunks, spec, levels):
+        # Nothing is derived from sparse columns.
+        scalar = replace(spec, columns=tuple(spec.scalars.values()))
+        for block in encode_chunks(chunks, scalar, levels):
             weight = np.ones(block.n_rows) if block.weight is None else np.asarray(block.weight)
             numbers = _no_numbers(0)
             if n_dense:

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from logreg_dist.design.derived_rows import DerivedRows
+from logreg_dist.design.encode_sparse import SparseEncoder
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec
 from logreg_dist.kernel.block import Block, CodeArray, FloatArray
 from logreg_dist.staging.split_file import RawChunk
 
 
 def encode_chunks(
-    chunks: Iterable[RawChunk], spec: DesignSpec, dictionaries: Sequence[Sequence[str]]
+    chunks: Iterable[RawChunk],
+    spec: DesignSpec,
+    dictionaries: Sequence[Sequence[str]],
+    lookups: Sequence[CodeArray | None] = (),
 ) -> Iterator[Block]:
     """Yield the block of each chunk; all blocks share one buffer, so use each before the next.
 
@@ -24,10 +28,13 @@ def encode_chunks(
     spec : DesignSpec
     dictionaries : sequence of sequence of str
         For each categorical column the split's levels in the order of its codes.
+    lookups : sequence of ndarray or None
+        For each sparse column, see `SparseEncoder`.
     """
-    lookups = [
+    levels_of = [
         level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
     ]
+    sparse = SparseEncoder(spec, lookups)
     derived = DerivedRows(spec) if spec.derived else None
     plain = [column.plain for column in spec.categorical]
     buffer: FloatArray | None = None
@@ -36,7 +43,8 @@ def encode_chunks(
         if buffer is None or buffer.shape[1] != n_rows:
             buffer = np.empty((spec.shape().n_dense, n_rows))
         _fill_dense(buffer, chunk.numeric, spec)
-        codes = [lookup.take(codes) for lookup, codes in zip(lookups, chunk.codes, strict=True)]
+        groups = sparse.groups(chunk.sparse, buffer)
+        codes = [lookup.take(codes) for lookup, codes in zip(levels_of, chunk.codes, strict=True)]
         if derived is not None:
             more = derived.fill(buffer, chunk.numeric, codes)
             codes = [*(own for own, has_terms in zip(codes, plain, strict=True) if has_terms), *more]
@@ -46,6 +54,7 @@ def encode_chunks(
             y=chunk.y,
             weight=chunk.weight,
             offset=chunk.offset,
+            sparse=groups,
         )
 
 

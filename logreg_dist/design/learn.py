@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from logreg_dist.config import ColumnPolicy
 from logreg_dist.config.policies import level_text
 from logreg_dist.design.asked import AskedColumn
+from logreg_dist.design.learn_sparse import learn_sparse
 from logreg_dist.design.problems import Problem, counted, level_counts, nearest, quoted
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import MISSING, OTHER, CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.design.term_names import equal_names
 from logreg_dist.staging.plan import Kind
@@ -77,14 +79,20 @@ def learn_design(
             profile.numeric.mean, deviations, profile.numeric.n_missing, strict=True
         )
     )
-    categorical = iter(profile.categorical)
-    columns: list[NumericColumn | CategoricalColumn] = []
+    categorical, sparse = iter(profile.categorical), iter(profile.sparse)
+    columns: list[NumericColumn | CategoricalColumn | SparseColumn] = []
     problems: list[Problem] = []
     notes: list[str] = []
     keep_all_levels = not intercept
     for column in asked:
         if column.kind is Kind.NUMERIC:
             columns.append(_numeric(column, next(facts), medians))
+            continue
+        if column.kind is Kind.SPARSE:
+            found = learn_sparse(column, next(sparse))
+            columns.append(found.column)
+            problems += found.problems
+            notes += found.notes
             continue
         learned = _categorical(column, next(categorical), keep_all_levels=keep_all_levels and column.plain)
         keep_all_levels = keep_all_levels and not column.plain
@@ -121,6 +129,9 @@ def _numeric(column: AskedColumn, facts: NumericFacts, medians: Mapping[str, flo
         centre=facts.mean,
         scale=facts.deviation,
         plain=column.plain,
+        vector=column.vector,
+        element=column.element,
+        size=column.size,
     )
 
 

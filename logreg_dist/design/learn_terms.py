@@ -40,7 +40,7 @@ def learn_parts(
     quantiles: Mapping[str, Mapping[float, Quantile]],
 ) -> tuple[dict[TermPart, Part], list[Problem], list[str]]:
     """Return what every part is, but for the polynomials, which are powers up to twice their degree so far."""
-    columns = {column.name: column for column in spec.columns}
+    columns = spec.scalars
     minimum = dict(
         zip((column.name for column in spec.numeric), profile.numeric.minimum.tolist(), strict=True)
     )
@@ -113,7 +113,7 @@ def derived_columns(
     As in R: of a category the reference has no coefficient where the other part is a term itself, and
     every level has one where it is not (Chambers and Hastie 1992, Statistical Models in S, section 2.4).
     """
-    own = {column.name: column for column in spec.columns}
+    own = spec.scalars
     singles = {terms[0].text for terms in asked.terms if len(terms) == 1}
     mains = singles | {TermPart("", name).text for name, column in own.items() if column.plain}
     needs_all = not spec.intercept and not any(column.plain for column in spec.categorical)

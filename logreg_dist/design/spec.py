@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.derived import DerivedColumn
+from logreg_dist.design.sparse_column import MAX_DENSE, SparseColumn
 from logreg_dist.kernel.block import BlockShape
 
 OTHER = "__other__"  # the level that rare levels merge into
@@ -37,6 +39,10 @@ class NumericColumn:
         the kernel; it changes no result, only its digits.
     plain : bool
         False where the column itself has no term: only transforms and interactions are made of it.
+    vector : str or None
+        The column of vectors that it is a number of; `name` is then ``vector[element]``.
+    element, size : int
+        Its place in these vectors, and their length.
     """
 
     name: str
@@ -48,6 +54,9 @@ class NumericColumn:
     centre: float
     scale: float
     plain: bool = True
+    vector: str | None = None
+    element: int = 0
+    size: int = 1
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ class DesignSpec:
     [0, 3, 1, 2]
     """
 
-    columns: tuple[NumericColumn | CategoricalColumn, ...]
+    columns: tuple[NumericColumn | CategoricalColumn | SparseColumn, ...]
     intercept: bool
     derived: tuple[DerivedColumn, ...] = ()
 
@@ -132,6 +141,21 @@ class DesignSpec:
     def categorical(self) -> tuple[CategoricalColumn, ...]:
         """The categorical columns in order, with or without terms."""
         return tuple(column for column in self.columns if isinstance(column, CategoricalColumn))
+
+    @property
+    def scalars(self) -> dict[str, NumericColumn | CategoricalColumn]:
+        """The columns with one value in each row by name: all but the sparse ones."""
+        return {column.name: column for column in self.columns if not isinstance(column, SparseColumn)}
+
+    @property
+    def sparse(self) -> tuple[SparseColumn, ...]:
+        """The sparse columns in order."""
+        return tuple(column for column in self.columns if isinstance(column, SparseColumn))
+
+    @property
+    def sparse_is_dense(self) -> bool:
+        """Whether the sparse columns are so few that blocks hold them as dense ones."""
+        return sum(column.size for column in self.sparse) <= MAX_DENSE
 
     @property
     def dense_derived(self) -> tuple[DerivedColumn, ...]:
@@ -166,16 +190,25 @@ class DesignSpec:
     def shape(self) -> BlockShape:
         """Return the sizes of the kernel's blocks."""
         n_numbers = sum(column.plain + column.indicator for column in self.numeric)
+        sparse = tuple(column.size for column in self.sparse)
+        n_dense_sparse = sum(sparse) if self.sparse_is_dense else 0
+        n_derived = sum(len(column.cells) for column in self.dense_derived)
         return BlockShape(
-            n_dense=self.intercept + n_numbers + sum(len(column.cells) for column in self.dense_derived),
+            n_dense=self.intercept + n_numbers + n_dense_sparse + n_derived,
             widths=(
                 *(len(column.coefficient_levels) for column in self.categorical if column.plain),
                 *(len(column.cells) for column in self.coded_derived),
             ),
+            sparse=() if self.sparse_is_dense else sparse,
         )
 
     def terms(self) -> list[Term]:
         """Return the terms in the order of the columns, the intercept first and what is derived last."""
+        return list(self._terms)
+
+    @cached_property
+    def _terms(self) -> list[Term]:
+        # Kept because a million of them take seconds, and a fit asks a dozen times.
         terms = [Term(INTERCEPT, None, None)] if self.intercept else []
         terms += [term for column in self.columns for term in _terms_of(column)]
         for derived in self.derived:
@@ -185,15 +218,21 @@ class DesignSpec:
 
     def term_columns(self) -> list[tuple[str, ...]]:
         """Return for each term the columns of the table that it is made of, none for the intercept."""
-        found: list[tuple[str, ...]] = [()] if self.intercept else []
-        found += [(column.name,) for column in self.columns for _ in _terms_of(column)]
-        return found + [derived.columns for derived in self.derived for _ in derived.cells]
+        derived = [derived.columns for derived in self.derived for _ in derived.cells]
+        terms = self.terms()
+        plain = [() if t.column is None else (t.column,) for t in terms[: len(terms) - len(derived)]]
+        return [*plain, *derived]
+
+    def __getstate__(self) -> dict[str, object]:
+        # What travels to the executors.
+        return {"columns": self.columns, "intercept": self.intercept, "derived": self.derived}
 
     def kernel_positions(self) -> NDArray[np.intp]:
         """Return each term's position in the kernel's ``beta``, shape (p,).
 
-        The kernel keeps dense columns first: the intercept, the numbers, the indicators, the derived
-        numbers; then the levels of each categorical column, and those of derived ones.
+        The kernel keeps dense columns first: the intercept, the numbers, the indicators, the sparse columns
+        where they are few, the derived numbers; then the levels of each categorical column, and those of
+        derived ones; then the sparse columns where they are many.
         """
         positions = {INTERCEPT: 0} if self.intercept else {}
         for name in self._kernel_names():
@@ -207,6 +246,8 @@ class DesignSpec:
         for column in self.numeric:
             if column.indicator:
                 yield _level_name(column.name, "missing")
+        if self.sparse_is_dense:
+            yield from self._sparse_names()
         for derived in self.dense_derived:
             yield from derived.labels()
         for categorical in self.categorical:
@@ -214,12 +255,22 @@ class DesignSpec:
                 yield from (_level_name(categorical.name, level) for level in categorical.coefficient_levels)
         for derived in self.coded_derived:
             yield from derived.labels()
+        if not self.sparse_is_dense:
+            yield from self._sparse_names()
+
+    def _sparse_names(self) -> Iterator[str]:
+        for column in self.sparse:
+            yield from (_level_name(column.name, label) for label in column.labels())
 
 
-def _terms_of(column: NumericColumn | CategoricalColumn) -> list[Term]:
+def _terms_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> list[Term]:
+    if isinstance(column, SparseColumn):
+        return [Term(_level_name(column.name, label), column.name, label) for label in column.labels()]
     if isinstance(column, CategoricalColumn):
         levels = column.coefficient_levels if column.plain else ()
         return [Term(_level_name(column.name, level), column.name, level) for level in levels]
+    if column.vector is not None:
+        return [Term(column.name, column.vector, str(column.element))]
     terms = [Term(column.name, column.name, None)] if column.plain else []
     if column.indicator:
         terms.append(Term(_level_name(column.name, "missing"), column.name, "missing"))

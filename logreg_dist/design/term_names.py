@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from logreg_dist.design.problems import Problem, listed, quoted
 from logreg_dist.design.spec import DesignSpec, NumericColumn, Term
 
@@ -16,17 +18,18 @@ def equal_names(spec: DesignSpec) -> list[Problem]:
     >>> problem.what
     "a term name would stand for two things: 'intercept' for the intercept and column 'intercept'"
     """
+    counts = Counter(term.name for term in spec.terms())
+    if len(counts) == len(spec.terms()):
+        return []
     owners: dict[str, list[str]] = {}
     for term in spec.terms():
-        owners.setdefault(term.name, []).append(_meaning(term, spec))
-    doubled = {name: meanings for name, meanings in owners.items() if len(meanings) > 1}
-    if not doubled:
-        return []
-    shown = "; ".join(f"{quoted(name)} for {listed(who)}" for name, who in list(doubled.items())[:3])
-    more = f"; and {len(doubled) - 3:,} more" if len(doubled) > 3 else ""
+        if counts[term.name] > 1:
+            owners.setdefault(term.name, []).append(_meaning(term, spec))
+    shown = "; ".join(f"{quoted(name)} for {listed(who)}" for name, who in list(owners.items())[:3])
+    more = f"; and {len(owners) - 3:,} more" if len(owners) > 3 else ""
     return [
         Problem(
-            f"{'a term name' if len(doubled) == 1 else 'term names'} would stand for two things: {shown}{more}",
+            f"{'a term name' if len(owners) == 1 else 'term names'} would stand for two things: {shown}{more}",
             "Terms are named after columns and levels. Rename one of these columns through a view,\n"
             "or exclude it with features.exclude.",
         )

@@ -299,26 +299,33 @@ def term_centres(spec: DesignSpec) -> FloatArray:
 
 
 def term_scales(spec: DesignSpec) -> FloatArray:
-    """Return the typical size of each term's column, shape (p,); 1 for levels and indicators."""
+    """Return the typical size of each term's column, shape (p,); 1 for levels and indicators.
+
+    Of a sparse column it is that of its entries, all terms together.
+    """
     scales = {name: scale or 1.0 for name, (_, scale) in spec.moments().items()}
-    return np.array([scales.get(term.name, 1.0) for term in spec.terms()])
+    of_entries = {column.name: column.scale for column in spec.sparse}
+    return np.array([scales.get(term.name, of_entries.get(term.column or "", 1.0)) for term in spec.terms()])
 
 
 def _coefficient_rows(
     terms: Sequence[ModelTerm], table: WaldTable, at_bound: Sequence[str | None]
 ) -> tuple[Coefficient, ...]:
+    # Array by array and not term by term: there may be a million of them.
+    names = list(table.__dataclass_fields__)
+    arrays = [getattr(table, name) for name in names]
+    columns = [[value if math.isfinite(value) else None for value in array.tolist()] for array in arrays]
     at_bound = at_bound or [None] * len(terms)
-    arrays = {name: getattr(table, name) for name in table.__dataclass_fields__}
     return tuple(
         Coefficient(
             term=term.name,
             column=term.column,
             level=term.level,
             class_name=term.class_name,
-            at_bound=at_bound[k],
-            **{name: _finite(float(array[k])) for name, array in arrays.items()},
+            at_bound=bound,
+            **dict(zip(names, values, strict=True)),
         )
-        for k, term in enumerate(terms)
+        for term, bound, values in zip(terms, at_bound, zip(*columns, strict=True), strict=True)
     )
 
 

@@ -60,7 +60,9 @@ def collapsing_pays(spec: DesignSpec, layout: RecordLayout, n_rows: int) -> bool
     """
     shape = spec.shape()
     only_levels = shape.widths and shape.n_dense == int(spec.intercept) and not layout.has_offset
-    return bool(only_levels) and n_cells(shape) <= min(MAX_CELLS, n_rows // ROWS_PER_CELL)
+    return (
+        bool(only_levels) and not shape.sparse and n_cells(shape) <= min(MAX_CELLS, n_rows // ROWS_PER_CELL)
+    )
 
 
 def n_cells(shape: BlockShape) -> int:

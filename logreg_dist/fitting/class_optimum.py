@@ -15,7 +15,7 @@ from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes
-from logreg_dist.fitting.method import MethodChoice, matrix_obstacle
+from logreg_dist.fitting.method import MethodChoice, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.selection import search_selected, terms_by_column
@@ -101,12 +101,7 @@ def find_class_optimum(
     n_free, n_terms = passes.n_free, passes.n_free * passes.shape.p
     one = penalty_of(passes.spec, profile.rows.weight_sum, config)
     penalty = None if one is None else one.repeated(n_free)
-    obstacle = matrix_obstacle(
-        8 * n_terms**2,
-        multinomial_bytes(passes.shape, n_free),
-        n_splits=len(passes.staged.splits),
-        max_result_bytes=passes.max_result_bytes,
-    )
+    obstacle = _obstacle(passes, n_terms)
     if penalty is not None and penalty.has_corners:
         choice = choose_proximal(obstacle, penalty)
     else:
@@ -142,6 +137,17 @@ def find_class_optimum(
             return replace(optimum, result=_with_information(passes, result))
         log.info("no information matrix at the end: %s", obstacle)
     return optimum
+
+
+def _obstacle(passes: ClassPasses, n_terms: int) -> str | None:
+    if passes.shape.sparse:
+        return sparse_obstacle(sum(passes.shape.sparse))
+    return matrix_obstacle(
+        8 * n_terms**2,
+        multinomial_bytes(passes.shape, passes.n_free),
+        n_splits=len(passes.staged.splits),
+        max_result_bytes=passes.max_result_bytes,
+    )
 
 
 def _with_information(passes: ClassPasses, result: SolverResult) -> SolverResult:
@@ -187,7 +193,7 @@ def _sample_start(
 ) -> Start:
     """Return the optimum of the sample; zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
-    if not says_enough(samples, shape.p * n_free):
+    if passes.spec.sparse or not says_enough(samples, shape.p * n_free):  # a sample holds no sparse columns
         return Start(np.zeros(n_free * shape.p))
     blocks = [
         block

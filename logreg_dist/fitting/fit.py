@@ -160,7 +160,8 @@ def _read(
 
 def _profile(looks: list[FirstLook], resolved: ResolvedTable) -> TableProfile:
     parts = [look.profile for look in looks]
-    profile = merge_profiles(parts, len(resolved.plan.numeric), len(resolved.plan.categorical))
+    plan = resolved.plan
+    profile = merge_profiles(parts, len(plan.numeric), len(plan.categorical), len(plan.sparse))
     if profile.rows.n_read == 0:
         raise EmptyTable("the table has no rows.\n  Check where it is read from, and its filter.")
     return profile

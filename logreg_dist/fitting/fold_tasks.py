@@ -180,6 +180,7 @@ def rows_of_fold(blocks: Iterable[Block], folds: FoldArray, fold: int) -> Iterat
             y=block.y[rows],
             weight=None if block.weight is None else block.weight[rows],
             offset=None if block.offset is None else block.offset[rows],
+            sparse=[group.take(own == fold) for group in block.sparse],
         )
 
 

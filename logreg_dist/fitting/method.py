@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from logreg_dist.design.problems import Problem, reject
+from logreg_dist.design.sparse_column import MAX_DENSE
 from logreg_dist.fitting.sums import huge_column
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.state import state_bytes
@@ -73,7 +74,7 @@ def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_by
             [
                 Problem(
                     f"solver.method is newton, but {obstacle}",
-                    f"{way_out}merge: raise min_level_count.",
+                    f"{way_out}merge: raise min_level_count. Of texts lower vocabulary or buckets.",
                 )
             ]
         )
@@ -82,8 +83,18 @@ def choose_method(asked: str, shape: BlockShape, *, n_splits: int, max_result_by
 
 def shape_obstacle(shape: BlockShape, *, n_splits: int, max_result_bytes: int) -> str | None:
     """Return why the information matrix of a shape does not fit, None where it does."""
+    if shape.sparse:
+        return sparse_obstacle(sum(shape.sparse))
     return matrix_obstacle(
         matrix_bytes(shape), state_bytes(shape), n_splits=n_splits, max_result_bytes=max_result_bytes
+    )
+
+
+def sparse_obstacle(n_terms: int) -> str:
+    """Return why sparse columns have no information matrix."""
+    return (
+        f"{n_terms:,} terms of texts and sparse vectors are more than {MAX_DENSE}, up to which there is an information "
+        "matrix"
     )
 
 

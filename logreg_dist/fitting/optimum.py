@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
+from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Method
 from logreg_dist.staging.profile import TableProfile
 
@@ -55,7 +57,8 @@ def find_optimum(
     room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
     if penalty is not None and penalty.has_corners:
         # On all terms as one array, an arrow where a column is huge or not.
-        choice = choose_proximal(shape_obstacle(BlockShape(shape.p), **room), penalty)
+        whole = shape if shape.sparse else BlockShape(shape.p)
+        choice = choose_proximal(shape_obstacle(whole, **room), penalty)
     else:
         # Columns are selected on all terms as one array, too.
         stored = BlockShape(shape.p) if config.selection.is_active else shape
@@ -68,10 +71,17 @@ def find_optimum(
     def start() -> Start:
         if near is not None:
             return Start(near)
-        if by_cell:
+        if by_cell or spec.sparse:  # a sample holds no sparse columns
             return Start(np.zeros(shape.p))
         return Start(sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0)))
 
+    suspects = one_label_directions(spec, profile)
+    is_empty = np.zeros(shape.p, dtype=bool)
+    if by_lbfgs and shape.sparse and (penalty is None or penalty.free.any()):
+        signs, is_empty = passes.entries_by_label()
+        suspects += [signs] if signs.any() else []
+        if penalty is not None:
+            is_empty &= penalty.free
     likelihood = Likelihood(
         evaluate=evaluate,
         evaluate_score=evaluate if by_cell else passes.evaluate_score,
@@ -82,12 +92,20 @@ def find_optimum(
         of_column=of_column,
         sample_start=start,
         flat_start=flat_start(passes, profile) if near is None else near,
-        suspects=one_label_directions(spec, profile) if by_lbfgs else (),
+        suspects=suspects if by_lbfgs else (),
     )
     if config.selection.is_active:
         terms = terms_by_column(spec)
         return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
-    return search(likelihood, penalty, choice, config.solver)
+    return _without_empty(search(likelihood, penalty, choice, config.solver), is_empty)
+
+
+def _without_empty(optimum: Optimum, is_empty: NDArray[np.bool_]) -> Optimum:
+    """Leave out the terms that are 0 in every row: the search never moved them from 0."""
+    if not is_empty.any():
+        return optimum
+    dependences = [Dependence(int(k), {}) for k in np.flatnonzero(is_empty)]
+    return replace(optimum, result=replace(optimum.result, dependences=dependences))
 
 
 def one_label_directions(spec: DesignSpec, profile: TableProfile) -> list[FloatArray]:

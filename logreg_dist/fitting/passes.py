@@ -17,7 +17,11 @@ from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.method import bytes_of
-from logreg_dist.fitting.score_tasks import evaluate_score_task, information_diagonal_task
+from logreg_dist.fitting.score_tasks import (
+    entry_labels_task,
+    evaluate_score_task,
+    information_diagonal_task,
+)
 from logreg_dist.fitting.sums import (
     in_kernel_order,
     in_term_order,
@@ -132,6 +136,21 @@ class FitPasses:
             for name, position in zip(names, self.positions.tolist(), strict=True)
             if position in signs
         }
+
+    def entries_by_label(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return for each term (p,) the sign of a sparse column whose entries are of one label, and if it has none; a pass.
+
+        The likelihood rises for ever along the signs: they are on the right side of every row that has such
+        an entry, and 0 for all others.
+        """
+        clock = time.perf_counter()
+        found = reduce(add, self.staged.run_pass(entry_labels_task(self.design, self.layout)))
+        signs, is_empty = np.zeros(self.shape.p), np.zeros(self.shape.p, dtype=bool)
+        first = self.shape.p - sum(self.shape.sparse)
+        signs[first:], is_empty[first:] = found.signs(), found.is_empty
+        n_alone, n_empty = np.count_nonzero(signs), np.count_nonzero(is_empty)
+        self._log(f"{n_alone:,} sparse columns are of one label, {n_empty:,} have no entry", clock)
+        return signs[self.positions], is_empty[self.positions]
 
     def _count_along(self, direction: FloatArray, blur: FloatArray) -> DirectionCounts:
         along = in_kernel_order(direction, self.positions)

@@ -13,7 +13,7 @@ from logreg_dist.fitting.assemble import ModelTerm, term_centres
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.cross_validate import Chosen, PathModel, cross_validate
 from logreg_dist.fitting.fold_passes import FoldPasses
-from logreg_dist.fitting.method import matrix_obstacle, shape_obstacle
+from logreg_dist.fitting.method import matrix_obstacle, shape_obstacle, sparse_obstacle
 from logreg_dist.fitting.optimum import flat_start
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_at
@@ -35,7 +35,8 @@ def choose_penalty(passes: FitPasses, profile: TableProfile, config: TrainConfig
         "n_splits": len(passes.staged.splits),
         "max_result_bytes": passes.max_result_bytes // (n_folds + 1),
     }
-    _refuse_without_matrix(shape_obstacle(BlockShape(passes.shape.p), **room))
+    whole = passes.shape if passes.shape.sparse else BlockShape(passes.shape.p)
+    _refuse_without_matrix(shape_obstacle(whole, **room))
     spec, centres = passes.spec, term_centres(passes.spec)
     intercept = 0 if spec.intercept else None
     names = [term.name for term in spec.terms()]
@@ -74,6 +75,8 @@ def choose_class_penalty(
         n_splits=len(passes.staged.splits),
         max_result_bytes=passes.max_result_bytes // (n_folds + 1),
     )
+    if passes.shape.sparse:
+        obstacle = sparse_obstacle(sum(passes.shape.sparse))
     _refuse_without_matrix(obstacle)
     spec, centres = passes.spec, term_centres(passes.spec)
     intercept = 0 if spec.intercept else None
@@ -106,7 +109,8 @@ def _refuse_without_matrix(obstacle: str | None) -> None:
         [
             Problem(
                 f"cross_validation needs an information matrix for each fold, but {obstacle}",
-                "Let rare levels merge: raise min_level_count; or take fewer folds or input.splits.",
+                "Let rare levels merge: raise min_level_count; of texts lower vocabulary or buckets; or take fewer\n"
+                "folds or input.splits.",
             )
         ]
     )

@@ -81,7 +81,7 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
     The objective is ``(1/W) sum(weight * loss) + l2/2 sum(f beta**2) + l1 sum(f |beta|)`` with the columns'
     penalty factors f, of an interaction the larger one: times ``2 W`` the loss becomes the deviance. With
     ``penalty.standardize`` numbers count per standard deviation; levels and indicators are 0/1 and stay as
-    they are.
+    they are, and so do sparse columns.
 
     With ``penalty.groups: columns`` a column of m terms adds ``l1 f sqrt(m) ||beta||`` of its terms instead, so
     that it is kept or dropped whole (Yuan and Lin 2006, J. R. Statist. Soc. B 68(1); Meier, van de Geer and
@@ -108,13 +108,13 @@ def penalty_of(spec: DesignSpec, weight_sum: float, config: TrainConfig) -> Pena
 def penalty_at(spec: DesignSpec, weight_sum: float, config: TrainConfig, l1: float, l2: float) -> Penalty:
     """Return the penalty of each term for given strengths; as `penalty_of` otherwise."""
     asked, box = config.penalty, box_of(spec, config)
-    factors = np.array(
-        [
-            max((config.features.policy(name).penalty_factor for name in columns), default=0.0)
-            for columns in spec.term_columns()
-        ]
-    )
-    scale = term_scales(spec) if asked.standardize else np.ones(len(factors))
+    made_of = spec.term_columns()
+    of_columns = {
+        columns: max((config.features.policy(name).penalty_factor for name in columns), default=0.0)
+        for columns in set(made_of)
+    }
+    factors = np.array([of_columns[columns] for columns in made_of])
+    scale = _deviations(spec) if asked.standardize else np.ones(len(factors))
     ridge = scaled_ridge(l2, weight_sum, factors * scale**2)
     lasso = l1 * weight_sum * factors * scale
     columns = _columns(spec) if asked.groups == "columns" and l1 > 0 else ()
@@ -135,6 +135,8 @@ def box_of(spec: DesignSpec, config: TrainConfig) -> Box | None:
     """
     box = Box.unlimited(len(spec.terms()))
     numbers = {column.name for column in spec.numeric}
+    if not config.features.has_bounds:
+        return None
     for k, term in enumerate(spec.terms()):
         if term.column is None or (term.column in numbers and term.level is not None):
             continue
@@ -180,6 +182,14 @@ def proximal_options(penalty: Penalty, tolerance: float = 1e-8, max_iterations: 
         penalty.box,
         penalty.groups,
     )
+
+
+def _deviations(spec: DesignSpec) -> FloatArray:
+    sparse = {column.name for column in spec.sparse}
+    scales = term_scales(spec)
+    if sparse:
+        scales[[term.column in sparse for term in spec.terms()]] = 1.0
+    return scales
 
 
 def has_column(spec: DesignSpec) -> NDArray[np.bool_]:

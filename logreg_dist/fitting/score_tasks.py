@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from logreg_dist.fitting.tasks import SharedDesign, split_blocks
+from logreg_dist.inference.entry_labels import EntryLabels, entry_labels
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.evaluate import evaluate, information_diagonal
 from logreg_dist.kernel.state import LogisticState
@@ -32,5 +33,15 @@ def information_diagonal_task(
     def task(split: StagedSplit) -> FloatArray:
         spec = design.value
         return information_diagonal(beta, split_blocks(split, spec, layout), spec.shape())
+
+    return task
+
+
+def entry_labels_task(design: SharedDesign, layout: RecordLayout) -> Callable[[StagedSplit], EntryLabels]:
+    """Return the task that counts for which label the entries of a split's sparse columns speak."""
+
+    def task(split: StagedSplit) -> EntryLabels:
+        spec = design.value
+        return entry_labels(split_blocks(split, spec, layout), spec.shape())
 
     return task

@@ -152,7 +152,8 @@ def choose_proximal(obstacle: str | None, penalty: Penalty) -> MethodChoice:
             [
                 Problem(
                     f"{what} the information matrix, but {obstacle}",
-                    f"Let rare levels merge: raise min_level_count; or {instead}.",
+                    "Let rare levels merge: raise min_level_count; of texts lower vocabulary or buckets;\n"
+                    f"or {instead}.",
                 )
             ]
         )

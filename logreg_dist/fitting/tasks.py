@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from logreg_dist.design.encode import encode_chunks
+from logreg_dist.design.encode_sparse import word_lookups
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import (
     ColumnRanges,
@@ -170,7 +171,7 @@ def split_blocks(split: StagedSplit, spec: DesignSpec, layout: RecordLayout) -> 
     """
     chunks = read_chunks(Path(split.path), split.n_rows, layout)
     levels = read_sidecar(split.path)["levels"] if spec.categorical else []
-    return encode_chunks(chunks, spec, levels)
+    return encode_chunks(chunks, spec, levels, word_lookups(Path(split.path), spec))
 
 
 def null_block(chunk: RawChunk) -> Block:
@@ -181,7 +182,8 @@ def null_block(chunk: RawChunk) -> Block:
 
 
 def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout) -> SampleRows:
-    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], layout)
+    without = replace(layout, n_sparse=0)
+    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], without)
     steps = sidecar["sample_steps"]
     weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
     return SampleRows(weighted, sidecar["levels"], sidecar["classes"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.inference.separation import DirectionCounts, absolute
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.class_pairs import class_pairs
+from logreg_dist.kernel.sparse import add_products
 
 
 def count_classes_along(
@@ -77,18 +79,22 @@ def _leads(
     direction: FloatArray, block: Block, shape: BlockShape, blur: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return by how much each row's class leads each class, (k + 1, m), NaN for itself, and what counts as 0."""
-    along = _by_class(direction, block, block.dense, shape)
-    noise = _by_class(blur, block, np.abs(block.dense), shape)
+    along = _by_class(direction, block, shape)
+    sizes = replace(block, dense=np.abs(block.dense), sparse=absolute(block.sparse))
+    noise = _by_class(blur, sizes, shape)
     own, rows = block.y.astype(np.intp), np.arange(block.n_rows)
     lead = along[own, rows] - along
     lead[own, rows] = np.nan
     return lead, noise[own, rows] + noise
 
 
-def _by_class(beta: FloatArray, block: Block, dense: FloatArray, shape: BlockShape) -> FloatArray:
+def _by_class(beta: FloatArray, block: Block, shape: BlockShape) -> FloatArray:
     """Return ``X beta`` for each class, the reference last, (k + 1, m)."""
     found = np.zeros((len(beta) + 1, block.n_rows))
-    found[:-1] = beta[:, : shape.n_dense] @ dense
+    found[:-1] = beta[:, : shape.n_dense] @ block.dense
     for where, codes in zip(shape.slices(), block.codes, strict=True):
         found[:-1] += np.pad(beta[:, where], ((0, 0), (0, 1))).take(codes, axis=1)
+    for where, rows in zip(shape.sparse_slices(), block.sparse, strict=True):
+        for one, effects in zip(found, beta[:, where], strict=False):
+            add_products(one, rows, np.append(effects, 0.0))
     return found

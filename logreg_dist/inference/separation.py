@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.sparse import SparseRows
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _along(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return ``x'd`` of each row (m,) and whether it counts as 0."""
     along = linear_predictor(direction, without_offset(block), shape)
-    sizes = Block(dense=np.abs(block.dense), codes=block.codes, y=block.y)
+    sizes = Block(dense=np.abs(block.dense), codes=block.codes, y=block.y, sparse=absolute(block.sparse))
     return along, np.abs(along) <= linear_predictor(blur, sizes, shape)
 
 
@@ -171,9 +172,15 @@ def neutral_rows(
     """
     for block in blocks:
         _, neutral = _along(direction, block, shape, blur)
-        yield Block(dense=block.dense, codes=block.codes, y=block.y, weight=np.where(neutral, 4.0, 0.0))
+        weight = np.where(neutral, 4.0, 0.0)
+        yield Block(dense=block.dense, codes=block.codes, y=block.y, weight=weight, sparse=block.sparse)
 
 
 def without_offset(block: Block) -> Block:
     """Return the block with no offset: a direction is a difference of coefficients."""
-    return Block(dense=block.dense, codes=block.codes, y=block.y, weight=block.weight)
+    return replace(block, offset=None)
+
+
+def absolute(groups: Sequence[SparseRows]) -> list[SparseRows]:
+    """Return the rows with the sizes of their entries."""
+    return [replace(rows, values=np.abs(rows.values)) for rows in groups]

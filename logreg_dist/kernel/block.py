@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from logreg_dist.kernel.sparse import SparseRows
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int32]
@@ -17,7 +19,8 @@ CodeArray = NDArray[np.int32]
 class BlockShape:
     """How many coefficients a block asks for, and where each lies in ``beta``.
 
-    The dense columns come first, then the levels of each categorical column in turn.
+    The dense columns come first, then the levels of each categorical column in turn, then the sparse
+    columns group by group.
 
     Attributes
     ----------
@@ -25,6 +28,8 @@ class BlockShape:
         Dense columns ``d``, the column of ones included when there is an intercept.
     widths : tuple of int
         Coefficients of each categorical column: its levels without the reference.
+    sparse : tuple of int
+        Coefficients of each group of sparse columns, such as the words of one text column.
 
     Examples
     --------
@@ -35,15 +40,21 @@ class BlockShape:
 
     n_dense: int
     widths: tuple[int, ...] = ()
+    sparse: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def p(self) -> int:
         """Coefficients in all."""
-        return self.n_dense + sum(self.widths)
+        return self.n_dense + sum(self.widths) + sum(self.sparse)
 
     def slices(self) -> list[slice]:
         """Where the levels of each categorical column lie in ``beta``."""
         edges = np.cumsum([self.n_dense, *self.widths]).tolist()
+        return [slice(start, stop) for start, stop in pairwise(edges)]
+
+    def sparse_slices(self) -> list[slice]:
+        """Where each group of sparse columns lies in ``beta``."""
+        edges = np.cumsum([self.n_dense + sum(self.widths), *self.sparse]).tolist()
         return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
@@ -65,6 +76,8 @@ class Block:
         Prior weight of each row, all 1 when None.
     offset : ndarray (m,) or None
         Known log-odds term, 0 when None.
+    sparse : sequence of SparseRows
+        The rows' entries in each group of sparse columns; never made dense.
     """
 
     dense: FloatArray
@@ -72,6 +85,7 @@ class Block:
     y: FloatArray
     weight: FloatArray | None = None
     offset: FloatArray | None = None
+    sparse: Sequence[SparseRows] = ()
 
     @property
     def n_rows(self) -> int:

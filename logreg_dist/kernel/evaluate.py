@@ -11,6 +11,7 @@ from logreg_dist.kernel.dense_sums import DenseInformation, WeightedRows
 from logreg_dist.kernel.level_sums import LevelInformation, LevelScores, LevelTotals
 from logreg_dist.kernel.merge import MergedColumn, merge_columns, merge_for_pairs
 from logreg_dist.kernel.rows import RowTerms, row_scratch, row_terms
+from logreg_dist.kernel.sparse import SparseScores, add_products
 from logreg_dist.kernel.state import InformationBlocks, LogisticState
 
 
@@ -33,6 +34,7 @@ def evaluate(
     information : bool
         False leaves the information out, which is most of the work: for line searches and
         quasi-Newton. The state then holds `no_information`, and adds to its like only.
+        Required of sparse columns, which have no matrix.
 
     Returns
     -------
@@ -53,6 +55,8 @@ def evaluate(
     >>> round(state.deviance, 6), state.score.tolist(), state.information.dense.tolist()
     (2.772589, [0.0], [[0.5]])
     """
+    if information and shape.sparse:
+        raise ValueError("sparse columns have no information matrix")
     merged = merge_for_pairs(shape.widths) if information else merge_columns(shape.widths)
     sums = _Sums(beta, shape, merged)
     if not information:
@@ -104,12 +108,14 @@ def information_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
     merged = merge_columns(shape.widths)
     sums, levels = _Sums(beta, shape, merged), LevelTotals(merged)
     dense, rows = np.zeros(shape.n_dense), WeightedRows(shape.n_dense)
+    sparse = SparseScores(shape.sparse, [beta[where] for where in shape.sparse_slices()])
     for block in blocks:
         working_weight = sums.add(block).working_weight
         levels.add(sums.levels.codes, working_weight[None])
         root = rows.rooted(block.dense, working_weight)[: shape.n_dense]
         dense += np.einsum("ij,ij->i", root, root)
-    return np.concatenate([dense, *(total[0] for total in levels.by_column())])
+        sparse.add_squares(block.sparse, working_weight)
+    return np.concatenate([dense, *(total[0] for total in levels.by_column()), *sparse.totals()])
 
 
 def linear_predictor(beta: FloatArray, block: Block, shape: BlockShape) -> FloatArray:
@@ -117,6 +123,8 @@ def linear_predictor(beta: FloatArray, block: Block, shape: BlockShape) -> Float
     eta = beta[: shape.n_dense] @ block.dense
     for where, codes in zip(shape.slices(), block.codes, strict=True):
         eta += np.append(beta[where], 0.0).take(codes)
+    for where, rows in zip(shape.sparse_slices(), block.sparse, strict=True):
+        add_products(eta, rows, np.append(beta[where], 0.0))
     if block.offset is not None:
         eta += block.offset
     return eta
@@ -131,6 +139,7 @@ class _Sums:
     def __init__(self, beta: FloatArray, shape: BlockShape, merged: Sequence[MergedColumn]) -> None:
         self.beta, self.shape = beta, shape
         self.levels = LevelScores(shape, beta, merged)
+        self.sparse = SparseScores(shape.sparse, [beta[where] for where in shape.sparse_slices()])
         self.n_rows, self.weight_sum, self.deviance = 0, 0.0, 0.0
         self.dense_score = np.zeros(shape.n_dense)
         self._eta, self._scratch = np.empty(0), row_scratch(0)
@@ -143,6 +152,7 @@ class _Sums:
         self.deviance += terms.deviance
         self.dense_score += block.dense @ terms.residual
         self.levels.add(terms.residual)
+        self.sparse.add(block.sparse, terms.residual)
         return terms
 
     def state(self, information: InformationBlocks) -> LogisticState:
@@ -150,7 +160,7 @@ class _Sums:
             n_rows=self.n_rows,
             weight_sum=self.weight_sum,
             deviance=self.deviance,
-            score=np.concatenate([self.dense_score, *self.levels.scores()]),
+            score=np.concatenate([self.dense_score, *self.levels.scores(), *self.sparse.totals()]),
             information=information,
         )
 
@@ -160,6 +170,7 @@ class _Sums:
         eta = np.matmul(self.beta[: self.shape.n_dense], block.dense, out=self._eta)
         self.levels.read(block.codes, block.n_rows)
         self.levels.add_effects(eta, self._scratch[0])
+        self.sparse.add_effects(eta, block.sparse)
         if block.offset is not None:
             eta += block.offset
         return eta

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.class_pairs import JointInformation, class_pairs
 from logreg_dist.kernel.softmax import ClassTerms, class_terms
+from logreg_dist.kernel.sparse import SparseScores
 from logreg_dist.kernel.state import InformationBlocks, state_bytes
 
 
@@ -69,7 +70,7 @@ def evaluate_multinomial(
         Their ``y`` holds the class of each row: ``0 .. k - 1``, k for the reference.
     shape : BlockShape
     information : bool
-        False leaves the information out, which is most of the work.
+        False leaves the information out, which is most of the work. Required of sparse columns.
 
     Notes
     -----
@@ -86,6 +87,8 @@ def evaluate_multinomial(
     >>> state.matrix(BlockShape(1)).round(6).tolist()
     [[0.666667, -0.333333], [-0.333333, 0.666667]]
     """
+    if information and shape.sparse:
+        raise ValueError("sparse columns have no information matrix")
     sums = _Sums(beta, shape)
     joint = JointInformation(shape, len(beta)) if information else None
     for block in blocks:
@@ -105,8 +108,8 @@ def multinomial_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
     >>> multinomial_diagonal(np.zeros((1, 2)), [block], BlockShape(2)).tolist()
     [[0.5, 5.0]]
     """
-    sums = _Sums(beta, shape)
-    total = np.zeros(beta.shape)
+    sums, sparse = _Sums(beta, shape), _sparse_scores(beta, shape)
+    total = np.zeros((len(beta), shape.p - sum(shape.sparse)))
     for block in blocks:
         codes = [code.astype(np.intp) for code in block.codes]
         terms = sums.add(block, codes)
@@ -114,7 +117,9 @@ def multinomial_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
         if block.weight is not None:
             working_weight = working_weight * block.weight
         total += sums.by_term(working_weight, block.dense * block.dense, codes)
-    return total
+        for scores, row in zip(sparse, working_weight, strict=False):
+            scores.add_squares(block.sparse, row)
+    return _side_by_side(total, sparse)
 
 
 class _Sums:
@@ -125,21 +130,26 @@ class _Sums:
         with_reference = np.zeros((len(beta), 1))
         self._effects = [np.hstack([beta[:, where], with_reference]) for where in shape.slices()]
         self.n_rows, self.weight_sum, self.deviance = 0, 0.0, 0.0
-        self.score = np.zeros(beta.shape)
+        self.score = np.zeros((len(beta), shape.p - sum(shape.sparse)))
+        self._sparse = _sparse_scores(beta, shape)
 
     def add(self, block: Block, codes: Sequence[NDArray[np.intp]]) -> ClassTerms:
         eta = self.beta[:, : self.shape.n_dense] @ block.dense
         for effects, code in zip(self._effects, codes, strict=True):
             eta += effects.take(code, axis=1)
+        for scores, row in zip(self._sparse, eta, strict=False):
+            scores.add_effects(row, block.sparse)
         terms = class_terms(eta, block.y.astype(np.intp), block.weight)
         self.n_rows += block.n_rows
         self.weight_sum += float(block.n_rows if block.weight is None else block.weight.sum())
         self.deviance += terms.deviance
         self.score += self.by_term(terms.residual, block.dense, codes)
+        for scores, row in zip(self._sparse, terms.residual, strict=False):
+            scores.add(block.sparse, row)
         return terms
 
     def by_term(self, values: FloatArray, dense: FloatArray, codes: Sequence[NDArray[np.intp]]) -> FloatArray:
-        """Return for each row (k, m) of `values` its products with the design's columns, (k, p)."""
+        """Return for each row (k, m) of `values` its products with the columns that are not sparse."""
         levels = [
             [np.bincount(code, weights=row, minlength=width + 1)[:-1] for row in values]
             for code, width in zip(codes, self.shape.widths, strict=True)
@@ -147,7 +157,23 @@ class _Sums:
         return np.hstack([values @ dense.T, *(np.array(level) for level in levels)])
 
     def state(self, information: tuple[InformationBlocks, ...]) -> MultinomialState:
-        return MultinomialState(self.n_rows, self.weight_sum, self.deviance, self.score, information)
+        score = _side_by_side(self.score, self._sparse)
+        return MultinomialState(self.n_rows, self.weight_sum, self.deviance, score, information)
+
+
+def _sparse_scores(beta: FloatArray, shape: BlockShape) -> list[SparseScores]:
+    """Return the sums over the sparse columns for each class; none without such columns."""
+    if not shape.sparse:
+        return []
+    slices = shape.sparse_slices()
+    return [SparseScores(shape.sparse, [row[where] for where in slices]) for row in beta]
+
+
+def _side_by_side(others: FloatArray, sparse: Sequence[SparseScores]) -> FloatArray:
+    """Return the sums of all columns, (k, p)."""
+    if not sparse:
+        return others
+    return np.hstack([others, np.array([np.concatenate(scores.totals()) for scores in sparse])])
 
 
 def multinomial_bytes(shape: BlockShape, n_free: int) -> int:

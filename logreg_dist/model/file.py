@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
 from logreg_dist.model.cross_validation import CrossValidation, CrossValidationPoint
@@ -31,6 +32,7 @@ from logreg_dist.model.schema import (
     CrossValidationRecord,
     ModelFile,
     NumericRecord,
+    SparseRecord,
     contradiction,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
@@ -38,9 +40,12 @@ from logreg_dist.model.selection import SelectionRecord, SelectionStep
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
 MAX_COVARIANCE_TERMS = 2_000
+MAX_INDENTED_TERMS = 20_000
 
 # What makes two models score alike; the model's id is a hash of these.
 _IDENTITY = ("family", "coefficients", "label", "reference_class", "design", "n_rows", "weight_sum")
+
+_OF_VECTORS = ("vector", "element", "size")
 
 _Json = dict[str, Any]
 
@@ -100,7 +105,9 @@ def model_to_json(model: LogisticModel) -> str:
     ValueError
         When a number is NaN or infinite: the file could not be read back.
     """
-    return json.dumps(model_to_dict(model), indent=1, ensure_ascii=False, allow_nan=False)
+    # With an indent Python's own encoder is at work, which takes several times as long.
+    indent = 1 if len(model.coefficient_rows) <= MAX_INDENTED_TERMS else None
+    return json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:
@@ -186,7 +193,7 @@ def load_model(path: str | Path) -> LogisticModel:
 
 def _from_file(file: ModelFile, where: str) -> LogisticModel:
     columns = tuple(_column_from_file(column) for column in file.design.columns)
-    by_name = {column.name: column for column in columns}
+    by_name = DesignSpec(columns, file.design.intercept).scalars
     derived = tuple(derived_from_record(record, by_name) for record in file.design.derived)
     design = DesignSpec(columns, file.design.intercept, derived)
     free = [name for name in file.label.classes or {} if name != file.reference_class]
@@ -248,17 +255,25 @@ def _selection_from(values: _Json) -> SelectionRecord:
     return SelectionRecord(columns=columns, left_out=left_out, steps=steps, **values)
 
 
-def _column_to_dict(column: NumericColumn | CategoricalColumn) -> _Json:
+def _column_to_dict(column: NumericColumn | CategoricalColumn | SparseColumn) -> _Json:
+    if isinstance(column, SparseColumn):
+        return {"kind": "sparse", **vars(column), "words": list(column.words)}
     values = asdict(column)
     if column.plain:
         del values["plain"]
     if isinstance(column, NumericColumn):
+        if column.vector is None:
+            values = {name: value for name, value in values.items() if name not in _OF_VECTORS}
         return {"kind": "numeric", **values}
     return {"kind": "categorical", **values, "levels": list(column.levels)}
 
 
-def _column_from_file(column: NumericRecord | CategoricalRecord) -> NumericColumn | CategoricalColumn:
+def _column_from_file(
+    column: NumericRecord | CategoricalRecord | SparseRecord,
+) -> NumericColumn | CategoricalColumn | SparseColumn:
     values = column.model_dump(exclude={"kind"})
+    if isinstance(column, SparseRecord):
+        return SparseColumn(**{**values, "words": tuple(column.words)})
     if isinstance(column, NumericRecord):
         return NumericColumn(**values)
     return CategoricalColumn(**{**values, "levels": tuple(column.levels)})

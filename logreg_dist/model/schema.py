@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,9 @@ class NumericRecord(BaseModel):
     centre: float
     scale: float
     plain: bool = True
+    vector: str | None = None
+    element: int = 0
+    size: int = 1
 
 
 class CategoricalRecord(BaseModel):
@@ -42,10 +46,26 @@ class CategoricalRecord(BaseModel):
     plain: bool = True
 
 
+class SparseRecord(BaseModel):
+    """A `SparseColumn`."""
+
+    model_config = _STRICT
+    kind: Literal["sparse"]
+    name: str
+    source_type: str
+    missing: str
+    rule: Literal["words", "hashed", "vector"]
+    values: Literal["counts", "binary", "log"]
+    words: list[str]
+    size: int
+    fill: str | None
+    scale: float
+
+
 class _Design(BaseModel):
     model_config = _STRICT
     intercept: bool
-    columns: list[Annotated[NumericRecord | CategoricalRecord, Field(discriminator="kind")]]
+    columns: list[Annotated[NumericRecord | CategoricalRecord | SparseRecord, Field(discriminator="kind")]]
     derived: list[DerivedRecord] = []
 
 
@@ -197,6 +217,9 @@ def contradiction(file: ModelFile) -> str | None:
                 return "a column has a level twice"
             if column.reference not in known or column.missing_level not in known:
                 return "a column's reference or missing level is none of its levels"
+    problem = _contradiction_of_vectors(file.design.columns)
+    if problem is not None:
+        return problem
     levels = {
         column.name: len(column.levels) if isinstance(column, CategoricalRecord) else None
         for column in file.design.columns
@@ -225,3 +248,25 @@ def contradiction(file: ModelFile) -> str | None:
     if any(len(row) != len(terms) for row in values) or len(values) != len(terms):
         return "the covariance is not square"
     return None
+
+
+def _contradiction_of_vectors(
+    columns: Sequence[NumericRecord | CategoricalRecord | SparseRecord],
+) -> str | None:
+    expected: tuple[str, int, int] | None = None  # the number of a vector that must come next
+    for column in columns:
+        found = None
+        if isinstance(column, NumericRecord) and column.vector is not None:
+            found = (column.vector, column.element, column.size)
+            if column.name != f"{column.vector}[{column.element}]":
+                return "a number of a vector has another name than its place"
+        if found != expected and (expected is not None or (found is not None and found[1] != 0)):
+            return "a vector lacks a number"
+        expected = None
+        if found is not None and found[1] + 1 < found[2]:
+            expected = (found[0], found[1] + 1, found[2])
+        if isinstance(column, SparseRecord) and column.rule == "words":
+            n_words = {len(set(column.words)), len(column.words)}
+            if n_words != {column.size}:
+                return "a text column has a word twice, or another number of words than it says"
+    return "a vector lacks a number" if expected is not None else None

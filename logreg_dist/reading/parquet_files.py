@@ -17,10 +17,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from logreg_dist.reading.names import LeafColumn
+from logreg_dist.reading.vector_columns import is_vector, same_vectors
 from logreg_dist.staging.file_rows import FileColumn, FileRows, name_in_file
 
 MAX_FILES = 10_000
 FOOTER_THREADS = 8
+# Numbers that a vector is taken for until its length is known.
+VECTOR_WIDTH = 500
 
 # The options of a reader that mean nothing beyond where the files are.
 _HARMLESS_OPTIONS = frozenset({"path", "paths", "serialization.format"})
@@ -119,6 +122,7 @@ def _columns(leaves: Sequence[LeafColumn], partition_schema: T.StructType) -> tu
             leaf.path[0],
             partition.get(leaf.path[0]),
             as_levels=leaf.path[0] not in partition and isinstance(leaf.type, T.StringType),
+            width=VECTOR_WIDTH if is_vector(leaf.type) else 1,
         )
         for leaf in leaves
     )
@@ -192,6 +196,13 @@ def _refuse_unlike(file: pq.ParquetFile, leaves: Sequence[LeafColumn]) -> None:
         name = name_in_file(wanted, schema.names)
         if name is None:
             continue  # no values, as in Spark
+        if is_vector(leaf.type):
+            kind = schema.field(name).type
+            if len(physical.get(name, [])) not in (1, 4) or not same_vectors(leaf.type, kind):
+                raise NotPlain(
+                    f"column {wanted} holds other vectors in a file, or is named like a nested one"
+                )
+            continue
         kinds = physical.get(name, [])
         if len(kinds) != 1 or any(place.startswith(f"{name}.") for place in physical if "." in place):
             raise NotPlain(f"column {wanted} is nested, or named like a nested one, in a file")

@@ -95,9 +95,13 @@ def unusable_types(columns: Sequence[LeafColumn], config: TrainConfig) -> list[P
     config : TrainConfig
     """
     times = [leaf for leaf in columns if isinstance(leaf.type, TIMES)]
-    undeclared = [leaf for leaf in times if config.features.policy(leaf.name).type is None]
+    types = {leaf.name: config.features.policy(leaf.name).type for leaf in columns}
+    undeclared = [leaf for leaf in times if types[leaf.name] is None]
+    mistyped = [leaf for leaf in columns if types[leaf.name] in ("text", "vector")]
+    times = [leaf for leaf in times if leaf not in mistyped]
     return [
-        *_no_features([leaf for leaf in columns if leaf not in times]),
+        *_no_features([leaf for leaf in columns if leaf not in times and leaf not in mistyped]),
+        *(_mistyped(leaf, str(types[leaf.name])) for leaf in mistyped),
         *_undeclared_times(undeclared),
         *_categorical_moments([leaf for leaf in times if leaf not in undeclared]),
     ]
@@ -108,7 +112,16 @@ def _no_features(columns: Sequence[LeafColumn]) -> list[Problem]:
         return []
     what = f"{_columns(columns)} cannot be {'features' if len(columns) > 1 else 'a feature'}"
     it = "them" if len(columns) > 1 else "it"
-    return [Problem(what, f"Exclude {it} with features.exclude, or make numbers or texts of {it} in a view.")]
+    way_out = (
+        f"Exclude {it} with features.exclude, or make numbers, texts or arrays of numbers of {it} in a view."
+    )
+    return [Problem(what, way_out)]
+
+
+def _mistyped(leaf: LeafColumn, asked: str) -> Problem:
+    what = "strings" if asked == "text" else "vectors of pyspark.ml"
+    key = f"features.columns.{config_key(leaf.name)}.type"
+    return Problem(f"{key} is {asked}, which is for {what}, but {_columns([leaf])} is none", f"Remove {key}.")
 
 
 def _undeclared_times(columns: Sequence[LeafColumn]) -> list[Problem]:

@@ -12,8 +12,10 @@ from pyspark.sql import types as T
 from logreg_dist.config import MissingPolicy, TrainConfig
 from logreg_dist.config.policies import ColumnPolicy, level_text
 from logreg_dist.design.asked import AskedColumn
+from logreg_dist.design.asked_sparse import most_terms, text_plan, vector_columns
 from logreg_dist.design.asked_terms import AskedDerived, kind_problems
 from logreg_dist.design.problems import config_key, reject
+from logreg_dist.design.sparse_column import MAX_DENSE
 from logreg_dist.errors import ConfigError
 from logreg_dist.formula import TermPart
 from logreg_dist.reading.names import LeafColumn, leaf_columns
@@ -25,6 +27,7 @@ from logreg_dist.reading.refusals import (
     unusable_roles,
     unusable_types,
 )
+from logreg_dist.reading.vector_columns import is_ml_vector, is_vector, plain, vector_shapes
 from logreg_dist.staging.folds import FoldPlan
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
 
@@ -50,11 +53,11 @@ class ResolvedTable:
 
     def narrowed(self, table: DataFrame) -> DataFrame:
         """Return the table's columns as ``c0, c1, ...``: awkward names end here. Takes a millisecond each."""
-        return table.select([leaf.expression().alias(f"c{i}") for i, leaf in enumerate(self.leaves)])
+        return table.select([plain(leaf).alias(f"c{i}") for i, leaf in enumerate(self.leaves)])
 
 
 def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
-    """Find the columns that the configuration asks for; no job.
+    """Find the columns that the configuration asks for; no job but where there are vectors, see `vector_shapes`.
 
     Parameters
     ----------
@@ -73,20 +76,22 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     reject(unknown_columns(leaves, config))
     reject(unusable_roles(leaves, config))
     features = [leaves[name] for name in _feature_names(leaves, config)]
-    plain = {*_included(leaves, config), *config.features.asked_terms.plain}
-    plain -= set(config.features.asked_terms.replaced)
-    asked = [replace(column, plain=column.name in plain) for column in _ask(features, config)]
+    asked, places = _ask(table, features, config)
+    with_terms = {*_included(leaves, config), *config.features.asked_terms.plain}
+    with_terms -= set(config.features.asked_terms.replaced)
+    asked = [replace(column, plain=(column.vector or column.name) in with_terms) for column in asked]
     terms = config.features.asked_terms
     columns = {column.name: column for column in asked}
     reject(kind_problems(AskedDerived(terms.derived, columns, config.features.defaults.min_level_count)))
     selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
     position = {key: len(features) + i for i, key in enumerate(roles)}
-    numeric = _raw_columns(asked, Kind.NUMERIC)
+    numeric = _raw_columns(asked, places, Kind.NUMERIC)
+    sparse = tuple(column.sparse for column in asked if column.sparse is not None)
     # Of slopes for each level, whose number is not known yet, there may be more.
     n_derived = sum(_size(parts) for parts in terms.derived)
     plan = StagePlan(
         numeric=numeric,
-        categorical=_raw_columns(asked, Kind.CATEGORICAL),
+        categorical=_raw_columns(asked, places, Kind.CATEGORICAL),
         label=LabelPlan(
             column=position.get("label.column"),
             positive=None if config.label.positive is None else level_text(config.label.positive),
@@ -97,10 +102,11 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         weight=position.get("weight"),
         frequency=position.get("frequency"),
         offset=position.get("offset"),
-        chunk_rows=rows_per_chunk(len(numeric) + n_derived),
+        chunk_rows=rows_per_chunk(len(numeric) + _dense_terms(asked) + n_derived),
         sample_rows=rows_of_sample(len(asked) + n_derived),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
+        sparse=sparse,
         folds=_fold_plan(position, config),
     )
     return ResolvedTable(tuple(selected), tuple(asked), plan)
@@ -133,9 +139,15 @@ def _included(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str
     ]
 
 
-def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColumn]:
-    asked, problems, clashes = [], [], []
-    for leaf in features:
+def _ask(
+    table: DataFrame, features: Sequence[LeafColumn], config: TrainConfig
+) -> tuple[list[AskedColumn], list[int]]:
+    """Return the columns of the design, several for a column of dense vectors, and the place of each in `features`."""
+    asked: list[AskedColumn] = []
+    places: list[int] = []
+    vectors: list[tuple[int, LeafColumn, ColumnPolicy]] = []
+    problems, clashes = [], []
+    for place, leaf in enumerate(features):
         policy = config.features.policy(leaf.name)
         kind = _kind(leaf.type, policy.type)
         if kind is None:
@@ -143,25 +155,42 @@ def _ask(features: Sequence[LeafColumn], config: TrainConfig) -> list[AskedColum
             continue
         own = config.features.columns.get(leaf.name)
         is_own = own is not None and own.missing is not None
-        if not _applies(policy.missing, kind, is_own=is_own):
+        if not _applies(policy.missing, kind, is_own=is_own, vector=is_vector(leaf.type)):
             if is_own:
                 clashes.append((leaf.name, policy.missing.text, kind.value))
             policy = _without_missing(policy)  # a default for columns of the other kind
-        asked.append(AskedColumn(leaf.name, leaf.type.simpleString(), kind, policy))
+        column = AskedColumn(leaf.name, leaf.type.simpleString(), kind, policy)
+        if is_vector(leaf.type):
+            vectors.append((len(asked), leaf, policy))
+        elif kind is Kind.SPARSE:
+            column = replace(column, sparse=text_plan(column, place))
+        asked.append(column)
+        places.append(place)
     if clashes:
         shown = "; ".join(
             f"features.columns.{config_key(name)}.missing is {text}, but the column is {kind}"
             for name, text, kind in clashes[:4]
         )
         raise ConfigError(
-            f"{shown}.\n  mean, median and indicator are for numeric columns, level for categorical ones."
+            f"{shown}.\n  mean, median and indicator are for numeric columns, level for categorical ones; vectors "
+            "can have error or drop."
         )
     reject(unusable_types(problems, config))
-    return asked
+    shapes = vector_shapes(table, [(leaf, policy) for _, leaf, policy in vectors])
+    for k, leaf, _ in reversed(vectors):  # from the last, so that those before keep their numbers
+        columns = vector_columns(asked[k], shapes[leaf.name], places[k])
+        asked[k : k + 1], places[k : k + 1] = columns, [places[k]] * len(columns)
+    return asked, places
 
 
 def _kind(found: T.DataType, asked: str | None) -> Kind | None:
     """Return how a column enters the design, or None when its type allows it not."""
+    if is_vector(found):
+        if asked == "vector":
+            return Kind.SPARSE if is_ml_vector(found) else None
+        return Kind.NUMERIC if asked in (None, "numeric") else None
+    if asked in ("text", "vector"):
+        return Kind.SPARSE if asked == "text" and isinstance(found, TEXTS) else None
     if asked is None:
         if isinstance(found, NUMBERS):
             return Kind.NUMERIC
@@ -172,7 +201,11 @@ def _kind(found: T.DataType, asked: str | None) -> Kind | None:
     return Kind.CATEGORICAL if usable else None
 
 
-def _applies(missing: MissingPolicy, kind: Kind, *, is_own: bool) -> bool:
+def _applies(missing: MissingPolicy, kind: Kind, *, is_own: bool, vector: bool) -> bool:
+    if vector:
+        return missing.kind in ("error", "drop")
+    if kind is Kind.SPARSE:
+        return missing.kind in ("error", "drop") or (is_own and isinstance(missing.value, str))
     if missing.kind in ("mean", "median", "indicator"):
         return kind is Kind.NUMERIC
     if missing.kind == "level":
@@ -186,18 +219,24 @@ def _applies(missing: MissingPolicy, kind: Kind, *, is_own: bool) -> bool:
 
 
 def _without_missing(policy: ColumnPolicy) -> ColumnPolicy:
-    return ColumnPolicy(
-        type=policy.type,
-        missing=MissingPolicy("error"),
-        unseen=policy.unseen,
-        reference=policy.reference,
-        min_level_count=policy.min_level_count,
-    )
+    return replace(policy, missing=MissingPolicy("error"))
 
 
-def _raw_columns(asked: Sequence[AskedColumn], kind: Kind) -> tuple[RawColumn, ...]:
+def _dense_terms(asked: Sequence[AskedColumn]) -> int:
+    """Return the sparse columns that blocks will hold as dense ones, as far as is known before reading."""
+    sizes = [most_terms(column) for column in asked if column.sparse is not None]
+    return sum(sizes) if sum(sizes) <= MAX_DENSE else 0
+
+
+def _raw_columns(asked: Sequence[AskedColumn], places: Sequence[int], kind: Kind) -> tuple[RawColumn, ...]:
     return tuple(
-        RawColumn(column.name, position, drop_if_missing=column.policy.missing.kind == "drop")
-        for position, column in enumerate(asked)
+        RawColumn(
+            column.name,
+            position,
+            drop_if_missing=column.policy.missing.kind == "drop",
+            element=None if column.vector is None else column.element,
+            size=column.size,
+        )
+        for column, position in zip(asked, places, strict=True)
         if column.kind is kind
     )

@@ -12,10 +12,12 @@ from pyspark.sql import types as T
 
 from logreg_dist.reading.names import LeafColumn
 from logreg_dist.reading.parquet_files import ParquetFiles
+from logreg_dist.reading.vector_columns import plain
 from logreg_dist.scoring.contributions import as_number
 from logreg_dist.scoring.match import ScoreInput
 from logreg_dist.scoring.tasks import BatchLayout, output_names, score_batches_task, score_files_task
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm
+from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 
 # Numbers in one array: Spark generates one method for each, and long ones are not compiled.
@@ -24,6 +26,8 @@ ARRAY_LENGTH = 50
 VALUES_PER_TASK = 500_000
 MAX_BYTES_PER_TASK = 256_000_000
 TASKS_PER_CORE = 2
+# Numbers that a text, or a long vector, is taken for.
+ENTRIES = 50
 
 _TEXTS = (T.StringType, T.CharType, T.VarcharType)
 # Of the types that `parquet_files` lets through. PySpark's own table asks for other arguments in every version.
@@ -70,8 +74,13 @@ def file_work(source: ScoreInput, files: ParquetFiles) -> FileWork:
     position = {name: i for i, name in enumerate(source.leaves)}
     carried = _carried(source)
     by_level = {term.name for term in source.terms.columns if isinstance(term, LevelTerm)}
+    widths = {
+        term.name: len(term.slopes) if isinstance(term, VectorTerm) else ENTRIES
+        for term in source.terms.columns
+        if isinstance(term, (VectorTerm, SparseTerm))
+    }
     columns = tuple(
-        replace(column, as_levels=column.as_levels and name in by_level)
+        replace(column, as_levels=column.as_levels and name in by_level, width=widths.get(name, 1))
         for name, column in zip(source.leaves, files.columns, strict=True)
     )
     layout = BatchLayout(
@@ -83,7 +92,7 @@ def file_work(source: ScoreInput, files: ParquetFiles) -> FileWork:
         further=source.further,
         n_free=source.n_free,
     )
-    n_values = sum(file.n_rows for file in files.files) * len(columns)
+    n_values = sum(file.n_rows for file in files.files) * sum(column.width for column in columns)
     return FileWork(cut_files(files.files, _enough_tasks(spark, n_values)), columns, layout)
 
 
@@ -130,7 +139,7 @@ def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] 
             numbers.append(as_number(leaf.expression(), leaf.type))
         else:
             places.append((len(carried) + n_arrays + i - len(numbers), None))
-            columns.append(leaf.expression())
+            columns.append(plain(leaf))
     first = len(carried)
     arrays = [F.array(*numbers[k : k + ARRAY_LENGTH]) for k in range(0, len(numbers), ARRAY_LENGTH)]
     selected = [*columns[:first], *arrays, *columns[first:]]

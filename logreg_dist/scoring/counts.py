@@ -13,6 +13,7 @@ from logreg_dist.design.problems import counted, quoted
 from logreg_dist.errors import InputRejected
 from logreg_dist.scoring.expression import ScorePlan
 from logreg_dist.scoring.terms import ScoreTerms, count_names
+from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 
 
 def count_columns(plan: ScorePlan, among: Column | None = None) -> list[Column]:
@@ -96,6 +97,8 @@ def refuse_forbidden(counts: ScoreCounts, terms: ScoreTerms, n_rows: int) -> Non
         if counts.unusable.get(name):
             n = counts.unusable[name]
             words = "that is no finite number" if n == 1 else "that are no finite numbers"
+            if isinstance(term, (VectorTerm, SparseTerm)):
+                words = f"that {'is' if n == 1 else 'are'} {term.unusable}"
             problems.append(f"{column} {counted(n, 'value')} {words}{term.domain}")
     if problems:
         raise InputRejected(_message(problems, counted(n_rows, "row")))

@@ -84,6 +84,7 @@ def _contributions(
 ) -> tuple[DataFrame, list[Contribution]]:
     contributions = []
     for term in terms.columns:
+        assert isinstance(term, (NumericTerm, LevelTerm)), "vectors and texts are scored in batches"
         table, found = _contribution(table, leaves[term.name], term)
         contributions.append(found)
     return table, contributions

@@ -9,9 +9,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from logreg_dist.design.problems import nearest, quoted
+from logreg_dist.design.sparse_column import SparseColumn
+from logreg_dist.design.spec import CategoricalColumn, NumericColumn
 from logreg_dist.errors import ArtefactInvalid, InputRejected
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.names import LeafColumn, leaf_columns
+from logreg_dist.reading.vector_columns import is_array, is_ml_vector
 from logreg_dist.scoring.terms import ScoreTerms, score_terms
 
 _CLASSES: Mapping[str, tuple[type[T.DataType], ...]] = {
@@ -21,6 +24,8 @@ _CLASSES: Mapping[str, tuple[type[T.DataType], ...]] = {
     "a date": (T.DateType,),
     "a timestamp": (T.TimestampType, T.TimestampNTZType),
 }
+_VECTOR = "an array of numbers or a vector"
+_LONG = "a vector of pyspark.ml"
 _CLASS_OF_SOURCE = {
     "boolean": "a boolean",
     "string": "text",
@@ -88,8 +93,8 @@ def match_table(
 
 def _estimates(model: LogisticModel, prefix: str) -> dict[str, float]:
     """Return the estimates of one class by the terms of the design."""
-    names = [term.name for term in model.design.terms()]
-    return {name: model.estimates[prefix + name] for name in names}
+    estimates = model.estimates  # made anew whenever it is asked for
+    return {term.name: estimates[prefix + term.name] for term in model.design.terms()}
 
 
 def match_columns(
@@ -110,7 +115,8 @@ def match_columns(
     InputRejected
         Naming every column that is missing or of another kind, with what was expected.
     """
-    expected = {column.name: _source_class(column.source_type) for column in model.design.columns}
+    expected = {_column_of(column): _source_class(column.source_type) for column in model.design.columns}
+    expected |= {column.name: _LONG for column in model.design.sparse if column.rule == "vector"}
     missing, retyped = [], []
     for name in dict.fromkeys((*expected, *others)):
         kind = expected.get(name)
@@ -118,7 +124,7 @@ def match_columns(
             missing.append(
                 f"there is no column {quoted(name)}{f' ({kind})' if kind else ''}.{nearest(name, leaves)}"
             )
-        elif kind is not None and not isinstance(leaves[name].type, _CLASSES[kind]):
+        elif kind is not None and not _is_of(leaves[name].type, kind):
             found = leaves[name].type.simpleString()[:40]
             retyped.append(f"column {quoted(name)} is {found}; expected {kind}.")
     if missing or retyped:
@@ -133,6 +139,20 @@ def _message(problems: Sequence[str]) -> str:
     return "\n".join(["the table does not fit the model:", *shown, *more, way_out])
 
 
+def _column_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> str:
+    if isinstance(column, NumericColumn) and column.vector is not None:
+        return column.vector
+    return column.name
+
+
+def _is_of(found: T.DataType, kind: str) -> bool:
+    if kind in (_VECTOR, _LONG):
+        return is_ml_vector(found) or (kind == _VECTOR and is_array(found))
+    return isinstance(found, _CLASSES[kind])
+
+
 def _source_class(source_type: str) -> str:
+    if source_type == "vector" or source_type.startswith("array<"):
+        return _VECTOR
     base = source_type.split("(")[0].split(" ")[0]  # "string collate UTF8_LCASE" is text too
     return _CLASS_OF_SOURCE.get(base, "text" if base in ("char", "varchar") else "a number")

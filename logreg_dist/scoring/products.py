@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.design.curves import Curves, combined
 from logreg_dist.design.derived import DerivedColumn, Part, Transform
-from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.spec import DesignSpec, NumericColumn
 from logreg_dist.formula import BOUNDS
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
@@ -75,7 +75,9 @@ def pair_terms(
     design: DesignSpec, estimates: Mapping[str, float], combine: Combine
 ) -> tuple[ProductTerm | JointTerm, ...]:
     """Return what the interactions of a design add."""
-    place = {column.name: k for k, column in enumerate(design.columns)}
+    # The numbers of a vector are one column of the rows.
+    first_ones = (c for c in design.columns if not (isinstance(c, NumericColumn) and c.element))
+    place = {column.name: k for k, column in enumerate(first_ones)}
     found: list[ProductTerm | JointTerm] = []
     for column in design.derived:
         if len(column.parts) != 2:

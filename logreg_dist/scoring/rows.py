@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from logreg_dist.design.curves import curve_values
 from logreg_dist.scoring.products import JointTerm, ProductTerm
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms
+from logreg_dist.scoring.vector_terms import Entries, SparseTerm, VectorTerm, add_entries, add_vectors
 from logreg_dist.staging.decode import numbers, texts
 
 FloatArray = NDArray[np.float64]
@@ -40,7 +41,9 @@ class RowScores:
     odd: IntArray
 
 
-def score_rows(columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, n_rows: int) -> RowScores:
+def score_rows(
+    columns: Sequence[pa.Array | FloatArray | Entries], terms: ScoreTerms, n_rows: int
+) -> RowScores:
     """Return the linear predictor of a batch of rows.
 
     Sums are added as a balanced tree in the order of the terms, as `score.linear_predictor` does in
@@ -76,7 +79,7 @@ def score_rows(columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, n_ro
 
 
 def _sum(
-    columns: Sequence[pa.Array | FloatArray], terms: ScoreTerms, *, out: FloatArray, odd: IntArray
+    columns: Sequence[pa.Array | FloatArray | Entries], terms: ScoreTerms, *, out: FloatArray, odd: IntArray
 ) -> None:
     """Write the sums of some rows to `out` and add to the counts of `odd`."""
     first = int(terms.intercept is not None)
@@ -97,7 +100,12 @@ def _sum(
         else:
             i = low - first
             term = terms.columns[i]
-            _write(columns[i], term, out=sums[depth], odd=odd[i])
+            if isinstance(term, VectorTerm):
+                add_vectors(columns[i], term, out=sums[depth], odd=odd[i])
+            elif isinstance(term, SparseTerm):
+                add_entries(columns[i], term, out=sums[depth], odd=odd[i])
+            else:
+                _write(columns[i], term, out=sums[depth], odd=odd[i])
 
     add_up(0, n_values, 0)
     for product in terms.products:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.rows import FloatArray, IntArray, score_rows
 from logreg_dist.scoring.terms import ScoreTerms
+from logreg_dist.scoring.vector_terms import Entries, SparseTerm, read_entries
 from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 
 # Rows that are read from a file at once, or as many as fill its batches if that is more.
@@ -121,7 +122,7 @@ def no_counts(layout: BatchLayout) -> IntArray:
 def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Array], IntArray]:
     """Return the carried columns with the linear predictors of a batch, and its counts by `count_names`."""
     together: dict[int, FloatArray] = {}
-    columns: list[pa.Array | FloatArray] = []
+    columns: list[pa.Array | FloatArray | Entries] = []
     for position, place in layout.places:
         if place is None:
             columns.append(batch.column(position))
@@ -129,6 +130,11 @@ def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Arr
         if position not in together:
             together[position] = _transposed(batch.column(position))
         columns.append(together[position][place])
+    if layout.further:  # each class would split the texts once more
+        columns = [
+            read_entries(column, term) if isinstance(term, SparseTerm) else column
+            for column, term in zip(columns, layout.terms.columns, strict=True)
+        ]
     found = score_rows(columns, layout.terms, batch.num_rows)
     carried = [batch.column(position) for position in layout.carried]
     no_key = [_count_missing(column) for column in carried[: layout.n_keys]]

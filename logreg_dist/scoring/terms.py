@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.design.curves import Curves, combined, curve_values
 from logreg_dist.design.derived import LevelPart, Part
+from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.scoring.products import (
     JointTerm,
@@ -19,6 +20,7 @@ from logreg_dist.scoring.products import (
     own_curves,
     pair_terms,
 )
+from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 
 
@@ -101,6 +103,9 @@ class LevelTerm:
         return ""
 
 
+ColumnTerm = NumericTerm | LevelTerm | VectorTerm | SparseTerm
+
+
 @dataclass(frozen=True)
 class ScoreTerms:
     """A model as scoring needs it.
@@ -108,7 +113,7 @@ class ScoreTerms:
     Attributes
     ----------
     intercept : float or None
-    columns : tuple of NumericTerm and LevelTerm
+    columns : tuple of NumericTerm, LevelTerm, VectorTerm and SparseTerm
         In the order of the sum; the offset is the last one.
     offset : str or None
         The one column that is no feature.
@@ -117,7 +122,7 @@ class ScoreTerms:
     """
 
     intercept: float | None
-    columns: tuple[NumericTerm | LevelTerm, ...]
+    columns: tuple[ColumnTerm, ...]
     offset: str | None
     products: tuple[ProductTerm | JointTerm, ...] = ()
 
@@ -140,17 +145,23 @@ def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str 
     >>> terms.intercept, terms.columns[0].slope, terms.columns[0].missing_value
     (-1.0, 0.5, 20.0)
     """
-    curves, by_name = own_curves(design, estimates), {column.name: column for column in design.columns}
-    columns = [
-        replace(
-            _numeric_term(column, estimates, curves.get(column.name, ())),
-            above=lower_bound(design, column.name),
-            limit=largest_value(design, column.name),
-        )
-        if isinstance(column, NumericColumn)
-        else _level_term(column, level_estimates(column, estimates))
-        for column in design.columns
-    ]
+    curves, by_name = own_curves(design, estimates), design.scalars
+    columns: list[ColumnTerm] = []
+    for column in design.columns:
+        if isinstance(column, SparseColumn):
+            columns.append(_sparse_term(column, estimates))
+        elif isinstance(column, CategoricalColumn):
+            columns.append(_level_term(column, level_estimates(column, estimates)))
+        elif column.vector is None:
+            columns.append(
+                replace(
+                    _numeric_term(column, estimates, curves.get(column.name, ())),
+                    above=lower_bound(design, column.name),
+                    limit=largest_value(design, column.name),
+                )
+            )
+        elif column.element == 0:  # its others follow
+            columns.append(_vector_term(column, estimates))
 
     def combine(part: Part, weights: NDArray[np.float64]) -> NumericTerm | LevelTerm:
         column = by_name[part.column]
@@ -167,7 +178,7 @@ def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str 
     return ScoreTerms(intercept, tuple(columns), offset, products)
 
 
-def count_names(columns: Sequence[NumericTerm | LevelTerm], n_keys: int) -> list[str]:
+def count_names(columns: Sequence[ColumnTerm], n_keys: int) -> list[str]:
     """Return the names of what is counted about scored rows, in the order of every way of scoring.
 
     Examples
@@ -204,6 +215,24 @@ def _numeric_term(
         if column.indicator:
             filled += estimates[f"{column.name}[missing]"]
     return NumericTerm(column.name, slope, filled, column.missing == "error", curves)
+
+
+def _vector_term(first: NumericColumn, estimates: Mapping[str, float]) -> VectorTerm:
+    names = (f"{first.vector}[{k}]" for k in range(first.size))
+    slopes = np.array([estimates[name] for name in names])
+    return VectorTerm(str(first.vector), slopes, missing_is_error=first.missing == "error")
+
+
+def _sparse_term(column: SparseColumn, estimates: Mapping[str, float]) -> SparseTerm:
+    return SparseTerm(
+        name=column.name,
+        rule=column.rule,
+        values=column.values,
+        effects=np.array([*(estimates[f"{column.name}[{label}]"] for label in column.labels()), 0.0]),
+        codes={word: k for k, word in enumerate(column.words)},
+        fill=column.fill,
+        missing_is_error=column.missing == "error",
+    )
 
 
 def _curve_term(column: NumericColumn, curve: Curves) -> NumericTerm:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError
 from logreg_dist.reading.parquet_files import NotPlain, ParquetFiles, parquet_files
 from logreg_dist.scoring.batches import score_files, score_through_arrow
@@ -19,6 +20,7 @@ from logreg_dist.scoring.predictors import predictor_names
 from logreg_dist.scoring.products import JointTerm, ProductTerm
 from logreg_dist.scoring.tasks import read_notes
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms, count_names
+from logreg_dist.scoring.vector_terms import SparseTerm, VectorTerm
 
 # Columns up to which an expression is tried, and levels in all its CASE expressions together. It may be
 # faster only where it is short; beyond 8,000 bytecodes the JVM interprets what Spark generates.
@@ -77,8 +79,14 @@ def choose_way(source: ScoreInput, asked: str = "auto") -> Way:
     Raises
     ------
     ConfigError
-        When ``arrow`` is asked for and pyarrow cannot read the table as Spark would.
+        When ``arrow`` is asked for and pyarrow cannot read the table as Spark would, or ``sql`` for a
+        model of vectors or texts.
     """
+    if asked == "sql" and (names := without_expression(source)):
+        raise ConfigError(
+            f"engine is sql, but vectors and texts such as {quoted(names[0])} have no SQL expression.\n"
+            "  Set engine to auto, array or arrow."
+        )
     if asked in ("sql", "array"):
         return Way(asked, "as engine says")
     try:
@@ -102,6 +110,8 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     39 s for 400,000 of 200; a prototype of ``array``, without checks and counts, 2.4 s and 3.3 s.
     Nothing was measured between 0 and 6 columns, and nothing with many levels.
     """
+    if without_expression(source):
+        return Way("array", f"{why}; vectors and texts have no SQL expression")
     n_columns, n_classes = _width(source.terms), 1 + len(source.further)
     n_levels = n_classes * sum(
         len(term.estimates)
@@ -111,6 +121,11 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     if n_columns * n_classes <= MAX_SQL_COLUMNS and n_levels <= MAX_SQL_LEVELS:
         return Way("sql", f"{why}; {n_columns} columns are a short expression")
     return Way("array", f"{why}; {n_columns} columns would be a long expression")
+
+
+def without_expression(source: ScoreInput) -> list[str]:
+    """Return the columns that only NumPy can score: vectors and texts."""
+    return [term.name for term in source.terms.columns if isinstance(term, (VectorTerm, SparseTerm))]
 
 
 def _width(terms: ScoreTerms) -> int:

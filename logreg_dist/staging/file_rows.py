@@ -32,11 +32,14 @@ class FileColumn:
         Position in `FileRows.values` of a column that the directories' names hold.
     as_levels : bool
         Whether to read it in dictionary form, which Parquet has stored already.
+    width : int
+        About how many numbers one of its values is as large as; more than 1 for vectors and texts.
     """
 
     name: str
     partition: int | None = None
     as_levels: bool = False
+    width: int = 1
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,10 @@ def read_rows(
     UnreadableFile
         When a file has vanished, has another number of rows than it had, or cannot be decoded.
     """
-    fitting = max(BATCH_BYTES // (8 * chunk_rows * max(len(columns), 1)), BATCH_ROWS // chunk_rows)
+    width = max(sum(column.width for column in columns), 1)
+    # Vectors are taken apart at once, not column by column.
+    least = 1 if width > len(columns) else BATCH_ROWS // chunk_rows
+    fitting = max(BATCH_BYTES // (8 * chunk_rows * width), least)
     for part in parts:
         try:
             yield from _read_part(part, columns, chunk_rows * max(fitting, 1))

@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    SPARSE = "sparse"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,53 @@ class RawColumn:
         Its place in the batches.
     drop_if_missing : bool
         A row without a value here is left out of everything.
+    element : int or None
+        Its place in the vectors of the column at `position`, of a number that comes in vectors. The elements of
+        a vector follow each other in a plan.
+    size : int
+        Length of these vectors.
     """
 
     name: str
     position: int
     drop_if_missing: bool = False
+    element: int | None = None
+    size: int = 1
+
+
+class SparseRule(StrEnum):
+    """What the entries of a sparse column are."""
+
+    WORDS = "words"
+    HASHED = "hashed"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class SparsePlan:
+    """A column whose rows are staged by their entries: a text, or a long vector.
+
+    Attributes
+    ----------
+    name : str
+    position : int
+    rule : SparseRule
+    size : int
+        Buckets, or the length of the vectors; 0 for words, whose number is not known before.
+    values : str
+        What the value of a word is: ``counts``, ``binary`` or ``log``.
+    drop_if_missing : bool
+    fill : str or None
+        The text of rows without one.
+    """
+
+    name: str
+    position: int
+    rule: SparseRule
+    size: int = 0
+    values: str = "counts"
+    drop_if_missing: bool = False
+    fill: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +126,8 @@ class StagePlan:
         Most distinct levels a categorical column may have in one split.
     single : bool
         Whether numeric features are rounded to float32, and stored so.
+    sparse : tuple of SparsePlan
+        The columns that are staged by their entries.
     folds : FoldPlan or None
         How rows get the folds of a cross-validation, where there is one.
     """
@@ -97,6 +142,7 @@ class StagePlan:
     sample_rows: int
     max_levels: int
     single: bool = False
+    sparse: tuple[SparsePlan, ...] = ()
     folds: FoldPlan | None = None
 
     @property

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.staging.sparse_survey import SparseProfile, sparse_from_list, sparse_to_list
+
 FloatArray = NDArray[np.float64]
 
 
@@ -152,6 +154,7 @@ class TableProfile:
         The label's levels, counted over the rows with a weight above 0.
     numeric : NumericProfile
     categorical : tuple of CategoricalProfile
+    sparse : tuple of SparseProfile
     """
 
     rows: RowCounts
@@ -159,6 +162,7 @@ class TableProfile:
     label_levels: CategoricalProfile
     numeric: NumericProfile
     categorical: tuple[CategoricalProfile, ...]
+    sparse: tuple[SparseProfile, ...] = ()
 
     def __add__(self, other: TableProfile) -> TableProfile:
         return TableProfile(
@@ -167,10 +171,11 @@ class TableProfile:
             label_levels=self.label_levels + other.label_levels,
             numeric=self.numeric + other.numeric,
             categorical=tuple(a + b for a, b in zip(self.categorical, other.categorical, strict=True)),
+            sparse=tuple(a + b for a, b in zip(self.sparse, other.sparse, strict=True)),
         )
 
 
-def empty_profile(n_numeric: int, n_categorical: int) -> TableProfile:
+def empty_profile(n_numeric: int, n_categorical: int, n_sparse: int = 0) -> TableProfile:
     """Return the profile of no rows, the neutral element of ``+``."""
     counts, zeros = np.zeros(n_numeric, dtype=np.int64), np.zeros(n_numeric)
     infinite = np.full(n_numeric, np.inf)
@@ -180,12 +185,15 @@ def empty_profile(n_numeric: int, n_categorical: int) -> TableProfile:
         label_levels=CategoricalProfile(),
         numeric=NumericProfile(counts, counts, counts, zeros, zeros, zeros, infinite, -infinite),
         categorical=(CategoricalProfile(),) * n_categorical,
+        sparse=(SparseProfile(),) * n_sparse,
     )
 
 
-def merge_profiles(profiles: Iterable[TableProfile], n_numeric: int, n_categorical: int) -> TableProfile:
+def merge_profiles(
+    profiles: Iterable[TableProfile], n_numeric: int, n_categorical: int, n_sparse: int = 0
+) -> TableProfile:
     """Add profiles in the order given; the order of the splits, for equal bits."""
-    total = empty_profile(n_numeric, n_categorical)
+    total = empty_profile(n_numeric, n_categorical, n_sparse)
     for profile in profiles:
         total = total + profile
     return total
@@ -199,6 +207,7 @@ def profile_to_dict(profile: TableProfile) -> dict[str, Any]:
         "label_levels": _levels_to_list(profile.label_levels),
         "numeric": [array.tolist() for array in _values(profile.numeric)],
         "categorical": [_levels_to_list(column) for column in profile.categorical],
+        "sparse": [sparse_to_list(column) for column in profile.sparse],
     }
 
 
@@ -212,6 +221,7 @@ def profile_from_dict(data: dict[str, Any]) -> TableProfile:
         label_levels=_levels_from_list(data["label_levels"]),
         numeric=NumericProfile(counts[0], counts[1], counts[2], *floats),
         categorical=tuple(_levels_from_list(column) for column in data["categorical"]),
+        sparse=tuple(sparse_from_list(column) for column in data["sparse"]),
     )
 
 

@@ -4,19 +4,23 @@ A chunk of m rows is one record: the float64 columns one after the other (y, the
 offset where the table has them, then the numeric columns, which may be float32), then the int32
 codes of the categorical columns. All chunks but the last have the same number of rows, so a chunk is found by
 arithmetic and the file needs no index. Missing numbers are NaN; missing levels have code -1.
+
+Sparse columns lie in a file of their own, see `sparse_file`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.kernel.sparse import SparseRows
 from logreg_dist.staging.label_weights import LabelWeights
+from logreg_dist.staging.sparse_file import read_sparse
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int32]
@@ -36,6 +40,8 @@ class RecordLayout:
         Rows of every chunk but the last.
     single : bool
         Whether the numeric features are stored as float32.
+    n_sparse : int
+        Sparse columns, in the file beside this one.
     label_weights : LabelWeights or None
         What the weights of the rows are multiplied by when they are read.
     """
@@ -46,6 +52,7 @@ class RecordLayout:
     has_offset: bool
     chunk_rows: int
     single: bool = False
+    n_sparse: int = 0
     label_weights: LabelWeights | None = None
 
     @property
@@ -75,6 +82,8 @@ class RawChunk:
         NaN where missing; float32 when read from a file that is `single`.
     codes : ndarray (n_categorical, m)
         Numbers of the split's own dictionaries, -1 where missing.
+    sparse : tuple of SparseRows
+        Entries of each sparse column; of words the columns are numbers of the split's own dictionaries.
     """
 
     y: FloatArray
@@ -82,10 +91,11 @@ class RawChunk:
     offset: FloatArray | None
     numeric: FloatArray
     codes: CodeArray
+    sparse: tuple[SparseRows, ...] = ()
 
 
 def write_chunk(file: BinaryIO, chunk: RawChunk, layout: RecordLayout) -> None:
-    """Append one record."""
+    """Append one record; its sparse columns go elsewhere, see `write_sparse`."""
     vectors = [vector for vector in (chunk.y, chunk.weight, chunk.offset) if vector is not None]
     for vector in vectors:
         file.write(np.ascontiguousarray(vector).data)
@@ -113,9 +123,10 @@ def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawCh
     if not sizes:
         return
     data = np.memmap(path, dtype=np.uint8, mode="r")
-    start = 0
+    start, sparse = 0, read_sparse(path, sizes, layout.n_sparse)
     for size in sizes:
-        yield _view(data[start : start + layout.record_bytes(size)], size, layout)
+        chunk = _view(data[start : start + layout.record_bytes(size)], size, layout)
+        yield replace(chunk, sparse=next(sparse)) if layout.n_sparse else chunk
         start += layout.record_bytes(size)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logreg_dist.kernel.sparse import SparseRows, concatenate
 from logreg_dist.staging.checksum import ContentChecksum, HashArray
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
 from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
-from logreg_dist.staging.plan import StagePlan
+from logreg_dist.staging.plan import RawColumn, StagePlan
 from logreg_dist.staging.profile import (
     NumericProfile,
     RowCounts,
@@ -27,8 +29,11 @@ from logreg_dist.staging.profile import (
 )
 from logreg_dist.staging.row_rules import read_roles
 from logreg_dist.staging.sample import SplitSample
+from logreg_dist.staging.sparse_columns import SparseReader
+from logreg_dist.staging.sparse_file import sparse_path, write_sparse
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, write_chunk
 from logreg_dist.staging.survey import LevelCounts, survey_numbers
+from logreg_dist.staging.vectors import dense_vectors
 
 FloatArray = NDArray[np.float64]
 
@@ -75,27 +80,41 @@ class Rows:
     numeric: FloatArray
     codes: NDArray[np.int32]
     fold: FoldArray
+    sparse: tuple[SparseRows, ...] = ()
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All but the sparse columns, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "sparse"}
 
     def take(self, which: slice | NDArray[np.bool_]) -> Rows:
         """Return some of the rows."""
-        return Rows(*(getattr(self, field.name)[..., which] for field in fields(self)))
+        arrays = {name: array[..., which] for name, array in self.arrays.items()}
+        return Rows(**arrays, sparse=tuple(rows.take(which) for rows in self.sparse))
 
 
 def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, split: int) -> StagedSplit:
     """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
 
-    The sidecar ``.json`` holds the profile and the split's dictionaries of levels and classes, the file
-    ``.sample`` some of its rows in the same layout, see `SplitSample`.
+    The sidecar ``.json`` holds the profile and the split's dictionaries of levels, words and classes, the file
+    ``.sample`` some of its rows in the same layout but without sparse columns, see `SplitSample`, and the file
+    ``.sparse`` the sparse columns, see `write_sparse`.
     """
     clock = time.perf_counter()
     layout, survey = record_layout(plan), _SplitSurvey(plan)
     sample = SplitSample(plan.sample_rows)
-    with path.open("wb") as file, fold_file(path).open("wb") as folds:
+    beside_path = sparse_path(path) if plan.sparse else None
+    with (
+        path.open("wb") as file,
+        fold_file(path).open("wb") as folds,
+        beside_path.open("wb") if beside_path else BytesIO() as beside,
+    ):
         for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
             survey.add(rows)
             chunk = _raw_chunk(rows, layout)
             sample.add(chunk)
             write_chunk(file, chunk, layout)
+            write_sparse(beside, chunk.sparse)
             if plan.folds is not None:
                 folds.write(rows.fold.data)
     with path.with_suffix(".sample").open("wb") as file:
@@ -104,6 +123,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     sidecar = {
         "profile": profile_to_dict(profile),
         "levels": [list(dictionary.numbers) for dictionary in survey.dictionaries],
+        "words": [reader.words for reader in survey.sparse],
         "classes": list(survey.labels.numbers) if plan.label.by_class else [],
         "n_sampled": n_sampled,
         "sample_steps": sample.steps,
@@ -141,6 +161,7 @@ def record_layout(plan: StagePlan) -> RecordLayout:
         has_offset=plan.offset is not None,
         chunk_rows=plan.chunk_rows,
         single=plan.single,
+        n_sparse=len(plan.sparse),
     )
 
 
@@ -152,25 +173,30 @@ def rechunk(parts: Iterable[Rows], chunk_rows: int) -> Iterator[Rows]:
     """
     buffer: Rows | None = None
     filled = 0
+    held: list[tuple[SparseRows, ...]] = []  # the sparse part of the buffer
     for part in parts:
         if buffer is None:
-            arrays = (getattr(part, field.name) for field in fields(part))
-            buffer = Rows(*(np.empty((*a.shape[:-1], chunk_rows), a.dtype) for a in arrays))
+            empty = {name: np.empty((*a.shape[:-1], chunk_rows), a.dtype) for name, a in part.arrays.items()}
+            buffer = replace(part, **empty, sparse=())
         start, n_rows = 0, len(part.y)
         if not filled and n_rows == chunk_rows:
             yield part  # as it is, without a copy
             continue
         while start < n_rows:
             step = min(chunk_rows - filled, n_rows - start)
-            for field in fields(part):
-                target, source = getattr(buffer, field.name), getattr(part, field.name)
-                target[..., filled : filled + step] = source[..., start : start + step]
+            for name, source in part.arrays.items():
+                getattr(buffer, name)[..., filled : filled + step] = source[..., start : start + step]
+            held.append(tuple(rows.take(slice(start, start + step)) for rows in part.sparse))
             filled, start = filled + step, start + step
             if filled == chunk_rows:
-                yield buffer
-                filled = 0
+                yield replace(buffer, sparse=_joined(held))
+                filled, held = 0, []
     if buffer is not None and filled:
-        yield buffer.take(slice(filled))
+        yield replace(buffer.take(slice(filled)), sparse=_joined(held))
+
+
+def _joined(parts: Sequence[tuple[SparseRows, ...]]) -> tuple[SparseRows, ...]:
+    return tuple(concatenate(column) for column in zip(*parts, strict=True))
 
 
 class _SplitSurvey:
@@ -188,6 +214,7 @@ class _SplitSurvey:
         by_class = [self.labels] if plan.label.by_class else []
         self.content = ContentChecksum([*self.dictionaries, *by_class])
         self.not_whole = [0] * len(plan.categorical)
+        self.sparse = [SparseReader(column, plan.max_levels) for column in plan.sparse]
 
     def read(self, batch: pa.RecordBatch) -> Rows:
         """Decode a batch and leave out the rows that do not count."""
@@ -200,9 +227,12 @@ class _SplitSurvey:
         numeric = np.empty((len(plan.numeric), m))
         codes = np.empty((len(plan.categorical), m), dtype=np.int32)
         dropped = np.zeros(m, dtype=bool)
-        for row, (column, values) in enumerate(zip(plan.numeric, numeric, strict=True)):
-            values[:], bad = numbers(columns[column.position])
-            self.not_number[row] += bad
+        for row, column in enumerate(plan.numeric):
+            if column.element is None:
+                numeric[row], bad = numbers(columns[column.position])
+                self.not_number[row] += bad
+            elif column.element == 0:
+                numeric[row : row + column.size] = self._vectors(column, columns[column.position])
         if plan.single:
             with np.errstate(over="ignore"):  # beyond its range: infinite, and refused for that
                 # Rounded before anything looks at them, so that profile and fit are of the same numbers.
@@ -216,6 +246,12 @@ class _SplitSurvey:
             codes[row] = self.dictionaries[row].encode(text)
             if column.drop_if_missing:
                 dropped |= codes[row] < 0
+        sparse = []
+        for reader in self.sparse:
+            found = reader.read(columns[reader.plan.position])
+            sparse.append(_rounded(found.rows) if plan.single else found.rows)
+            if reader.plan.drop_if_missing:
+                dropped |= found.missing
         offset = np.zeros(m) if roles.offset is None else roles.offset
         self.rows = replace(
             self.rows,
@@ -227,7 +263,7 @@ class _SplitSurvey:
         if plan.folds is not None and plan.folds.column is not None:
             fold, n_missing = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
             self.problems["fold key.missing"] += n_missing
-        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold)
+        rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold, tuple(sparse))
         rows = rows.take(~dropped) if dropped.any() else rows
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
@@ -236,8 +272,14 @@ class _SplitSurvey:
             rows.fold[:] = folds_of_hashes(hashes, plan.folds.n_folds)
         return rows
 
+    def _vectors(self, column: RawColumn, array: pa.Array) -> FloatArray:
+        found = dense_vectors(array, column.size)
+        self.problems[f"unlike.{column.name}"] += int(found.unlike.sum())
+        return found.numbers
+
     def _add_to_content(self, rows: Rows) -> HashArray:
-        others = [rows.weight, rows.offset, *rows.numeric]
+        hashes = [reader.hashes(part) for reader, part in zip(self.sparse, rows.sparse, strict=True)]
+        others = [rows.weight, rows.offset, *rows.numeric, *hashes]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:
@@ -258,6 +300,8 @@ class _SplitSurvey:
         self.numeric = self.numeric + survey_numbers(rows.numeric, rows.weight)
         for counts, codes in zip(self.level_counts, rows.codes, strict=True):
             counts.add(codes, rows.y, frequency)
+        for reader, part in zip(self.sparse, rows.sparse, strict=True):
+            reader.add(part, frequency)
 
     def profile(self) -> TableProfile:
         """Return the profile of everything read so far."""
@@ -270,7 +314,13 @@ class _SplitSurvey:
                 _column_profile(*column)
                 for column in zip(self.level_counts, self.dictionaries, self.not_whole, strict=True)
             ),
+            sparse=tuple(reader.profile() for reader in self.sparse),
         )
+
+
+def _rounded(rows: SparseRows) -> SparseRows:
+    with np.errstate(over="ignore"):
+        return replace(rows, values=rows.values.astype(np.float32).astype(np.float64))
 
 
 def _column_profile(counts: LevelCounts, dictionary: LevelDictionary, n_not_whole: int) -> Any:
@@ -284,4 +334,5 @@ def _raw_chunk(rows: Rows, layout: RecordLayout) -> RawChunk:
         offset=rows.offset if layout.has_offset else None,
         numeric=rows.numeric,
         codes=rows.codes,
+        sparse=rows.sparse,
     )

@@ -264,7 +264,23 @@ def test_the_grammar_of_missing_is_closed(text):
         ({"type": "numeric", "missing": 'constant("a")'}, "c.missing: a level of its own needs"),
         ({"type": "categorical", "missing": "mean"}, "c.missing: mean needs type: numeric"),
         ({"type": "categorical", "missing": "indicator"}, "c.missing: indicator needs type: numeric"),
-        ({"type": "text"}, 'c.type: expected numeric or categorical, found text "text"'),
+        ({"type": "words"}, 'c.type: expected one of numeric, categorical, text, vector, found text "words"'),
+        ({"buckets": 64}, "c.buckets: is for texts; set type: text"),
+        ({"type": "text", "buckets": 100}, "c.buckets: expected a power of 2 from 2 to 1048576"),
+        (
+            {"type": "text", "buckets": 64, "vocabulary": 9},
+            "c.buckets: words are listed (vocabulary) or hashed",
+        ),
+        ({"type": "text", "unseen": "other"}, "c.unseen: has no meaning for a text column"),
+        (
+            {"type": "text", "buckets": 64, "min_level_count": 2},
+            "c.min_level_count: is for words with a vocabulary",
+        ),
+        (
+            {"type": "text", "missing": "level"},
+            'c.missing: is level; texts can have error, drop or constant("")',
+        ),
+        ({"type": "vector", "missing": "mean"}, "c.missing: is mean; vectors can have error or drop"),
     ],
 )
 def test_settings_that_a_type_cannot_have_are_refused(column, said):

@@ -235,15 +235,15 @@ input rejected: the table does not have 4 columns that the configuration names: 
 def test_types_that_are_no_features_are_named_and_times_say_what_they_could_be(spark):
     table = spark.createDataFrame(good_rows()).select(
         "y",
-        F.array("x").alias("list"),
+        F.array(F.col("x").cast("string")).alias("list"),
         F.create_map("x", "z").alias("lookup"),
         F.lit(b"z").alias("raw"),
         F.current_date().alias("day"),
         F.current_timestamp().alias("moment"),
     )
     message = """\
-input rejected: columns 'list' (array<double>), 'lookup' (map<double,double>) and 'raw' (binary) cannot be features.
-  Exclude them with features.exclude, or make numbers or texts of them in a view.
+input rejected: columns 'list' (array<string>), 'lookup' (map<double,double>) and 'raw' (binary) cannot be features.
+  Exclude them with features.exclude, or make numbers, texts or arrays of numbers of them in a view.
 Also: columns 'day' (date) and 'moment' (timestamp) can mean more than one thing to a model.
   Set features.columns.<column>.type to numeric (days since 1970-01-01), dates also to categorical,
   or exclude them with features.exclude."""

@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo package cluster-demo test bench lint format clean check-tools
+.PHONY: install demo examples package cluster-demo test bench lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -29,11 +29,15 @@ $(VENV)/.installed: pyproject.toml | check-tools
 
 # Each job is what a user would type; conf/*.yaml are made for this data. Their summaries are gathered at the end.
 demo: $(VENV)/.installed ## churn of 7,043 telecom customers: train, score, evaluate
-	@$(BIN)/python examples/churn/prepare.py data/churn
+	@$(BIN)/python -m examples.churn.prepare data/churn
 	@$(BIN)/python jobs/train.py --config conf/train.yaml --set output.overwrite=true > /dev/null
 	@$(BIN)/python jobs/score.py --config conf/score.yaml --set output.run_date=2026-11-21
 	@$(BIN)/python jobs/evaluate.py --config conf/evaluate.yaml
 	@$(BIN)/python examples/churn/show.py
+
+# Each application is prepared, trained, scored and evaluated by the same jobs.
+examples: $(VENV)/.installed ## every application in examples/: train, score, evaluate; one screen of figures
+	@$(BIN)/python -m examples
 
 package: $(VENV)/.installed ## dist/logreg_dist.zip, for spark-submit --py-files
 	@$(BIN)/python examples/cluster/package.py

@@ -263,7 +263,9 @@ def _part(reader: _Reader) -> TermPart:
 def _numbers(reader: _Reader, function: _Token) -> tuple[int, ...]:
     arguments = FUNCTIONS[function.text]
     given: dict[str, int] = {}
-    while reader.take(",", ")", expected="',' or ')'") == ",":
+    # In YAML a comma ends a text of a list in brackets.
+    closing = "',' or ')'" + " (a term with a comma goes in quotes)" * reader.is_at_end
+    while reader.take(",", ")", expected=closing) == ",":
         if len(given) == len(arguments):
             takes = f"takes {len(arguments)} number{'s' * (len(arguments) != 1)}"
             raise TermError(f"{function.text} {takes}, another one is at character {reader.position}")

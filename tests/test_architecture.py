@@ -30,6 +30,14 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.fold_tasks import (
+    binary_kernel,
+    class_kernel,
+    evaluate_folds_task,
+    fold_totals_task,
+    staged_blocks,
+    staged_class_blocks,
+)
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
     evaluate_score_task,
@@ -295,6 +303,11 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         neighbour_task(layout, {(0, 0.5): 1.0}),
         derived_survey_task(spec, layout),
         count_up_to_task(layout, {0: 0.0}),
+        evaluate_folds_task(staged_blocks(design, layout), binary_kernel(spec.shape()), {0: beta}, 2),
+        evaluate_folds_task(
+            staged_class_blocks(classes, layout), class_kernel(spec.shape()), {0: beta[None]}, 2
+        ),
+        fold_totals_task(staged_blocks(design, layout), 2, 2),
         stage_batches_task(plan, Gathering((), (0, 1)), "run"),
         stage_files_task(plan, (FileColumn("x"),), "run"),
         add_up_rows,

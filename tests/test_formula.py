@@ -69,7 +69,7 @@ def test_terms_are_read_and_written_the_same_way(text, expected):
         ("``", "a backtick is not closed at character 1"),
         ("nss(x, 3)", "unknown function nss at character 1; did you mean ns?"),
         ("sqrt(x)", "unknown function sqrt at character 1; known: log, log1p, poly, ns, bs, bins"),
-        ("log(x", "expected ',' or ')' at character 6, found the end"),
+        ("log(x", "expected ',' or ')' (a term with a comma goes in quotes) at character 6, found the end"),
         ("log(x, 2)", "log takes 0 numbers, another one is at character 8"),
         (
             "log(log(x))",

@@ -65,7 +65,7 @@ echo "Spark at $master: two workers of one core each"
 cp "$root/logreg_dist/commands/log4j2.properties" "$SPARK_CONF_DIR"  # from here on errors only
 cd "$root"  # the configurations name their paths from here
 "$python" examples/cluster/package.py
-[ -e data/churn/customers/part-1.parquet ] || "$python" examples/churn/prepare.py data/churn
+[ -e data/churn/customers/part-1.parquet ] || "$python" -m examples.churn.prepare data/churn
 
 # All cores are there before the first job, because the number of splits follows from them. In the
 # background, because bash keeps a signal waiting for as long as a command runs in the foreground.

@@ -10,8 +10,8 @@ from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.filesystem import filesystem_for, join
 
 
-def read_model(spark: SparkSession, path: str) -> LogisticModel:
-    """Return the model at `path`: a ``model.json``, or the folder that holds one.
+def read_model(spark: SparkSession, path: str, *, key: str = "model") -> LogisticModel:
+    """Return the model at `path`, which `key` names: a ``model.json``, or the folder that holds one.
 
     Raises
     ------
@@ -23,5 +23,5 @@ def read_model(spark: SparkSession, path: str) -> LogisticModel:
         where = join(path, "model.json") if files.is_dir(path) else path
         content = files.read_bytes(where)
     except OSError as error:
-        raise ArtefactInvalid(f"{path} cannot be read.\n  Train first, or check the key `model`.") from error
+        raise ArtefactInvalid(f"{path} cannot be read.\n  Train first, or check the key `{key}`.") from error
     return model_from_json(content, where)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import Request, with_outputs
+from logreg_dist.commands.models import read_model
 from logreg_dist.config import TrainConfig, load_train_config
 from logreg_dist.design.problems import counted, quoted
 from logreg_dist.errors import ConfigError, EmptyTable, FitNotUsable
@@ -61,9 +62,11 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
 
 def _fit(spark: SparkSession, config: TrainConfig, on_pass: Callable[[PassTiming], None]) -> LogisticModel:
     assert config.input is not None
+    warm = config.solver.warm_start
+    earlier = None if warm is None else read_model(spark, warm, key="solver.warm_start")
     table = open_table(spark, config.input)
     try:
-        return fit(table, config, on_pass=on_pass)
+        return fit(table, config, on_pass=on_pass, warm_start=earlier)
     except EmptyTable:
         if config.input.filter is None:
             raise

@@ -13,6 +13,7 @@ from logreg_dist.config.features import FeaturesConfig
 from logreg_dist.config.fields import Flag, Location, Name, choice, expected
 from logreg_dist.config.label import LabelConfig, role_columns, shared_roles
 from logreg_dist.config.problems import Problem, quoted
+from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.config.table_input import TrainInputConfig, overlap
 
 _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
@@ -51,6 +52,7 @@ class SolverConfig(Section):
     tolerance: Annotated[float, Field(gt=0, le=1e-2), expected("a number > 0 and <= 0.01")] = 1e-8
     max_iterations: Annotated[int, Field(ge=1, le=1000), expected("a whole number from 1 to 1000")] = 50
     start: Annotated[Literal["sample", "zero"], choice("sample", "zero")] = "sample"
+    warm_start: Location | None = None
     precision: Annotated[Literal["float64", "float32"], choice("float64", "float32")] = "float64"
     on_separation: Annotated[
         Literal["error", "ridge", "firth"], choice("error", later=("ridge", "firth"))
@@ -105,13 +107,14 @@ class TrainConfig(Document):
     penalty: PenaltyConfig = PenaltyConfig()
     cross_validation: CrossValidationConfig | None = None
     solver: SolverConfig = SolverConfig()
+    selection: SelectionConfig = SelectionConfig()
     inference: InferenceConfig = InferenceConfig()
     output: TrainOutputConfig | None = None
 
     def disagreements(self) -> list[Problem]:
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
-        problems += [*_family_problems(self), *_penalty_problems(self)]
+        problems += [*_family_problems(self), *_penalty_problems(self), *_selection_problems(self)]
         if self.features.include == () and not self.features.terms and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
@@ -164,6 +167,46 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
             if column.penalty_factor is not None:
                 place = ("features", "columns", name, "penalty_factor")
                 yield Problem(place, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
+
+
+def _selection_problems(config: TrainConfig) -> Iterator[Problem]:
+    """Report what does not go with a selection of columns."""
+    selection, features = config.selection, config.features
+    if not selection.is_active:
+        if selection.keep:
+            yield Problem(("selection", "keep"), "has no meaning without selection.method")
+        return
+    method = ("selection", "method")
+    if config.features.terms:
+        yield Problem(
+            ("features", "terms"), "cannot be selected among in this version; leave terms or selection out"
+        )
+    if config.cross_validation is not None:
+        yield Problem(
+            ("cross_validation",),
+            "would score rows by fits whose columns were selected with them; leave one out",
+        )
+    if config.penalty.is_active:
+        yield Problem(
+            method, f"{selection.method} cannot have a penalty, which the tests do not know; leave one out"
+        )
+    if features.has_bounds:
+        yield Problem(
+            method,
+            f"{selection.method} cannot have bounds of columns, which the tests do not know; leave one out",
+        )
+    if not config.intercept:
+        yield Problem(method, f"{selection.method} needs intercept: true")
+    if config.solver.method not in ("auto", "newton"):
+        yield Problem(
+            ("solver", "method"), f"{config.solver.method} cannot have a selection; set auto or newton"
+        )
+    if selection.method == "stepwise" and selection.p_enter > selection.p_remove:
+        yield Problem(("selection", "p_enter"), "is above p_remove: what enters would be removed again")
+    listed = None if features.include == "all" else set(features.include)
+    for name in selection.keep:
+        if name in features.exclude or (listed is not None and name not in listed):
+            yield Problem(("selection", "keep"), f"lists {quoted(name)}, which is not among the features")
 
 
 def _family_problems(config: TrainConfig) -> Iterator[Problem]:

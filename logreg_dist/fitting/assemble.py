@@ -23,6 +23,7 @@ from logreg_dist.inference.wald import WaldTable, wald_table
 from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import AliasedTerm, Coefficient, HistoryEntry, LabelRecord, LogisticModel
+from logreg_dist.model.selection import SelectionRecord
 from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.result import Method, SolverResult
 from logreg_dist.staging.passes import StagedTable
@@ -49,6 +50,10 @@ _BOUNDS_NOTE = (
 _INACTIVE_BOUNDS_NOTE = (
     "no estimate lies at a bound: estimates, standard errors and tests are those of the fit without bounds, and "
     "intervals may reach beyond them"
+)
+_SELECTION_NOTE = (
+    "the columns were selected by the same rows: standard errors, p-values and intervals take them as given and are too "
+    "optimistic"
 )
 
 
@@ -210,8 +215,9 @@ def assemble_model(
     staged: StagedTable,
     config: TrainConfig,
     kkt_residual: float | None,
+    selection: SelectionRecord | None = None,
 ) -> LogisticModel:
-    """Build the model of a finished fit; `kkt_residual` of a penalised one."""
+    """Build the model of a finished fit; `kkt_residual` of a penalised one, `selection` of one whose columns were."""
     spec, rows, found = learned.spec, profile.rows, outcome.found
     table = wald_table(found.estimate, found.variance, config.inference.confidence)
     n_free = len(outcome.terms) // max(len(spec.terms()), 1)
@@ -233,6 +239,8 @@ def assemble_model(
         notes.append(_INACTIVE_BOUNDS_NOTE)
     elif result.method is Method.LBFGS and result.point.sums.information is None:
         notes.append(_LBFGS_NOTE)
+    if selection is not None:
+        notes.append(_SELECTION_NOTE)
     if config.population_rate is not None:
         notes.append(
             f"the intercept is that of a population with a rate of {config.population_rate:g}; likelihood, AIC and BIC "
@@ -270,6 +278,7 @@ def assemble_model(
         config=config.as_dict(),
         reference_class=outcome.reference_class,
         kkt_residual=kkt_residual,
+        selection=selection,
     )
 
 

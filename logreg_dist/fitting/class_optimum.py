@@ -18,6 +18,7 @@ from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
+from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import near_optimum_of_sample, optimum_of_sample, sample_blocks, says_enough
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
@@ -126,6 +127,9 @@ def find_class_optimum(
         sample_start=start,
         flat_start=np.zeros(n_terms) if near is None else near,
     )
+    if config.selection.is_active:
+        terms = terms_by_column(passes.spec, n_free)
+        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
     optimum = search(likelihood, penalty, choice, config.solver)
     result = optimum.result
     if result.method is Method.LBFGS and result.ending is Ending.CONVERGED and penalty is None:

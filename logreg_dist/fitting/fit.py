@@ -17,6 +17,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import (
     assemble_model,
@@ -31,9 +32,11 @@ from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, empty_cells, judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.path_models import choose_penalty
+from logreg_dist.fitting.selection import selected_design
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.fitting.terms import learn_table
+from logreg_dist.fitting.warm_start import near_model, refuse_other_model
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
@@ -57,7 +60,11 @@ NULL_TOLERANCE = 1e-6
 
 
 def fit(
-    table: DataFrame, config: TrainConfig, *, on_pass: Callable[[PassTiming], None] = lambda timing: None
+    table: DataFrame,
+    config: TrainConfig,
+    *,
+    on_pass: Callable[[PassTiming], None] = lambda timing: None,
+    warm_start: LogisticModel | None = None,
 ) -> LogisticModel:
     """Fit a logistic regression, binary or multinomial, by maximum or penalised likelihood.
 
@@ -73,6 +80,8 @@ def fit(
         `output` and the source in `input` are the business of the job and ignored here.
     on_pass : callable
         Told, after each pass, where its time went.
+    warm_start : LogisticModel or None
+        An earlier model to start from; the business of the job where the configuration names a file.
 
     Returns
     -------
@@ -89,6 +98,8 @@ def fit(
         When a policy does not go with the type of a column.
     """
     spark, run_id = table.sparkSession, uuid.uuid4().hex[:12]
+    if warm_start is not None:
+        refuse_other_model(warm_start, config)
     resolved = resolve(table, config)
     source = choose_source(table, resolved, config)
     plan = resolved.plan.shared_among(source.n_splits)
@@ -109,6 +120,7 @@ def fit(
                 learned=learned,
                 layout=layout,
                 config=config,
+                warm_start=warm_start,
             )
         else:
             samples = [look.sample for look in looks if look.sample is not None]
@@ -117,7 +129,7 @@ def fit(
                 profile = replace(profile, rows=label_weights.of_counts(profile.rows))
                 samples = [sample.weighted_by(label_weights) for sample in samples]
             passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
-            model = _solve(passes, learned, profile, samples, config)
+            model = _solve(passes, learned, profile, samples, config, warm_start)
     model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     _warn(model, n_known=len(learned.notes))
     return model
@@ -179,14 +191,18 @@ def _solve(
     profile: TableProfile,
     samples: list[SampleRows],
     config: TrainConfig,
+    warm_start: LogisticModel | None,
 ) -> LogisticModel:
+    label = label_record(config.label, profile.label_levels)
     asked, chosen = config, choose_penalty(passes, profile, config)
     if chosen is not None:
         config = config.with_penalty(chosen.penalty)
-    near = None if chosen is None else chosen.beta
-    spec, optimum = learned.spec, find_optimum(passes, profile, samples, config, near=near)
-    result, counts = optimum.result, optimum.counts
-    label = label_record(config.label, profile.label_levels)
+    near = None if warm_start is None else near_model(warm_start, learned.spec, label)
+    if chosen is not None:
+        near = chosen.beta
+    optimum = find_optimum(passes, profile, samples, config, near=near)
+    learned = selected_design(learned, optimum.selection)
+    spec, result, counts = learned.spec, optimum.result, optimum.counts
     outcome = binary_outcome(
         result,
         null_deviance=_null_deviance(passes, profile, samples),
@@ -199,7 +215,7 @@ def _solve(
     )
     verdict = judge(
         result,
-        _separation(passes, counts, profile, label, config) if counts is not None else None,
+        _separation(passes, counts, spec, profile, label, config) if counts is not None else None,
         terms=outcome.terms,
         scale=term_scales(spec),
         aliased=outcome.aliased,
@@ -215,6 +231,7 @@ def _solve(
         staged=passes.staged,
         config=config,
         kkt_residual=optimum.kkt_residual,
+        selection=optimum.selection,
     )
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
@@ -222,13 +239,16 @@ def _solve(
 def _separation(
     passes: FitPasses,
     counts: DirectionCounts,
+    spec: DesignSpec,
     profile: TableProfile,
     label: LabelRecord,
     config: TrainConfig,
 ) -> Separation:
     min_count = config.features.defaults.min_level_count
     cells = empty_cells(passes.spec, profile, label, min_count=min_count)
-    return Separation(counts, passes.separating_columns(), tuple(cells.values()))
+    names = {term.name for term in spec.terms()}  # of the columns in the model, which may be selected ones
+    alone = {term: sign for term, sign in passes.separating_columns().items() if term in names}
+    return Separation(counts, alone, tuple(sentence for term, sentence in cells.items() if term in names))
 
 
 def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[SampleRows]) -> float:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums
-from logreg_dist.fitting.class_tasks import class_blocks
-from logreg_dist.fitting.fold_tasks import Evaluate, FoldStates, evaluate_folds_task, fold_totals_task
+from logreg_dist.fitting.fold_tasks import (
+    BlocksOf,
+    Evaluate,
+    FoldStates,
+    binary_kernel,
+    class_kernel,
+    evaluate_folds_task,
+    fold_totals_task,
+    staged_blocks,
+    staged_class_blocks,
+)
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
-from logreg_dist.fitting.tasks import split_blocks
-from logreg_dist.kernel.block import Block, BlockShape, FloatArray
-from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
+from logreg_dist.kernel.block import FloatArray
+from logreg_dist.kernel.multinomial import multinomial_bytes
 from logreg_dist.kernel.state import state_bytes
 from logreg_dist.solver.information import whole_matrix
 from logreg_dist.solver.result import Sums
 from logreg_dist.staging.passes import StagedTable
-from logreg_dist.staging.stage_split import StagedSplit
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +42,6 @@ class FoldPoint:
 
     sums: Sums
     held_out: float
-
-
-class BlocksOf(Protocol):
-    """Reads the encoded blocks of a split."""
-
-    def __call__(self, split: StagedSplit) -> Iterator[Block]:
-        """Yield them; one buffer is used for all."""
 
 
 class FoldPasses:
@@ -66,15 +65,15 @@ class FoldPasses:
         if isinstance(passes, ClassPasses):
             n_free = passes.n_free
             self.n_outcomes = n_free + 1
-            self._blocks_of = partial(_class_blocks, design=passes.design, layout=passes.layout)
-            self._evaluate = partial(_evaluate_classes, shape=shape)
+            self._blocks_of = staged_class_blocks(passes.design, passes.layout)
+            self._evaluate = class_kernel(shape)
             self._kernel = passes.in_kernel
             self._sums = lambda state: class_sums(state, shape, positions)
             self._state_bytes = multinomial_bytes(shape, n_free)
         else:
             self.n_outcomes = 2
-            self._blocks_of = partial(_blocks, design=passes.design, layout=passes.layout)
-            self._evaluate = partial(_evaluate_binary, shape=shape)
+            self._blocks_of = staged_blocks(passes.design, passes.layout)
+            self._evaluate = binary_kernel(shape)
             self._kernel = partial(in_kernel_order, positions=positions)
             self._sums = lambda state: in_term_order(state, shape, positions)
             self._state_bytes = state_bytes(shape)
@@ -103,23 +102,3 @@ class FoldPasses:
 def _with_whole_matrix(sums: Sums) -> Sums:
     assert sums.information is not None
     return Sums(sums.n_rows, sums.weight_sum, sums.deviance, sums.score, whole_matrix(sums.information))
-
-
-def _blocks(split: StagedSplit, *, design: Any, layout: Any) -> Iterator[Block]:
-    return split_blocks(split, design.value, layout)
-
-
-def _class_blocks(split: StagedSplit, *, design: Any, layout: Any) -> Iterator[Block]:
-    return class_blocks(split, design.value, layout)
-
-
-def _evaluate_binary(
-    beta: FloatArray, blocks: Iterable[Block], *, information: bool, shape: BlockShape
-) -> Any:
-    return evaluate(beta, blocks, shape, information=information)
-
-
-def _evaluate_classes(
-    beta: FloatArray, blocks: Iterable[Block], *, information: bool, shape: BlockShape
-) -> Any:
-    return evaluate_multinomial(beta, blocks, shape, information=information)

@@ -10,14 +10,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.kernel.block import Block, FloatArray
-from logreg_dist.kernel.multinomial import MultinomialState
+from logreg_dist.fitting.class_tasks import SharedClassDesign, class_blocks
+from logreg_dist.fitting.tasks import SharedDesign, split_blocks
+from logreg_dist.kernel.block import Block, BlockShape, FloatArray
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.multinomial import MultinomialState, evaluate_multinomial
 from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.folds import FoldArray
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
+from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit, fold_file
 
 State = LogisticState | MultinomialState
+
+
+BlocksOf = Callable[[StagedSplit], Iterator[Block]]
 
 
 class Evaluate(Protocol):
@@ -48,7 +55,7 @@ class FoldStates:
 
 
 def evaluate_folds_task(
-    blocks_of: Callable[[StagedSplit], Iterator[Block]],
+    blocks_of: BlocksOf,
     evaluate: Evaluate,
     asked: Mapping[int, FloatArray],
     n_folds: int,
@@ -84,7 +91,7 @@ def evaluate_folds_task(
 
 
 def fold_totals_task(
-    blocks_of: Callable[[StagedSplit], Iterator[Block]], n_folds: int, n_outcomes: int
+    blocks_of: BlocksOf, n_folds: int, n_outcomes: int
 ) -> Callable[[StagedSplit], FloatArray]:
     """Return the task that sums a split's weight by fold and outcome, shape (n_folds, n_outcomes).
 
@@ -101,6 +108,34 @@ def fold_totals_task(
         return total
 
     return task
+
+
+def staged_blocks(design: SharedDesign, layout: RecordLayout) -> BlocksOf:
+    """Return what reads the blocks of a binary model's split."""
+    return lambda split: split_blocks(split, design.value, layout)
+
+
+def staged_class_blocks(design: SharedClassDesign, layout: RecordLayout) -> BlocksOf:
+    """Return what reads the blocks of a split where the label has several classes."""
+    return lambda split: class_blocks(split, design.value, layout)
+
+
+def binary_kernel(shape: BlockShape) -> Evaluate:
+    """Return the kernel of binary models of a shape."""
+
+    def kernel(beta: FloatArray, blocks: Iterable[Block], *, information: bool) -> LogisticState:
+        return evaluate(beta, blocks, shape, information=information)
+
+    return kernel
+
+
+def class_kernel(shape: BlockShape) -> Evaluate:
+    """Return the kernel of models of several classes."""
+
+    def kernel(beta: FloatArray, blocks: Iterable[Block], *, information: bool) -> MultinomialState:
+        return evaluate_multinomial(beta, blocks, shape, information=information)
+
+    return kernel
 
 
 def read_folds(split: StagedSplit) -> FoldArray:

@@ -34,7 +34,9 @@ from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.path_models import choose_class_penalty
+from logreg_dist.fitting.selection import selected_design
 from logreg_dist.fitting.tasks import FirstLook
+from logreg_dist.fitting.warm_start import near_class_model
 from logreg_dist.inference.class_covariance import class_covariance, class_variances, uncentred_classes
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import AliasedTerm, LabelRecord, LogisticModel
@@ -56,6 +58,7 @@ def fit_classes(
     learned: LearnedDesign,
     layout: RecordLayout,
     config: TrainConfig,
+    warm_start: LogisticModel | None = None,
 ) -> LogisticModel:
     """Fit a multinomial model of a staged table.
 
@@ -78,7 +81,7 @@ def fit_classes(
         weight_sum = sum(weight for _, weight in sums.values())
         profile = replace(profile, rows=replace(profile.rows, weight_sum=weight_sum))
     spec = learned.spec
-    terms = class_terms_of(spec, classes)
+    terms = class_terms_of(spec, classes)  # refuses names that clash, before any pass
     refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout)
     samples = [look.sample for look in looks if look.sample is not None]
@@ -86,9 +89,13 @@ def fit_classes(
     asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
     if chosen is not None:
         config = config.with_penalty(chosen.penalty)
-    near = None if chosen is None else chosen.beta
+    near = None if warm_start is None else near_class_model(warm_start, spec, classes)
+    if chosen is not None:
+        near = chosen.beta
     optimum = find_class_optimum(passes, profile, samples, config, near=near)
     result = optimum.result
+    learned = selected_design(learned, optimum.selection)
+    spec, terms = learned.spec, class_terms_of(learned.spec, classes)
     outcome = Outcome(
         family="multinomial",
         label=LabelRecord(
@@ -124,6 +131,7 @@ def fit_classes(
         staged=staged,
         config=config,
         kkt_residual=optimum.kkt_residual,
+        selection=optimum.selection,
     )
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 

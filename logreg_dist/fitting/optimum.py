@@ -16,6 +16,7 @@ from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obst
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
+from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import sample_start
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
@@ -59,7 +60,9 @@ def find_optimum(
         whole = shape if shape.sparse else BlockShape(shape.p)
         choice = choose_proximal(shape_obstacle(whole, **room), penalty)
     else:
-        choice = choose_method(config.solver.method, shape, **room)
+        # Columns are selected on all terms as one array, too.
+        stored = BlockShape(shape.p) if config.selection.is_active and not shape.sparse else shape
+        choice = choose_method(config.solver.method, stored, **room)
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
@@ -91,6 +94,9 @@ def find_optimum(
         flat_start=flat_start(passes, profile) if near is None else near,
         suspects=suspects if by_lbfgs else (),
     )
+    if config.selection.is_active:
+        terms = terms_by_column(spec)
+        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
     return _without_empty(search(likelihood, penalty, choice, config.solver), is_empty)
 
 

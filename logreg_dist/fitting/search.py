@@ -15,6 +15,7 @@ from logreg_dist.design.problems import Problem, reject
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.penalty import Penalty, proximal_options
 from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.model.selection import SelectionRecord
 from logreg_dist.solver.information import Information
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -104,12 +105,15 @@ class Optimum:
         By how much the conditions of a penalised or bounded optimum are missed, see `kkt_residual`.
     at_bound : tuple of str or None
         Of each estimate the bound that it lies at; empty where there are no bounds.
+    selection : SelectionRecord or None
+        How the columns were selected, where they were; the estimates are those of the selected ones.
     """
 
     result: SolverResult
     counts: DirectionCounts | None
     kkt_residual: float | None = None
     at_bound: tuple[str | None, ...] = ()
+    selection: SelectionRecord | None = None
 
 
 def search(

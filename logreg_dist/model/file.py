@@ -35,6 +35,7 @@ from logreg_dist.model.schema import (
     SparseRecord,
     contradiction,
 )
+from logreg_dist.model.selection import SelectionRecord, SelectionStep
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -91,6 +92,7 @@ def _content(model: LogisticModel) -> _Json:
         "reference_class": model.reference_class,
         "kkt_residual": model.kkt_residual,
         "cross_validation": _cross_validation_to_dict(model.cross_validation),
+        "selection": None if model.selection is None else asdict(model.selection),
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 
@@ -213,6 +215,7 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
         "history": tuple(HistoryEntry(**entry.model_dump()) for entry in file.history),
         "notes": tuple(file.notes),
         "cross_validation": _cross_validation_from_file(file.cross_validation),
+        "selection": None if file.selection is None else _selection_from(file.selection.model_dump()),
     }
     rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
     return LogisticModel(coefficient_rows=rows, **scalars)
@@ -244,6 +247,12 @@ def _design_to_dict(design: DesignSpec) -> _Json:
     }
     # Only where there is any: the content decides a model's id, and models without terms keep theirs.
     return values | ({"derived": [derived_to_dict(one) for one in design.derived]} if design.derived else {})
+
+
+def _selection_from(values: _Json) -> SelectionRecord:
+    steps = tuple(SelectionStep(**step) for step in values.pop("steps"))
+    columns, left_out = tuple(values.pop("columns")), tuple(values.pop("left_out"))
+    return SelectionRecord(columns=columns, left_out=left_out, steps=steps, **values)
 
 
 def _column_to_dict(column: NumericColumn | CategoricalColumn | SparseColumn) -> _Json:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.model.cross_validation import CrossValidation
+from logreg_dist.model.selection import SelectionRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +161,8 @@ class LogisticModel:
         on the scale of the mean loss and of columns of standard deviation 1.
     cross_validation : CrossValidation or None
         How the penalty was chosen; a model file leaves out the estimates along the path.
+    selection : SelectionRecord or None
+        How the columns were selected, where they were.
     """
 
     model_id: str
@@ -196,6 +199,7 @@ class LogisticModel:
     reference_class: str | None = None
     kkt_residual: float | None = None
     cross_validation: CrossValidation | None = None
+    selection: SelectionRecord | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

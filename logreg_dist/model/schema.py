@@ -142,6 +142,28 @@ class CrossValidationRecord(BaseModel):
     n_passes: int
 
 
+class _SelectionStep(BaseModel):
+    model_config = _STRICT
+    action: Literal["start", "add", "remove"]
+    column: str | None
+    df: int | None
+    statistic: float | None
+    p_value: float | None
+    deviance: float
+    criterion_before: float | None
+    criterion_after: float | None
+
+
+class _Selection(BaseModel):
+    model_config = _STRICT
+    method: Literal["backward", "forward", "stepwise"]
+    criterion: Literal["aic", "bic", "wald"]
+    columns: list[str]
+    left_out: list[str]
+    steps: list[_SelectionStep]
+    n_fits: int
+
+
 class ModelFile(BaseModel):
     """The whole file; a key more or less is an error."""
 
@@ -183,6 +205,7 @@ class ModelFile(BaseModel):
     reference_class: str | None = None
     kkt_residual: float | None = None
     cross_validation: CrossValidationRecord | None = None
+    selection: _Selection | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:
@@ -205,6 +228,9 @@ def contradiction(file: ModelFile) -> str | None:
         wrong = derived_contradiction(derived, levels)
         if wrong is not None:
             return wrong
+    columns = [column.name for column in file.design.columns]
+    if file.selection is not None and file.selection.columns != columns:
+        return "the selected columns are not those of the design"
     if (file.family == "multinomial") != (file.label.classes is not None):
         return "family and label disagree"
     if file.label.classes is not None and file.reference_class not in file.label.classes:

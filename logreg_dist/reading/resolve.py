@@ -87,6 +87,8 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     position = {key: len(features) + i for i, key in enumerate(roles)}
     numeric = _raw_columns(asked, places, Kind.NUMERIC)
     sparse = tuple(column.sparse for column in asked if column.sparse is not None)
+    # Of slopes for each level, whose number is not known yet, there may be more.
+    n_derived = sum(_size(parts) for parts in terms.derived)
     plan = StagePlan(
         numeric=numeric,
         categorical=_raw_columns(asked, places, Kind.CATEGORICAL),
@@ -100,11 +102,8 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         weight=position.get("weight"),
         frequency=position.get("frequency"),
         offset=position.get("offset"),
-        # Of slopes for each level, whose number is not known yet, there may be more.
-        chunk_rows=rows_per_chunk(
-            len(numeric) + _dense_terms(asked) + sum(_size(parts) for parts in terms.derived)
-        ),
-        sample_rows=rows_of_sample(len(asked)),
+        chunk_rows=rows_per_chunk(len(numeric) + _dense_terms(asked) + n_derived),
+        sample_rows=rows_of_sample(len(asked) + n_derived),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
         sparse=sparse,

@@ -13,6 +13,8 @@ from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.report.table import one_line
 
 MAX_LINES = 40
+# Names of lines that end nearer to each other than this could not be read.
+_APART = 11.0
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 560.0, 210.0, 70.0, 60.0, 70.0
 _MAIN, _GUIDE, _TEXT = "#1f5fa8", "#9a9a9a", "#222222"
 _COLOURS = ("#1f5fa8", "#b5482a", "#3b8a4d", "#7a4da0", "#8a6d1f", "#2a8f98", "#a03a6b", "#555555")
@@ -97,12 +99,15 @@ def _estimates(
     parts = [*_frame(top, caption, (min(ends), max(ends))), *_guides(record, x, top)]
     if len(names) > MAX_LINES:
         parts.append(_text(_LEFT + 4, top - 6, f"the {MAX_LINES} largest of {len(names):,} coefficients"))
+    named: list[float] = []
     for k, (name, line) in enumerate(lines.items()):
         colour = _COLOURS[k % len(_COLOURS)]
         path = " ".join(f"{a:.1f},{y(b):.1f}" for a, b in zip(x, line, strict=True))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.2"/>')
-        if k < len(_COLOURS):
-            place = f'x="{_LEFT + _WIDTH + 6:.1f}" y="{y(line[-1]) + 4:.1f}" fill="{colour}"'
+        end = y(line[-1])
+        if k < len(_COLOURS) and all(abs(end - other) >= _APART for other in named):
+            named.append(end)
+            place = f'x="{_LEFT + _WIDTH + 6:.1f}" y="{end + 4:.1f}" fill="{colour}"'
             parts.append(f"<text {place}>{escape(one_line(name)[:28])}</text>")
     return parts
 

@@ -172,5 +172,5 @@ def _by_row(wanted: Mapping[Place, Wanted]) -> Iterator[tuple[int, dict[Place, W
 
 def _present(values: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     present = ~np.isnan(values)
-    kept = values[present]
+    kept = values[present].astype(np.float64, copy=False)  # also where numbers are stored as float32
     return kept, np.ones(len(kept)) if weight is None else weight[present]

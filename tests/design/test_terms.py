@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -21,7 +23,7 @@ from logreg_dist.model.derived import (
     derived_to_dict,
 )
 from logreg_dist.solver.result import Ending
-from tests.in_process import Fitted, fit_rows, learned_design, learned_spec, policy
+from tests.in_process import Fitted, fit_rows, learned_design, learned_spec, plan_of, policy
 from tests.in_process import stage as stage_rows
 
 N = 600
@@ -104,6 +106,13 @@ def test_another_unit_and_origin_of_a_column_change_no_prediction(tmp_path, term
     shifted = changed(rows, "z", rows["z"].to_numpy() * 1e5 - 3e6)
     a, b = fitted(tmp_path / "a", rows, term), fitted(tmp_path / "b", shifted, term)
     assert deviance(b) == pytest.approx(deviance(a), rel=1e-11)
+
+
+def test_single_precision_rounds_the_numbers_and_nothing_else(tmp_path):
+    rows = table()
+    rounded = changed(rows, "z", rows["z"].to_numpy().astype(np.float32).astype(float))
+    single = fitted(tmp_path / "a", rows, *ALL, plan=replace(plan_of(rows), single=True))
+    assert deviance(single) == pytest.approx(deviance(fitted(tmp_path / "b", rounded, *ALL)), rel=1e-12)
 
 
 def test_the_order_of_the_parts_of_an_interaction_changes_nothing_but_names(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -19,7 +20,7 @@ from logreg_dist.staging.median import (
     value_of_key,
 )
 from logreg_dist.staging.stage_split import record_layout
-from tests.in_process import stage
+from tests.in_process import plan_of, stage
 
 ANY = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -97,14 +98,14 @@ def test_minus_zero_and_zero_are_one_value():
     assert keys[0] == keys[1]
 
 
-@pytest.mark.parametrize("n_splits", [1, 4])
-def test_a_weighted_median_over_staged_splits_leaves_out_what_is_missing(tmp_path, n_splits):
+@pytest.mark.parametrize(("n_splits", "single"), [(1, False), (4, False), (2, True)])
+def test_a_weighted_median_over_staged_splits_leaves_out_what_is_missing(tmp_path, n_splits, single):
     rng = np.random.default_rng(8)
-    x = np.round(rng.normal(size=151), 2)
+    x = np.round(8 * rng.normal(size=151)) / 8  # the same number in single precision
     x[::10] = np.nan
     weight = rng.integers(1, 4, 151).astype(float)
     table = pa.table({"x": x, "label": np.arange(151) % 2, "weight": weight})
-    staged = stage(table, tmp_path, n_splits=n_splits)
+    staged = stage(table, tmp_path, n_splits=n_splits, plan=replace(plan_of(table), single=single))
     layout, half = record_layout(staged.plan), staged.profile.numeric.weight[0] / 2
     bracket = Bracket()
     while not bracket.is_point:

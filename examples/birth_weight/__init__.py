@@ -1,0 +1,1 @@
+"""Risk factors of a low birth weight."""

@@ -1,0 +1,1 @@
+"""Malignant and benign lumps of the breast."""

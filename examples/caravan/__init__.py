@@ -1,0 +1,1 @@
+"""Who buys a caravan insurance."""

@@ -1,0 +1,1 @@
+"""Loans that were not paid back."""

@@ -1,0 +1,1 @@
+"""Women among the members of the armed forces."""

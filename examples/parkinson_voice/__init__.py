@@ -1,0 +1,1 @@
+"""Parkinson's disease in a voice."""

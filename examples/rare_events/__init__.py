@@ -1,0 +1,1 @@
+"""Cancelled flights: one in forty."""

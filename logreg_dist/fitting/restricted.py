@@ -1,0 +1,57 @@
+"""A likelihood with some of its coefficients held at 0: the staged data stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.fitting.search import Likelihood, Start
+from logreg_dist.inference.separation import DirectionCounts
+from logreg_dist.solver.information import whole_matrix
+from logreg_dist.solver.result import Sums
+
+FloatArray = NDArray[np.float64]
+
+
+def part_of(sums: Sums, kept: NDArray[np.bool_]) -> Sums:
+    """Return the sums of the terms `kept` (p,) alone."""
+    information = None
+    if sums.information is not None:
+        # Whole: an arrow without the levels that make it one is none. Where it is too large nothing is restricted.
+        information = whole_matrix(sums.information)[np.ix_(kept, kept)]
+    return replace(sums, score=sums.score[kept], information=information)
+
+
+def embedded(beta: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
+    """Return the coefficients of the terms `kept` (p,) among all, the others 0.
+
+    Examples
+    --------
+    >>> embedded(np.array([1.0, 2.0]), np.array([True, False, True])).tolist()
+    [1.0, 0.0, 2.0]
+    """
+    whole = np.zeros(len(kept))
+    whole[kept] = beta
+    return whole
+
+
+def restricted(likelihood: Likelihood, kept: NDArray[np.bool_], start: FloatArray) -> Likelihood:
+    """Return the likelihood of the terms `kept` (p,) alone, started from their entries in `start` (p,)."""
+
+    def prove(direction: FloatArray, *, with_information: bool) -> DirectionCounts:
+        return likelihood.prove(embedded(direction, kept), with_information=with_information)
+
+    return replace(
+        likelihood,
+        evaluate=lambda beta: part_of(likelihood.evaluate(embedded(beta, kept)), kept),
+        evaluate_score=lambda beta: part_of(likelihood.evaluate_score(embedded(beta, kept)), kept),
+        information_diagonal=lambda beta: likelihood.information_diagonal(embedded(beta, kept))[kept],
+        prove=prove,
+        scale=likelihood.scale[kept],
+        of_column=likelihood.of_column[kept],
+        sample_start=lambda: Start(start[kept]),
+        flat_start=likelihood.flat_start[kept],
+        suspects=(),
+    )

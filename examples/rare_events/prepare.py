@@ -8,8 +8,8 @@ flights of one day are cancelled by one storm: two of them on both sides of the 
 the model. Only what is known before the departure is kept, but for one thing: the weather is as it
 was measured in the hour of the schedule, where an airline would have a forecast.
 
-`train` has all flights of the other days, with the column `class_weight` (each class has half of the
-weight); `sampled` has their cancellations and one in ten of their other flights.
+`train` has all flights of the other days; `sampled` has their cancellations and one in ten of their
+other flights.
 """
 
 from __future__ import annotations
@@ -28,17 +28,15 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 
 def main(folder: Path) -> None:
-    """Write the tables under `folder`, and print the rate of events of the flights to learn from."""
+    """Write the tables under `folder`."""
     table = flights()
     held = pd.Series(in_holdout(table["date"].tolist()), index=table.index)
     train = table[~held]
     kept = train["cancelled"] | pd.Series(in_holdout(train["flight_id"].tolist(), KEPT_PERCENT), train.index)
-    rate = train["cancelled"].mean()
-    weight = train["cancelled"].map({True: 0.5 / rate, False: 0.5 / (1 - rate)})
     parts = {
-        "train": train.assign(class_weight=weight),
+        "train": train,
         "sampled": train[kept],
-        "holdout": table[held].assign(class_weight=1.0),  # judged as they come
+        "holdout": table[held],
         "unlabelled": table.drop(columns="cancelled"),
     }
     tables = {name: pa.Table.from_pandas(part, preserve_index=False) for name, part in parts.items()}

@@ -98,8 +98,8 @@ def _codes_by_cell(column: DerivedColumn) -> CodeArray:
     """Return the kernel's code of each combination: behind the last one for those without a coefficient."""
     sizes = [part.size for part in column.parts]
     table = np.full(int(np.prod(sizes)), len(column.cells), dtype=np.int32)
-    for code, cell in enumerate(column.cells):
-        table[np.ravel_multi_index(cell, sizes)] = code
+    if column.cells:
+        table[np.ravel_multi_index(tuple(np.array(column.cells).T), sizes)] = np.arange(len(column.cells))
     return table
 
 

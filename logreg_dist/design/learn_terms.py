@@ -53,6 +53,9 @@ def learn_parts(
             parts[part] = LevelPart(part.column, column.levels)
             continue
         shares = _shares(part, asked.min_count / profile.rows.n_obs)
+        if shares and part.column not in quantiles:
+            problems.append(_does_not_vary(part, "has no value at all"))
+            continue
         found = _transform(part, column, quantiles.get(part.column, {}), shares, minimum[part.column])
         parts[part] = found
         if part.function in ("ns", "bs") and not found.boundary[0] < found.boundary[1]:
@@ -144,8 +147,8 @@ def settle(
 ) -> tuple[DesignSpec, list[Problem], list[str]]:
     """Return the design with centres and scales, and without the joint levels that are too rare.
 
-    A combination of levels of fewer than `min_level_count` rows of the table has no coefficient: there the
-    two categories add up. It is not named anywhere.
+    A combination of levels of fewer than `min_level_count` rows of the table has no coefficient: there only
+    the terms of the two categories themselves apply. It is not named anywhere.
     """
     profile, counts = survey.numbers, iter(survey.rows)
     deviation, place = profile.deviation, 0
@@ -179,7 +182,7 @@ def settle(
             notes.append(
                 f"{column.text}: {n_rare:,} of {counted(len(column.cells), 'combination')} "
                 f"{'has' if n_rare == 1 else 'have'} fewer than {least} rows ({counted(_in_rare(rows, least), 'row')} "
-                "in all) and no term; there the two parts add up"
+                f"in all) and no term of {'its' if n_rare == 1 else 'their'} own"
             )
         columns.append(replace(column, cells=kept))
     return replace(spec, derived=tuple(columns)), problems, notes

@@ -178,7 +178,8 @@ def _learn(
         log.info("pass %d: medians, knots and scales (%.2f s)", staged.n_passes, seconds)
         return found
 
-    learned = learn_table(run_pass, record_layout(resolved.plan), resolved.asked, profile, config)
+    layout, n_splits = record_layout(resolved.plan), len(staged.splits)
+    learned = learn_table(run_pass, layout, resolved.asked, profile, config, n_splits=n_splits)
     refuse_too_many_terms(learned.spec)
     for note in learned.notes:
         log.info("%s", note)

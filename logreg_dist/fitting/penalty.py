@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
+from logreg_dist.config.problems import dotted
 from logreg_dist.design.problems import Problem, quoted, reject
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.assemble import term_scales
@@ -158,16 +159,16 @@ def _refuse_bounded_groups(penalty: Penalty, spec: DesignSpec) -> None:
         return
     terms, bounded = spec.terms(), penalty.box.is_bounded
     names = [str(terms[group[0]].column) for group in penalty.groups if bounded[group].any()]
-    if names:
-        reject(
-            [
-                Problem(
-                    f"column {quoted(name)} has bounds and several terms, which penalty.groups keeps or drops together",
-                    f"Set features.columns.{name}.penalty_factor to 0, remove its bounds, or set penalty.groups to none.",
-                )
-                for name in names
-            ]
-        )
+    reject(
+        [
+            Problem(
+                f"column {quoted(name)} has bounds and several terms, which penalty.groups keeps or drops together",
+                f"Remove its bounds, set penalty.groups to none, or set "
+                f"{dotted(('features', 'columns', name, 'penalty_factor'))} to 0.",
+            )
+            for name in names
+        ]
+    )
 
 
 def proximal_options(penalty: Penalty, tolerance: float = 1e-8, max_iterations: int = 50) -> ProximalOptions:

@@ -12,6 +12,7 @@ import numpy as np
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.knots import Quantile
 from logreg_dist.staging.median import (
+    N_BINS,
     Bracket,
     BracketSums,
     Neighbours,
@@ -29,6 +30,9 @@ RunPass = Callable[[Callable[..., Any]], list[Any]]
 Sums = TypeVar("Sums", BracketSums, Neighbours)
 
 MEDIAN = 0.5
+# Counts on their way to the driver in one pass, from all splits together.
+MAX_SENT_BYTES = 64_000_000
+FEWEST_BINS = 64
 
 
 def weighted_quantiles(
@@ -37,6 +41,8 @@ def weighted_quantiles(
     asked: Sequence[AskedColumn],
     profile: TableProfile,
     wanted: Mapping[str, Collection[float]],
+    *,
+    n_splits: int = 1,
 ) -> dict[str, dict[float, Quantile]]:
     """Return quantiles of numeric columns by name and share, units of the column.
 
@@ -53,6 +59,8 @@ def weighted_quantiles(
     profile : TableProfile
     wanted : mapping of str to shares
         Between 0 and 1, both excluded.
+    n_splits : int
+        Of the table: with many splits and quantiles each pass counts in fewer bins, and there are more passes.
     """
     names = [column.name for column in asked if column.kind is Kind.NUMERIC]
     weights = dict(enumerate(profile.numeric.weight.tolist()))
@@ -60,7 +68,8 @@ def weighted_quantiles(
     target = {place: weights[place[0]] * place[1] for place in places if weights[place[0]] > 0}
     ends = {row: (profile.numeric.minimum[row], profile.numeric.maximum[row]) for row, _ in target}
     keys = {row: ordered_keys(np.array(values)).tolist() for row, values in ends.items()}
-    brackets = {place: Bracket(*keys[place[0]]) for place in target}
+    n_bins = min(max(MAX_SENT_BYTES // (8 * n_splits * max(len(target), 1)), FEWEST_BINS), N_BINS)
+    brackets = {(row, share): Bracket(keys[row][0], keys[row][1], n_bins) for row, share in target}
     while any(not bracket.is_point for bracket in brackets.values()):
         sums = _add_places(run_pass(bracket_task(layout, dict(brackets))))
         brackets = {

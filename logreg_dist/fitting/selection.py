@@ -13,7 +13,8 @@ from logreg_dist.design.spec import DesignSpec, table_column
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.restricted import restricted
 from logreg_dist.fitting.search import Likelihood, Optimum, search
-from logreg_dist.fitting.select_columns import Mask, Terms, select_columns
+from logreg_dist.fitting.select_columns import select_columns
+from logreg_dist.fitting.selection_path import Mask, Terms
 from logreg_dist.model.selection import SelectionRecord
 from logreg_dist.solver.result import Method
 

@@ -37,6 +37,8 @@ def learn_table(
     columns: Sequence[AskedColumn],
     profile: TableProfile,
     config: TrainConfig,
+    *,
+    n_splits: int = 1,
 ) -> LearnedDesign:
     """Learn the design of columns and terms; passes only for medians and terms.
 
@@ -52,7 +54,7 @@ def learn_table(
     wanted = wanted_medians(columns)
     for name, shares in wanted_quantiles(asked, n_obs).items():
         wanted[name] = wanted.get(name, set()) | shares
-    quantiles = weighted_quantiles(run_pass, layout, columns, profile, wanted)
+    quantiles = weighted_quantiles(run_pass, layout, columns, profile, wanted, n_splits=n_splits)
     medians = {name: found[MEDIAN].quantile for name, found in quantiles.items() if MEDIAN in found}
     learned = learn_design(columns, profile, intercept=config.intercept, medians=medians)
     reject(learned.problems)

@@ -110,6 +110,13 @@ def proximal_newton(
     step = np.zeros_like(start)
     free = np.zeros(len(start), dtype=bool) if options.free is None else options.free
     dependences = _dependences_of_free(point, options, box)
+    if dependences and point.beta.any():
+        # Only at 0 do all rows count alike: far from it terms can seem dependent.
+        beta = box.clip(np.zeros_like(start))
+        cold = Point(beta, evaluate(beta))
+        found = _dependences_of_free(cold, options, box)
+        if len(found) < len(dependences):
+            point, dependences = cold, found
     held = np.zeros(len(start), dtype=bool)
     held[[dependence.position for dependence in dependences]] = True
     box = box.without(held)

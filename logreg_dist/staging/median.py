@@ -31,15 +31,22 @@ class Bracket:
 
     Doubles sort like their bit patterns read as integers (with the negative ones flipped), so
     halving a range of integers ends at one double after few steps, whatever the scale.
+
+    Attributes
+    ----------
+    low, high : int
+    n_bins : int
+        Parts that it is narrowed to one of, with each pass.
     """
 
     low: int = 0
     high: int = 2**64 - 1
+    n_bins: int = N_BINS
 
     @property
     def width(self) -> int:
-        """Keys in one of `N_BINS` bins."""
-        return -(-(self.high - self.low + 1) // N_BINS)
+        """Keys in one of the bins."""
+        return -(-(self.high - self.low + 1) // self.n_bins)
 
     @property
     def is_point(self) -> bool:
@@ -51,12 +58,12 @@ class Bracket:
         reached = below + np.cumsum(bins)
         k = int(np.argmax(reached >= wanted * (1.0 - ROUNDING)))
         low = self.low + k * self.width
-        return Bracket(low, min(low + self.width - 1, self.high))
+        return Bracket(low, min(low + self.width - 1, self.high), self.n_bins)
 
 
 @dataclass(frozen=True)
 class BracketSums:
-    """Weight below a bracket and in each of its bins (N_BINS,); adds over rows."""
+    """Weight below a bracket and in each of its bins (n_bins,); adds over rows."""
 
     below: float
     bins: FloatArray
@@ -84,7 +91,7 @@ def bracket_sums(
     split: StagedSplit, layout: RecordLayout, brackets: Mapping[Place, Bracket]
 ) -> dict[Place, BracketSums]:
     """Return the sums of a split for each quantile."""
-    sums = {place: BracketSums(0.0, np.zeros(N_BINS)) for place in brackets}
+    sums = {place: BracketSums(0.0, np.zeros(bracket.n_bins)) for place, bracket in brackets.items()}
     for chunk in read_chunks(Path(split.path), split.n_rows, layout):
         for row, places in _by_row(brackets):
             values, weight = _present(chunk.numeric[row], chunk.weight)
@@ -135,7 +142,7 @@ def sums_of(values: FloatArray, weight: FloatArray, bracket: Bracket) -> Bracket
     keys = ordered_keys(values)
     inside = (keys >= np.uint64(bracket.low)) & (keys <= np.uint64(bracket.high))
     places = (keys[inside] - np.uint64(bracket.low)) // np.uint64(bracket.width)
-    bins = np.bincount(places.astype(np.int64), weights=weight[inside], minlength=N_BINS)
+    bins = np.bincount(places.astype(np.int64), weights=weight[inside], minlength=bracket.n_bins)
     below = float(weight[keys < np.uint64(bracket.low)].sum())
     return BracketSums(below, bins.astype(np.float64, copy=False))
 

@@ -187,7 +187,7 @@ def test_joint_levels_of_too_few_rows_have_no_term_and_are_not_named(tmp_path):
     learned = learned_design(staged, {"plan": policy(min_count=10)}, features=features("plan:region"))
     assert [term.name for term in learned.spec.terms()][-1] == "plan[b]:region[s]"
     assert learned.notes == (
-        "plan:region: 1 of 2 combinations has fewer than 10 rows (9 rows in all) and no term; there the two parts add up",
+        "plan:region: 1 of 2 combinations has fewer than 10 rows (9 rows in all) and no term of its own",
     )
 
 
@@ -224,6 +224,11 @@ def test_missing_values_are_filled_before_they_are_transformed(tmp_path):
         ("log(coin)", {}, "log(coin) takes values above 0, and column 'coin' has 300 values that are not"),
         ("log1p(z)", {"z": policy("constant", value=-1.0)}, "missing values of column 'z' become -1"),
         ("bins(flat, 2)", {}, "bins(flat, 2): column 'flat' does not vary enough for two bins"),
+        (
+            "ns(empty, 3)",
+            {"empty": policy("constant", value=1.0)},
+            "ns(empty, 3): column 'empty' has no value at all",
+        ),
         ("poly(flat, 1)", {}, "poly(flat, 1): column 'flat' does not vary"),
         ("poly(coin, 2)", {}, "has too few different values, or too extreme ones, for degree 2"),
         ("ns(z, 3):many", {}, "ns(z, 3):many would be 1,197 columns, more than 1,000"),
@@ -234,6 +239,8 @@ def test_what_cannot_be_learned_is_refused(tmp_path, term, policies, sentence):
         table().append_column("flat", pa.array(np.ones(N))).append_column("coin", pa.array(np.arange(N) % 2))
     )
     rows = changed(rows, "z", np.abs(rows["z"].to_numpy()))
+    if "empty" in term:
+        rows = rows.append_column("empty", pa.nulls(N, pa.float64()))
     rows = rows.append_column("many", pa.array([f"m{k % 399}" for k in range(N)]))
     with pytest.raises(InputRejected) as error:
         fit_rows(rows, tmp_path, features=features(term), policies=policies)

@@ -29,6 +29,8 @@ def assert_same_as_peer(found: Fitted) -> None:
     scale = np.where(per_deviation, deviation, 1.0)
     weight = None if config.weight is None else found.train[config.weight].to_numpy()
     y = positives(found.train, config)
+    if config.label.class_weights == "balanced":
+        weight = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
     intercept, beta = binary_optimum(X, y, weight=weight, l2=config.penalty.l2, scale=scale)
     if config.population_rate is not None:  # King and Zeng (2001), section 4.1
         rate = config.population_rate

@@ -12,7 +12,8 @@ from statsmodels.datasets import anes96
 
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.errors import InputRejected
-from logreg_dist.fitting.select_columns import Terms, select_columns
+from logreg_dist.fitting.select_columns import select_columns
+from logreg_dist.fitting.selection_path import Terms
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.result import Sums

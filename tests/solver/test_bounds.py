@@ -226,6 +226,18 @@ def test_a_bound_in_the_way_of_separation_is_an_optimum_and_one_behind_it_is_no_
     assert away.direction[1] > 0
 
 
+def test_terms_that_only_seem_dependent_at_a_far_start_keep_their_estimates(cancer):
+    X, y = cancer
+    a = X[:, 0]
+    X = np.column_stack([a, np.where(np.arange(len(y)) % 2 == 0, a, X[:, 1]), np.arange(len(y)) % 2 * 1.0])
+    far = np.array([0.0, 0.0, 0.0, 90.0])  # there the rows that tell the columns apart have no weight
+    options = ProximalOptions(np.zeros(4), box=box_of(4, b1=(-0.1, INF)))
+    found = proximal_newton(sums_of(X, y), far, options)
+    near = proximal_newton(sums_of(X, y), np.zeros(4), options)
+    assert found.dependences == near.dependences == []
+    np.testing.assert_allclose(found.point.beta, near.point.beta, atol=1e-9)
+
+
 def test_a_column_without_bounds_is_kept_rather_than_one_with_them(cancer):
     X, y = cancer
     X = np.column_stack([X[:, 0], X[:, 1], X[:, 0]])

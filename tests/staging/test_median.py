@@ -35,12 +35,12 @@ def reference_median(values: np.ndarray, weight: np.ndarray) -> float:
     return float(values[k]) if up_to > total[-1] / 2 else float((values[k] + above[0]) / 2)
 
 
-def median_by_brackets(values: np.ndarray, weight: np.ndarray) -> float:
-    bracket, half, n_passes = Bracket(), weight.sum() / 2, 0
+def median_by_brackets(values: np.ndarray, weight: np.ndarray, n_bins: int = 4096) -> float:
+    bracket, half, n_passes = Bracket(n_bins=n_bins), weight.sum() / 2, 0
     while not bracket.is_point:
         sums = sums_of(values, weight, bracket)
         bracket, n_passes = bracket.narrow(sums.below, sums.bins, half), n_passes + 1
-    assert n_passes <= 7
+    assert n_passes <= 1 + 64 / np.log2(n_bins) + 0.7
     value = value_of_key(bracket.low)
     above = values[values > value].min(initial=np.inf)
     return Neighbours(float(weight[values <= value].sum()), float(above)).quantile(value, half)
@@ -52,6 +52,7 @@ def test_the_median_is_that_of_the_sorted_rows(rows):
     values = np.array([value for value, _ in rows])
     weight = np.array([float(weight) for _, weight in rows])
     assert median_by_brackets(values, weight) == reference_median(values, weight)
+    assert median_by_brackets(values, weight, 64) == reference_median(values, weight)
 
 
 @pytest.mark.parametrize(

@@ -218,10 +218,13 @@ class DesignSpec:
 
     def term_columns(self) -> list[tuple[str, ...]]:
         """Return for each term the columns of the table that it is made of, none for the intercept."""
-        derived = [derived.columns for derived in self.derived for _ in derived.cells]
-        terms = self.terms()
-        plain = [() if t.column is None else (t.column,) for t in terms[: len(terms) - len(derived)]]
-        return [*plain, *derived]
+        found: list[tuple[str, ...]] = [()] if self.intercept else []
+        for column in self.columns:
+            if isinstance(column, SparseColumn):
+                found += [(column.name,)] * column.size
+            else:
+                found += [(table_column(column),)] * len(_terms_of(column))
+        return found + [derived.columns for derived in self.derived for _ in derived.cells]
 
     def __getstate__(self) -> dict[str, object]:
         # What travels to the executors.
@@ -275,6 +278,11 @@ def _terms_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> list[
     if column.indicator:
         terms.append(Term(_level_name(column.name, "missing"), column.name, "missing"))
     return terms
+
+
+def table_column(column: NumericColumn | CategoricalColumn | SparseColumn) -> str:
+    """Return the column of the table that a column of the design is of: of a number in a vector the vector."""
+    return column.vector if isinstance(column, NumericColumn) and column.vector is not None else column.name
 
 
 def _level_name(column: str, level: str) -> str:

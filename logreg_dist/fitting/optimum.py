@@ -61,7 +61,7 @@ def find_optimum(
         choice = choose_proximal(shape_obstacle(whole, **room), penalty)
     else:
         # Columns are selected on all terms as one array, too.
-        stored = BlockShape(shape.p) if config.selection.is_active else shape
+        stored = BlockShape(shape.p) if config.selection.is_active and not shape.sparse else shape
         choice = choose_method(config.solver.method, stored, **room)
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)

@@ -9,7 +9,7 @@ import numpy as np
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import Problem, reject
-from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.spec import DesignSpec, table_column
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.restricted import restricted
 from logreg_dist.fitting.search import Likelihood, Optimum, search
@@ -59,5 +59,5 @@ def selected_design(learned: LearnedDesign, selection: SelectionRecord | None) -
     """Return the design with the selected columns alone; as it is where none were selected."""
     if selection is None:
         return learned
-    columns = tuple(column for column in learned.spec.columns if column.name in selection.columns)
+    columns = tuple(one for one in learned.spec.columns if table_column(one) in selection.columns)
     return replace(learned, spec=replace(learned.spec, columns=columns))

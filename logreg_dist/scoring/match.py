@@ -9,8 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from logreg_dist.design.problems import nearest, quoted
-from logreg_dist.design.sparse_column import SparseColumn
-from logreg_dist.design.spec import CategoricalColumn, NumericColumn
+from logreg_dist.design.spec import table_column
 from logreg_dist.errors import ArtefactInvalid, InputRejected
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.names import LeafColumn, leaf_columns
@@ -115,7 +114,7 @@ def match_columns(
     InputRejected
         Naming every column that is missing or of another kind, with what was expected.
     """
-    expected = {_column_of(column): _source_class(column.source_type) for column in model.design.columns}
+    expected = {table_column(column): _source_class(column.source_type) for column in model.design.columns}
     expected |= {column.name: _LONG for column in model.design.sparse if column.rule == "vector"}
     missing, retyped = [], []
     for name in dict.fromkeys((*expected, *others)):
@@ -137,12 +136,6 @@ def _message(problems: Sequence[str]) -> str:
     more = [f"  And {len(problems) - 3:,} more."] if len(problems) > 3 else []
     way_out = "  Rename or cast in a view, or train on a table with these columns."
     return "\n".join(["the table does not fit the model:", *shown, *more, way_out])
-
-
-def _column_of(column: NumericColumn | CategoricalColumn | SparseColumn) -> str:
-    if isinstance(column, NumericColumn) and column.vector is not None:
-        return column.vector
-    return column.name
 
 
 def _is_of(found: T.DataType, kind: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +13,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from logreg_dist import TrainConfig
+from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import DesignSpec, NumericColumn
 from logreg_dist.fitting.penalty import penalty_of
+from logreg_dist.fitting.selection import selected_design, terms_by_column
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.kernel.evaluate import evaluate, linear_predictor
 from logreg_dist.scoring.rows import score_rows
@@ -179,3 +182,19 @@ def test_a_columns_penalty_factor_is_that_of_all_its_terms():
     found = penalty_of(DesignSpec((*numbers, text), intercept=True), 10.0, config)
     # Numbers count per standard deviation (2, squared), entries as they are.
     np.testing.assert_array_equal(found.ridge, [0.0, *[10 * 3.0 * 4.0] * 3, *[10 * 0.5] * 4])
+
+
+def test_a_selection_keeps_or_leaves_out_all_numbers_of_a_vector():
+    numbers = [
+        NumericColumn(
+            f"{name}[{k}]", "vector", "error", "error", None, False, 0.0, 1.0, vector=name, element=k, size=2
+        )
+        for name in ("v", "w")
+        for k in range(2)
+    ]
+    text = SparseColumn("t", "string", "error", "hashed", "counts", (), 4, None, 0.1)
+    design = DesignSpec((*numbers, text), intercept=True)
+    assert list(terms_by_column(design).columns) == ["v", "w", "t"]
+    record = SimpleNamespace(columns=("w", "t"))
+    kept = selected_design(LearnedDesign(design, (), ()), record).spec
+    assert [column.name for column in kept.columns] == ["w[0]", "w[1]", "t"]

@@ -72,7 +72,7 @@ def learn_classes(counts: Mapping[str, float], reference: str | None) -> Classes
     Examples
     --------
     >>> learn_classes({"b": 2.0, "a": 3.0, "c": 3.0, "gone": 0.0}, None)
-    Classes(free=('b', 'c'), reference='a')
+    Classes(free=('b', 'c'), reference='a', weights=None)
     """
     present = sorted((name for name, n in counts.items() if n > 0), key=class_order)
     chosen = max(present, key=lambda name: counts[name]) if reference is None else reference

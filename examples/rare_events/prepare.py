@@ -8,8 +8,8 @@ flights of one day are cancelled by one storm: two of them on both sides of the 
 the model. Only what is known before the departure is kept, but for one thing: the weather is as it
 was measured in the hour of the schedule, where an airline would have a forecast.
 
-`train` has all flights of the other days; `sampled` has their cancellations and one in ten of their
-other flights.
+`train` has all flights of the other days, `sampled` their cancellations and one in ten of their other
+flights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 
 def main(folder: Path) -> None:
-    """Write the tables under `folder`."""
+    """Write the four tables under `folder`."""
     table = flights()
     held = pd.Series(in_holdout(table["date"].tolist()), index=table.index)
     train = table[~held]

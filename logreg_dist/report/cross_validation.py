@@ -78,7 +78,7 @@ def _losses(record: CrossValidation, x: Sequence[float]) -> list[str]:
         parts.append(f'<circle cx="{x[k]:.1f}" cy="{y(point.log_loss):.1f}" r="2.6" fill="{_MAIN}"/>')
     for k in _few(len(record.points), 10):
         parts.append(_text(x[k], _TOP - 6, str(record.points[k].n_nonzero), anchor="middle"))
-    parts.append(_text(_LEFT + _WIDTH + 12, _TOP - 6, "coefficients not 0"))
+    parts.append(_text(_LEFT + _WIDTH + 24, _TOP - 6, "coefficients not 0"))
     return parts
 
 
@@ -135,7 +135,7 @@ def _frame(top: float, caption: str, ends: tuple[float, float]) -> list[str]:
 
 def _strength_axis(strengths: Sequence[float], x: Sequence[float], bottom: float) -> list[str]:
     parts = [
-        _text(x[k], bottom + 16, f"{10 ** strengths[k]:.2g}", anchor="middle")
+        _text(x[k], bottom + 16, f"{10 ** strengths[k]:.3g}", anchor="middle")
         for k in _few(len(strengths), 6)
     ]
     words = "penalty l1 + l2, the strongest on the left; thick dashes: chosen"

@@ -153,7 +153,7 @@ def _penalty(model: LogisticModel) -> list[str]:
     rows = [row for row in model.coefficient_rows if row.column is not None]
     penalty = model.config.get("penalty", {})
     left = []
-    if penalty.get("l1", 0.0) > 0 or penalty.get("l2", 0.0) > 0:
+    if penalty.get("l1", 0.0) > 0 or penalty.get("l2", 0.0) > 0 or penalty.get("path") is not None:
         kept = sum(bool(row.estimate) for row in rows)
         left.append(f"Penalised: {kept:,} of {len(rows):,} terms are not 0")
     columns = model.config.get("features", {}).get("columns", {}).values()

@@ -78,7 +78,9 @@ def test_train_leaves_a_model_with_every_key_of_the_contract(project, trained):
     assert set(expected.split()) <= set(model)
     row = "term column level estimate std_error z p_value conf_low conf_high"
     row += " odds_ratio odds_ratio_low odds_ratio_high"
-    assert all({*row.split(), "class_name"} == set(coefficient) for coefficient in model["coefficients"])
+    assert all(
+        {*row.split(), "class_name", "at_bound"} == set(coefficient) for coefficient in model["coefficients"]
+    )
     assert set(model["history"][0]) == {"iteration", "deviance", "change", "halvings", "seconds"}
     assert model["aic"] == model["deviance"] + 2 * sum(
         c["estimate"] is not None for c in model["coefficients"]

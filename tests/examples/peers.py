@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Column:
     name: str
     level: str | None
     fill: float | str | None
-    others: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    function: str | None = None
 
     def of(self, frame: pd.DataFrame, texts: dict[str, pd.Series]) -> np.ndarray:
         """Return the term of every row; `texts` keeps the levels of a column for its other terms."""
@@ -30,7 +32,8 @@ class Column:
             return values.isna().to_numpy(dtype=float)
         if self.level is None:
             numbers = values.astype(float)
-            return (numbers if self.fill is None else numbers.fillna(self.fill)).to_numpy()
+            filled = (numbers if self.fill is None else numbers.fillna(self.fill)).to_numpy()
+            return filled if self.function is None else getattr(np, self.function)(filled)
         if self.name not in texts:
             levels = values.map(_text, na_action="ignore").astype(object)
             texts[self.name] = levels if self.fill is None else levels.fillna(self.fill)
@@ -54,11 +57,13 @@ def columns_of(model: LogisticModel, config: TrainConfig, train: pd.DataFrame) -
     for row in rows:
         if row.estimate is None:
             continue
+        if transformed := re.fullmatch(r"(log|log1p)\((\w+)\)", row.column):
+            found.append(Column(transformed[2], None, None, function=transformed[1]))
+            continue
         policy, values = config.features.policy(row.column), train[row.column]
         if row.column in numbers:
             level = "missing" if row.term.endswith("[missing]") else None
-            weight = None if config.weight is None else train[config.weight]
-            found.append(Column(row.column, level, _fill(policy.missing, values, weight), ()))
+            found.append(Column(row.column, level, _fill(policy.missing, values)))
             continue
         reference = policy.reference
         if reference == "most_frequent":
@@ -67,11 +72,11 @@ def columns_of(model: LogisticModel, config: TrainConfig, train: pd.DataFrame) -
     return found
 
 
-def _fill(policy: MissingPolicy, values: pd.Series, weight: pd.Series | None) -> float | None:
+def _fill(policy: MissingPolicy, values: pd.Series) -> float | None:
     """Return what stands in for a missing number."""
     known = values.dropna().astype(float)
     if policy.kind in ("mean", "indicator"):
-        return float(np.average(known, weights=None if weight is None else weight[known.index]))
+        return float(known.mean())
     if policy.kind == "median":
         return float(known.median())
     return policy.value

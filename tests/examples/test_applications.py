@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.utils.class_weight import compute_sample_weight
 
 from logreg_dist import fit
 from logreg_dist.config import load_train_config
-from tests.examples.applications import EXAMPLES, MODELS, Fitted, positives
+from tests.examples.applications import EXAMPLES, MODELS, Fitted, fit_application, positives, prepare
 from tests.examples.peers import binary_optimum, class_optimum, columns_of, design
 
 SAME_COEFFICIENT = 1e-6  # log-odds, or relative where a unit of the column is a small one
@@ -20,17 +26,15 @@ def assert_same_as_peer(found: Fitted) -> None:
     """Compare coefficients, and probabilities of the judged rows, with the peer's."""
     model, config = found.model, found.config
     assert model.converged, model.status_text
-    columns = columns_of(model, config, found.train)
+    y = positives(found.train, config)
+    weight = compute_sample_weight("balanced", y) if config.label.class_weights == "balanced" else None
+    columns = columns_of(model, config, found.train)  # class weights do not weigh the means that fill gaps
     X = design(columns, found.train)
     deviation = X.std(axis=0)
     deviation[deviation == 0] = 1.0
     is_number = np.array([column.level is None for column in columns])
     per_deviation = not config.penalty.is_active or (is_number & config.penalty.standardize)
     scale = np.where(per_deviation, deviation, 1.0)
-    weight = None if config.weight is None else found.train[config.weight].to_numpy()
-    y = positives(found.train, config)
-    if config.label.class_weights == "balanced":
-        weight = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
     intercept, beta = binary_optimum(X, y, weight=weight, l2=config.penalty.l2, scale=scale)
     if config.population_rate is not None:  # King and Zeng (2001), section 4.1
         rate = config.population_rate
@@ -132,3 +136,41 @@ def test_correcting_a_sample_keeps_the_rate_and_weighting_classes_does_not(fitte
         for found in (corrected, weighted)
     ]
     assert abs(aucs[0] - aucs[1]) < 0.005
+
+
+@pytest.mark.parametrize("train", ["train.yaml", "train_hashed.yaml"])
+def test_tweets_are_fitted_like_scikit_learn_does_with_the_same_words(spark, tmp_path, train):
+    prepare("tweets", tmp_path)
+    found = fit_application(spark, "tweets", tmp_path, train)
+    model, texts = found.model, found.train["text"]
+    # Runs of letters and digits: what is a word to scikit-learn, but for the underscore.
+    if train == "train.yaml":
+        words = CountVectorizer(token_pattern=r"[^\W_]+", min_df=20, binary=True).fit(texts)
+        names = [f"text[{word}]" for word in words.get_feature_names_out()]
+        X, judged = words.transform(texts), words.transform(found.judged["text"])
+        l2 = model.cross_validation.points[model.cross_validation.chosen].l2
+    else:
+        names = [f"text[#{k}]" for k in range(4096)]
+        X, judged = hashed_words(texts, 4096), hashed_words(found.judged["text"], 4096)
+        l2 = found.config.penalty.l2
+    y = positives(found.train, found.config)
+    peer = LogisticRegression(C=1 / (len(y) * l2), tol=1e-12, max_iter=10_000).fit(X, y)
+    assert {*names} == {row.term for row in model.coefficient_rows} - {"intercept"}
+    close(
+        np.array([model.estimates[name] for name in ("intercept", *names)]),
+        np.append(peer.intercept_, peer.coef_[0]),
+    )
+    np.testing.assert_allclose(
+        found.scores["probability"], peer.predict_proba(judged)[:, 1], rtol=0, atol=1e-6
+    )
+    auc = roc_auc_score(positives(found.judged, found.config), found.scores["probability"])
+    assert f"{auc:.3f}" in (EXAMPLES / "tweets" / "README.md").read_text()
+
+
+def hashed_words(texts, n_buckets):
+    """Which buckets each text has a word in, by the rule that conf/train.yaml states."""
+    X = np.zeros((len(texts), n_buckets))
+    for row, text in enumerate(texts):
+        for word in re.findall(r"[^\W_]+", text.lower()):
+            X[row, zlib.crc32(word.encode()) % n_buckets] = 1.0
+    return X

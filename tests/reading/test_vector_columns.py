@@ -261,3 +261,32 @@ def test_columns_that_are_no_vectors_or_texts_are_refused_before_they_are_read(t
     columns = {"odd": {"type": kind}} if kind else {}
     with pytest.raises(InputRejected, match=said):
         resolve(table.withColumn("odd", F.expr(column)), config(["odd"], columns=columns))
+
+
+def test_terms_stand_beside_vectors_and_texts(table):
+    words = ["bad", "film", "good"]
+    apart = table.withColumns({"z": F.col("id") % 7 + 1, "r": F.col("id") % 11})
+    apart = apart.withColumns(
+        {w: F.expr(f"size(split(lower(concat(' ', text, ' ')), '{w}')) - 1") for w in words}
+    )
+    apart = apart.withColumn("text", F.concat_ws(" ", *(F.expr(f"repeat('{w} ', {w})") for w in words)))
+    terms = ["log(z)", "z:r"]
+    together = ["emb", "text", "r"]
+    listed = {"text": {"type": "text", "vocabulary": 10}}
+    numbers = [*(f"e{k}" for k in range(SIZE)), *words, "r"]
+    models = [
+        fit(
+            apart,
+            TrainConfig(label={"column": "y"}, features={"include": include, "columns": c, "terms": terms}),
+        )
+        for include, c in ((together, listed), (numbers, {}))
+    ]
+    assert all(model.converged for model in models)
+    found, expected = (np.array(list(model.estimates.values())) for model in models)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+    errors = [[row.std_error for row in model.coefficient_rows] for model in models]
+    np.testing.assert_allclose(*errors, rtol=1e-7)
+    scores = [model.score(apart, keys=["id"]).toPandas().sort_values("id").probability for model in models]
+    np.testing.assert_allclose(*scores, rtol=1e-8)
+    with pytest.raises(InputRejected, match=r"features.terms has log\(emb\), but column 'emb' holds vectors"):
+        resolve(apart, TrainConfig(label={"column": "y"}, features={"include": ["z"], "terms": ["log(emb)"]}))

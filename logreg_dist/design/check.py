@@ -67,7 +67,7 @@ def refuse_too_many_terms(spec: DesignSpec, n_free: int = 1) -> None:
         [
             Problem(
                 f"the model would have {p:,} terms, more than {MAX_TERMS:,}: {counted_columns(levels, limit=3)} "
-                "levels or words",
+                f"levels{' or words' if spec.sparse else ''}",
                 f"Steps and model would take {BYTES_PER_TERM * p / 1e9:,.1f} GB on the driver. Raise min_level_count "
                 "for the\nlargest columns so that rare levels merge, group their levels, or exclude them.",
             )

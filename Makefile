@@ -46,7 +46,10 @@ cluster-demo: $(VENV)/.installed ## the demo on a Spark master and two workers o
 	@examples/cluster/run.sh
 
 test: $(VENV)/.installed ## all tests, on a fresh clone too
-	@$(BIN)/python -m pytest tests logreg_dist
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests logreg_dist
+
+# Processes with a Spark of their own each: two cores are idle half of the time with one.
+WORKERS ?= 3
 
 bench: $(VENV)/.bench ## compare fits with other tools on D30; others: make bench CASES="CRM AIR"
 	@$(BIN)/python -m benchmarks fit --case $(CASES)

@@ -301,7 +301,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         neutral_classes_task(classes, layout, beta[None], beta[None]),
         bracket_task(layout, {(0, 0.5): Bracket()}),
         neighbour_task(layout, {(0, 0.5): 1.0}),
-        derived_survey_task(spec, layout),
+        derived_survey_task(spec, layout, weights_count=True),
         count_up_to_task(layout, {0: 0.0}),
         evaluate_folds_task(staged_blocks(design, layout), binary_kernel(spec.shape()), {0: beta}, 2),
         evaluate_folds_task(

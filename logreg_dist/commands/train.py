@@ -97,6 +97,7 @@ def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRe
         "summary": ("summary.txt", summarise(model) + "\n"),
         "chart": ("effects.svg", draw_effects(model)),
     }
+    outputs |= {"cross_validation": ("cv.json", ""), "path": ("cv.svg", "")}
     if model.cross_validation is not None:
         record = model.cross_validation
         drawing = draw_cross_validation(
@@ -108,6 +109,7 @@ def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRe
         }
     for name, (file, text) in outputs.items():
         if not text:
+            files.delete_tree(join(folder, file))  # of the model that was here before
             continue
         files.write_atomic(join(folder, file), text.encode())
         recorder.outputs[name] = join(folder, file)

@@ -149,6 +149,9 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
             ("solver", "method"),
             "proximal_newton is for penalty.l1 > 0 and for bounds of columns; set auto or newton",
         )
+    if config.cross_validation is not None and config.solver.warm_start is not None:
+        sentence = "has no use with cross_validation, whose paths start from the strongest penalty"
+        yield Problem(("solver", "warm_start"), sentence)
     if config.penalty.groups == "columns":
         if not has_l1:
             yield Problem(("penalty", "groups"), "columns has no meaning without penalty.l1")
@@ -201,7 +204,8 @@ def _selection_problems(config: TrainConfig) -> Iterator[Problem]:
         yield Problem(
             ("solver", "method"), f"{config.solver.method} cannot have a selection; set auto or newton"
         )
-    if selection.method == "stepwise" and selection.p_enter > selection.p_remove:
+    by_p = selection.criterion == "wald"
+    if by_p and selection.method == "stepwise" and selection.p_enter > selection.p_remove:
         yield Problem(("selection", "p_enter"), "is above p_remove: what enters would be removed again")
     listed = None if features.include == "all" else set(features.include)
     for name in selection.keep:

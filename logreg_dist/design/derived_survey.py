@@ -26,24 +26,29 @@ class DerivedSurvey:
     numbers : NumericProfile
         Of the dense ones, in the order of the kernel.
     rows : tuple of ndarray of int
-        For each of the others the rows of the table by coefficient, without weights.
+        For each of the others the rows by coefficient: by frequency and trials where only these weigh a row.
     """
 
     numbers: NumericProfile
-    rows: tuple[NDArray[np.int64], ...]
+    rows: tuple[NDArray[np.float64], ...]
 
     def __add__(self, other: DerivedSurvey) -> DerivedSurvey:
         rows = tuple(a + b for a, b in zip(self.rows, other.rows, strict=True))
         return DerivedSurvey(self.numbers + other.numbers, rows)
 
 
-def derived_survey_task(spec: DesignSpec, layout: RecordLayout) -> Callable[[StagedSplit], DerivedSurvey]:
-    """Return the task that surveys a split; in `spec` the derived columns are not centred."""
+def derived_survey_task(
+    spec: DesignSpec, layout: RecordLayout, *, weights_count: bool
+) -> Callable[[StagedSplit], DerivedSurvey]:
+    """Return the task that surveys a split; in `spec` the derived columns are not centred.
+
+    With `weights_count` the staged weights are numbers of rows, frequencies and trials, and count as such.
+    """
 
     def task(split: StagedSplit) -> DerivedSurvey:
         sizes = [len(column.cells) for column in spec.coded_derived]
         n_dense = sum(len(column.cells) for column in spec.dense_derived)
-        total = DerivedSurvey(_no_numbers(n_dense), tuple(np.zeros(size, dtype=np.int64) for size in sizes))
+        total = DerivedSurvey(_no_numbers(n_dense), tuple(np.zeros(size) for size in sizes))
         chunks = read_chunks(Path(split.path), split.n_rows, layout)
         levels = read_sidecar(split.path)["levels"] if spec.categorical else []
         # Nothing is derived from sparse columns.
@@ -54,8 +59,10 @@ def derived_survey_task(spec: DesignSpec, layout: RecordLayout) -> Callable[[Sta
             if n_dense:
                 numbers = survey_numbers(block.dense[-n_dense:], weight)
             codes = block.codes[len(block.codes) - len(sizes) :]
+            counted = weight if weights_count else np.ones(block.n_rows)
             rows = tuple(
-                np.bincount(code, minlength=size + 1)[:size] for code, size in zip(codes, sizes, strict=True)
+                np.bincount(code, counted, minlength=size + 1)[:size].astype(np.float64)
+                for code, size in zip(codes, sizes, strict=True)
             )
             total = total + DerivedSurvey(numbers, rows)
         return total

@@ -254,7 +254,7 @@ def _baseline(part: Part, own: Mapping[str, NumericColumn | CategoricalColumn]) 
     return 0
 
 
-def _in_rare(rows: NDArray[np.int64], least: int) -> int:
+def _in_rare(rows: NDArray[np.float64], least: int) -> int:
     return int(rows[rows < least].sum())
 
 

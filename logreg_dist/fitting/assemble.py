@@ -289,7 +289,13 @@ def with_cross_validation(model: LogisticModel, record: CrossValidation, asked: 
         f"penalty l1 {point.l1:.6g}, l2 {point.l2:.6g} by cross-validation of {record.folds} folds: log loss "
         f"{point.log_loss:.6g} +- {point.std_error:.2g} on rows that a fit has not seen"
     )
-    return replace(model, config=asked.as_dict(), cross_validation=record, notes=(*model.notes, note))
+    notes = [*model.notes, note]
+    if len(record.points) < record.n_asked:
+        notes.append(
+            f"cross-validation ended at penalty {len(record.points)} of {record.n_asked}: with weaker ones some fold has "
+            "no optimum that can be reached"
+        )
+    return replace(model, config=asked.as_dict(), cross_validation=record, notes=tuple(notes))
 
 
 def term_centres(spec: DesignSpec) -> FloatArray:

@@ -105,7 +105,9 @@ def find_class_optimum(
     if penalty is not None and penalty.has_corners:
         choice = choose_proximal(obstacle, penalty)
     else:
-        choice = choose_class_method(config.solver.method, n_terms, obstacle)
+        # Columns are selected on the matrix, however many terms it has.
+        asked = "newton" if config.selection.is_active else config.solver.method
+        choice = choose_class_method(asked, n_terms, obstacle)
     scale = np.tile(term_scales(passes.spec), n_free)
     of_column = np.tile(has_column(passes.spec), n_free)
     weak_ridge = np.where(of_column, scale**2, 0.0)

@@ -116,6 +116,7 @@ def cross_validate(passes: FoldPasses, model: PathModel, config: TrainConfig) ->
         one_standard_error=within,
         chosen=chosen,
         n_passes=passes.staged.n_passes - before,
+        n_asked=len(pairs),
     )
     log.info(
         "cross-validation: penalty %d of %d, log loss %.6g +- %.2g",
@@ -170,7 +171,7 @@ def _path(
         strengths = sorted(path.strengths, reverse=True)
     else:
         unit = model.penalty_at(weight_sum, 1.0, 0.0)
-        if unit.box is not None and (unit.box.clip(np.zeros_like(unit.lasso)) != 0).any():
+        if unit.box is not None and (unit.box.clip(np.zeros_like(unit.lasso)) != 0)[unit.lasso > 0].any():
             reject(
                 [
                     Problem(
@@ -236,7 +237,12 @@ def _check_folds(totals: FloatArray, model: PathModel, config: TrainConfig) -> N
         [
             Problem(
                 what,
-                "Lower cross_validation.folds, or take another column for cross_validation.by.",
+                "Lower cross_validation.folds, or "
+                + (
+                    "name a key with cross_validation.by."
+                    if by is None
+                    else "take another column for cross_validation.by."
+                ),
             )
         ]
     )

@@ -13,7 +13,7 @@ from logreg_dist.fitting.assemble import ModelTerm, term_centres
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.cross_validate import Chosen, PathModel, cross_validate
 from logreg_dist.fitting.fold_passes import FoldPasses
-from logreg_dist.fitting.method import matrix_obstacle, shape_obstacle, sparse_obstacle
+from logreg_dist.fitting.method import matrix_bytes, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.optimum import flat_start
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_at
@@ -21,6 +21,7 @@ from logreg_dist.inference.class_covariance import uncentred_classes
 from logreg_dist.inference.covariance import uncentred
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.multinomial import multinomial_bytes
+from logreg_dist.kernel.state import state_bytes
 from logreg_dist.staging.profile import TableProfile
 
 FloatArray = NDArray[np.float64]
@@ -31,12 +32,16 @@ def choose_penalty(passes: FitPasses, profile: TableProfile, config: TrainConfig
     if config.cross_validation is None:
         return None
     n_folds = config.cross_validation.folds
-    room = {
-        "n_splits": len(passes.staged.splits),
-        "max_result_bytes": passes.max_result_bytes // (n_folds + 1),
-    }
-    whole = passes.shape if passes.shape.sparse else BlockShape(passes.shape.p)
-    _refuse_without_matrix(shape_obstacle(whole, **room))
+    if passes.shape.sparse:
+        _refuse_without_matrix(sparse_obstacle(sum(passes.shape.sparse)))
+    whole = BlockShape(passes.shape.p)
+    obstacle = matrix_obstacle(
+        matrix_bytes(whole) * (n_folds + 1),  # of all fits at the same time
+        state_bytes(passes.shape),
+        n_splits=len(passes.staged.splits),
+        max_result_bytes=passes.max_result_bytes // (n_folds + 1),
+    )
+    _refuse_without_matrix(obstacle)
     spec, centres = passes.spec, term_centres(passes.spec)
     intercept = 0 if spec.intercept else None
     names = [term.name for term in spec.terms()]
@@ -70,7 +75,7 @@ def choose_class_penalty(
         return None
     n_folds, n_free, classes = config.cross_validation.folds, passes.n_free, passes.classes
     obstacle = matrix_obstacle(
-        8 * (n_free * passes.shape.p) ** 2,
+        8 * (n_free * passes.shape.p) ** 2 * (n_folds + 1),
         multinomial_bytes(passes.shape, n_free),
         n_splits=len(passes.staged.splits),
         max_result_bytes=passes.max_result_bytes // (n_folds + 1),

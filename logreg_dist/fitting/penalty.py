@@ -137,12 +137,30 @@ def box_of(spec: DesignSpec, config: TrainConfig) -> Box | None:
     numbers = {column.name for column in spec.numeric}
     if not config.features.has_bounds:
         return None
+    _refuse_bounds_without_terms(spec, config)
     for k, term in enumerate(spec.terms()):
         if term.column is None or (term.column in numbers and term.level is not None):
             continue
         bounds = config.features.policy(term.column).bounds
         box.lower[k], box.upper[k] = bounds.ends
     return box if box.is_bounded.any() else None
+
+
+def _refuse_bounds_without_terms(spec: DesignSpec, config: TrainConfig) -> None:
+    """Refuse bounds of columns that enter the model in other forms only: they would hold for nothing."""
+    hidden = [column.name for column in spec.numeric if not column.plain]
+    hidden += [column.name for column in spec.categorical if not column.plain]
+    names = [name for name in hidden if name in config.features.bounded]
+    if names:
+        reject(
+            [
+                Problem(
+                    f"column {quoted(name)} has bounds and no term of its own: it enters through features.terms alone",
+                    "Remove its bounds, or name the plain column in features.terms too.",
+                )
+                for name in names
+            ]
+        )
 
 
 def _columns(spec: DesignSpec) -> tuple[NDArray[np.intp], ...]:

@@ -86,7 +86,9 @@ def follow_path(
             break
         beta = result.point.beta
         sums = remembered(beta)  # a pass only where the solver's last step was taken without looking
-        fits.append(PathFit(Point(beta, sums), known[beta.tobytes()].held_out))
+        # Without the matrix: those of all penalties and folds together would fill the memory.
+        known_at = known[beta.tobytes()]
+        fits.append(PathFit(Point(beta, replace(sums, information=None)), known_at.held_out))
     return fits
 
 

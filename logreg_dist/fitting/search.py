@@ -30,6 +30,8 @@ Question = Callable[[FloatArray], bool]
 
 # Iterations after which a start from a sample was no help; a good one needs four.
 PATIENCE = 15
+# How a search ends whose start was too far away.
+_NOWHERE = (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,9 @@ def search(
     counts = found[-1] if result.direction is not None else None
     box = None if penalty is None else penalty.box
     at_bound = () if box is None else box.ends_at(result.point.beta)
+    if at_bound:
+        aliased = {dependence.position for dependence in result.dependences}
+        at_bound = tuple(None if k in aliased else end for k, end in enumerate(at_bound))
     return Optimum(result, counts, _missed(result, likelihood, penalty), at_bound)
 
 
@@ -180,7 +185,7 @@ def _by_newton(
     start, most = likelihood.sample_start(), solver.max_iterations
     warm = bool(start.beta.any())
     result = iterate(start.beta, min(most, PATIENCE) if warm else most, start.information)
-    if result.ending in (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR) and warm:
+    if result.ending in _NOWHERE and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
         result = iterate(np.zeros_like(start.beta), most)
     return result
@@ -192,7 +197,12 @@ def _by_proximal_newton(
     assert penalty is not None
     options = proximal_options(penalty, solver.tolerance, solver.max_iterations)
     start = likelihood.sample_start().beta
-    return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
+    result = proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
+    if result.ending in _NOWHERE and start.any():
+        log.info("the start leads nowhere; starting from 0")
+        start = np.zeros_like(start)
+        result = proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
+    return result
 
 
 def _by_lbfgs(

@@ -60,7 +60,8 @@ def learn_table(
     reject(learned.problems)
     if not asked.terms:
         return learned
-    learned = learn_terms(run_pass, layout, asked, learned, profile, quantiles)
+    weights_count = config.weight is None
+    learned = learn_terms(run_pass, layout, asked, learned, profile, quantiles, weights_count=weights_count)
     notes = replaced_notes(features.asked_terms.replaced, learned.spec)
     return replace(learned, notes=(*learned.notes, *notes))
 
@@ -72,6 +73,8 @@ def learn_terms(
     learned: LearnedDesign,
     profile: TableProfile,
     quantiles: Mapping[str, Mapping[float, Quantile]],
+    *,
+    weights_count: bool = False,
 ) -> LearnedDesign:
     """Add to a design what is derived from its columns; one pass, and one more where there are polynomials.
 
@@ -86,6 +89,8 @@ def learn_terms(
     profile : TableProfile
     quantiles : mapping
         The knots and edges that `wanted_quantiles` asks for.
+    weights_count : bool
+        Whether the staged weights are frequencies and trials, with no importance weight among them.
 
     Raises
     ------
@@ -100,7 +105,9 @@ def learn_terms(
     derived, problems = derived_columns(asked, spec, parts)
     reject(problems)
     spec = replace(spec, derived=tuple(derived))
-    settled, problems, more = settle(asked, spec, _survey(run_pass, layout, spec))
+    settled, problems, more = settle(
+        asked, spec, _survey(run_pass, layout, spec, weights_count=weights_count)
+    )
     reject([*problems, *equal_names(settled)])
     return replace(learned, spec=settled, notes=(*learned.notes, *notes, *more))
 
@@ -132,7 +139,7 @@ def _polynomials(
         )
         for found in powers.values()
     )
-    survey = _survey(run_pass, layout, replace(spec, derived=columns))
+    survey = _survey(run_pass, layout, replace(spec, derived=columns), weights_count=False)
     moments, place = {}, 0
     for part, found in powers.items():
         moments[part] = survey.numbers.mean[place : place + found.size]
@@ -142,6 +149,9 @@ def _polynomials(
     return dict(polynomials)
 
 
-def _survey(run_pass: RunPass, layout: RecordLayout, spec: DesignSpec) -> DerivedSurvey:
-    found: DerivedSurvey = reduce(add, run_pass(derived_survey_task(spec, layout)))
+def _survey(
+    run_pass: RunPass, layout: RecordLayout, spec: DesignSpec, *, weights_count: bool
+) -> DerivedSurvey:
+    task = derived_survey_task(spec, layout, weights_count=weights_count)
+    found: DerivedSurvey = reduce(add, run_pass(task))
     return found

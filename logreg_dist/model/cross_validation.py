@@ -54,6 +54,8 @@ class CrossValidation:
         and of the model.
     n_passes : int
         Readings of the staged table, all folds and penalties together.
+    n_asked : int
+        Penalties that were asked for: with those behind the last point some fold has no optimum.
     """
 
     folds: int
@@ -64,3 +66,4 @@ class CrossValidation:
     one_standard_error: int
     chosen: int
     n_passes: int
+    n_asked: int

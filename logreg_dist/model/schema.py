@@ -140,6 +140,7 @@ class CrossValidationRecord(BaseModel):
     one_standard_error: Annotated[int, Field(ge=0)]
     chosen: Annotated[int, Field(ge=0)]
     n_passes: int
+    n_asked: int
 
 
 class _SelectionStep(BaseModel):
@@ -228,7 +229,10 @@ def contradiction(file: ModelFile) -> str | None:
         wrong = derived_contradiction(derived, levels)
         if wrong is not None:
             return wrong
-    columns = [column.name for column in file.design.columns]
+    # Columns of the table: a vector is one of them.
+    columns = list(
+        dict.fromkeys(getattr(column, "vector", None) or column.name for column in file.design.columns)
+    )
     if file.selection is not None and file.selection.columns != columns:
         return "the selected columns are not those of the design"
     if (file.family == "multinomial") != (file.label.classes is not None):

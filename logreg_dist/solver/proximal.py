@@ -140,7 +140,9 @@ def proximal_newton(
         matrix = np.array(whole_matrix(plus_ridge(point.sums.information, options.ridge)))
         score = np.array(penalised_score(point, options.ridge))
         matrix[held], matrix[:, held], score[held] = 0.0, 0.0, 0.0
-        if not (np.isfinite(matrix).all() and np.isfinite(score).all()):
+        # So far out that no row tells anything of a term, whose score says that it is wrong.
+        is_lost = (np.diag(matrix) <= 0) & (np.abs(score) > options.lasso) & ~held
+        if is_lost.any() or not (np.isfinite(matrix).all() and np.isfinite(score).all()):
             return end(Ending.SINGULAR)
         target = _solve_inner(matrix, score + matrix @ point.beta, options, point.beta, box)
         step = target - point.beta

@@ -50,11 +50,12 @@ class ContentChecksum:
         """The checksum as a signed 64-bit integer, which Arrow and Spark can hold."""
         return self.total - 2**64 if self.total >= 2**63 else self.total
 
-    def add(self, numbers: Sequence[FloatArray], codes: NDArray[np.int32]) -> HashArray:
-        """Add m rows: columns of numbers (m,) and `codes` (n, m) of the dictionaries, -1 for missing.
+    def add(self, numbers: Sequence[FloatArray], codes: NDArray[np.int32]) -> None:
+        """Add m rows: columns of numbers (m,) and `codes` (n, m) of the dictionaries, -1 for missing."""
+        self.total = (self.total + int(self.row_hashes(numbers, codes).sum())) % 2**64
 
-        Returns their hashes (m,): equal rows have equal ones.
-        """
+    def row_hashes(self, numbers: Sequence[FloatArray], codes: NDArray[np.int32]) -> HashArray:
+        """Return the hashes (m,) of rows, which equal rows share; arguments as for `add`."""
         hashes_of_rows = []
         level_hashes = [self._hashes_of_levels(k) for k in range(len(codes))]
         for start in range(0, codes.shape[1], ROWS_AT_ONCE):
@@ -64,7 +65,6 @@ class ContentChecksum:
                 _mix_in(row_hash, np.ascontiguousarray(column[rows]).view(np.uint64))
             for hashes, column_codes in zip(level_hashes, codes, strict=True):
                 _mix_in(row_hash, hashes.take(column_codes[rows]))
-            self.total = (self.total + int(row_hash.sum())) % 2**64
             hashes_of_rows.append(row_hash)
         return np.concatenate(hashes_of_rows) if hashes_of_rows else np.empty(0, dtype=np.uint64)
 

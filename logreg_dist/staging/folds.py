@@ -29,7 +29,7 @@ class FoldPlan:
     ----------
     n_folds : int
     column : int or None
-        Position of the key in the batches; None: rows that are equal in all that is staged share a fold.
+        Position of the key in the batches; None: rows whose features are equal share a fold.
     """
 
     n_folds: int

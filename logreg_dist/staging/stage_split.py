@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, concatenate
-from logreg_dist.staging.checksum import ContentChecksum, HashArray
+from logreg_dist.staging.checksum import ContentChecksum
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
 from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
 from logreg_dist.staging.plan import RawColumn, StagePlan
@@ -267,9 +267,12 @@ class _SplitSurvey:
         rows = rows.take(~dropped) if dropped.any() else rows
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
-        hashes = self._add_to_content(rows)
+        hashes = [reader.hashes(part) for reader, part in zip(self.sparse, rows.sparse, strict=True)]
         if plan.folds is not None and plan.folds.column is None:
-            rows.fold[:] = folds_of_hashes(hashes, plan.folds.n_folds)
+            # Without the label: rows alike but for it would lie apart, each unseen by the fit that scores it.
+            features = self.content.row_hashes([rows.offset, *rows.numeric, *hashes], rows.codes)
+            rows.fold[:] = folds_of_hashes(features, plan.folds.n_folds)
+        self._add_to_content(rows, hashes)
         return rows
 
     def _vectors(self, column: RawColumn, array: pa.Array) -> FloatArray:
@@ -277,15 +280,15 @@ class _SplitSurvey:
         self.problems[f"unlike.{column.name}"] += int(found.unlike.sum())
         return found.numbers
 
-    def _add_to_content(self, rows: Rows) -> HashArray:
-        hashes = [reader.hashes(part) for reader, part in zip(self.sparse, rows.sparse, strict=True)]
+    def _add_to_content(self, rows: Rows, hashes: Sequence[FloatArray]) -> None:
         others = [rows.weight, rows.offset, *rows.numeric, *hashes]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:
-            return self.content.add([rows.y, *others], rows.codes)
+            self.content.add([rows.y, *others], rows.codes)
+            return
         classes = np.where(np.isnan(rows.y), -1.0, rows.y).astype(np.int32)
-        return self.content.add(others, np.vstack([rows.codes, classes[None]]))
+        self.content.add(others, np.vstack([rows.codes, classes[None]]))
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""

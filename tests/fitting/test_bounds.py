@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 from logreg_dist import TrainConfig, fit, load_model
-from logreg_dist.errors import ConfigError
+from logreg_dist.errors import ConfigError, InputRejected
 
 SAME_AS_SCIPY = 1e-6
 KKT = 1e-8
@@ -181,3 +181,26 @@ def test_the_short_forms_are_what_they_say_and_a_config_reads_back():
     assert short == long == TrainConfig(**short.as_dict())
     assert short.features.policy("x0").bounds.ends == (0.0, np.inf)
     assert config({"x0": {"bounds": {"lower": None}}}).features.bounded == frozenset()
+
+
+@pytest.mark.spark
+def test_bounds_that_would_hold_for_no_term_are_refused(spark):
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({"age": rng.uniform(1, 9, 300), "y": rng.integers(0, 2, 300)})
+    asked = TrainConfig(
+        label={"column": "y"},
+        features={"columns": {"age": {"bounds": "positive"}}, "terms": ["log(age)"]},
+    )
+    with pytest.raises(InputRejected, match="column 'age' has bounds and no term of its own"):
+        fit(spark.createDataFrame(rows), asked)
+
+
+@pytest.mark.spark
+def test_an_aliased_term_is_at_no_bound(spark):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=300)
+    rows = pd.DataFrame({"x": x, "same": 1.0, "y": (rng.random(300) < 1 / (1 + np.exp(-x))).astype(int)})
+    asked = TrainConfig(label={"column": "y"}, features={"columns": {"same": {"bounds": "positive"}}})
+    model = fit(spark.createDataFrame(rows), asked)
+    assert [row.at_bound for row in model.coefficient_rows] == [None] * 3
+    assert model.coefficient_rows[1].std_error is not None

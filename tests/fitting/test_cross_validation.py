@@ -272,3 +272,37 @@ def test_an_error_of_the_passes_reaches_the_caller():
 
     with pytest.raises(KeyboardInterrupt):
         in_lockstep([lambda evaluate: evaluate(np.zeros(1))] * 3, evaluate_many)
+
+
+@pytest.mark.spark
+def test_rows_that_differ_in_their_label_alone_share_a_fold(spark):
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame({"x": rng.integers(0, 400, 4_000).astype(float)})
+    rows["label"] = rng.integers(0, 2, 4_000)
+    # The label is a coin. Were equal rows with other labels in other folds, a fit would learn the wrong one.
+    found = fit(
+        spark.createDataFrame(rows),
+        TrainConfig(
+            label={"column": "label"},
+            features={"columns": {"x": {"type": "categorical", "min_level_count": 1, "unseen": "reference"}}},
+            penalty={"l2": 1e-3},
+            cross_validation={"folds": 3},
+        ),
+    )
+    assert found.cross_validation.points[0].log_loss == pytest.approx(np.log(2), abs=0.03)
+
+
+@pytest.mark.spark
+def test_no_matrix_is_kept_along_the_path(monkeypatch, table):
+    from logreg_dist.fitting import cross_validate
+
+    kept, point = [], cross_validate._point
+
+    def seen(pair, fits, *others):
+        kept.extend(fits)
+        return point(pair, fits, *others)
+
+    monkeypatch.setattr(cross_validate, "_point", seen)
+    fit(table, config(penalty={"path": {"l1_share": 0.0, "strengths": [0.5, 0.05]}}))
+    assert len(kept) == 2 * (FOLDS + 1)
+    assert all(one.point.sums.information is None for one in kept)

@@ -114,10 +114,21 @@ def test_a_selected_column_that_separates_is_named(spark):
         ({"solver": {"method": "lbfgs"}}, r"solver\.method: lbfgs cannot have a selection"),
         ({"features": {"exclude": ["age"]}}, r'selection\.keep: lists "age", which is not among the features'),
         ({"selection": {"keep": ["age"]}}, r"selection\.keep: has no meaning without selection\.method"),
-        ({"selection": {"method": "stepwise", "p_enter": 0.2}}, r"selection\.p_enter: is above p_remove"),
+        ({"selection": {"method": "stepwise", "criterion": "wald", "p_enter": 0.2}}, r"selection\.p_enter: is above p_remove"),
         ({"selection": {"method": "both"}}, r"selection\.method: expected one of none, backward, forward, stepwise"),
     ],
 )  # fmt: skip
 def test_settings_that_contradict_a_selection_are_refused(changes, words):
     with pytest.raises(ConfigError, match=words):
         config(**{"selection": {"method": "backward", "keep": ["age"]}, **changes})
+
+
+@pytest.mark.spark
+def test_a_vector_that_was_selected_is_one_column_of_the_model_file(spark, tmp_path):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(400, 3))
+    y = (rng.random(400) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
+    rows = pd.DataFrame({"emb": [row[:2].tolist() for row in X], "noise": X[:, 2], "y": y})
+    asked = TrainConfig(label={"column": "y"}, selection={"method": "backward", "criterion": "bic"})
+    model = fit(spark.createDataFrame(rows), asked)
+    assert load_model(model.save(tmp_path)).selection.columns == ("emb",)

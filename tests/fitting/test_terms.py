@@ -327,3 +327,18 @@ def test_what_a_table_cannot_be_is_refused_with_its_column_and_a_way_out(spark, 
             fit(table, config(term))
         assert sentence in str(error.value)
     assert "Use log1p (for counts), ns or bins instead" in str(error.value)
+
+
+@pytest.mark.spark
+def test_combinations_count_by_trials_and_frequency(spark):
+    rng = np.random.default_rng(3)
+    cells = pd.DataFrame([(g, d) for g in "ab" for d in "uvw"], columns=["g", "d"])
+    cells["n"] = rng.integers(40, 90, len(cells))
+    cells["k"] = rng.binomial(cells["n"], 0.4)
+    asked = TrainConfig(label={"events": "k", "trials": "n"}, features={"terms": ["g*d"]})
+    model = fit(spark.createDataFrame(cells), asked)
+    assert sum(":" in row.term for row in model.coefficient_rows) == 2
+    # As many terms as cells: every cell's rate is met.
+    assert model.deviance == pytest.approx(
+        -2 * (cells.k * np.log(cells.k / cells.n) + (cells.n - cells.k) * np.log(1 - cells.k / cells.n)).sum()
+    )

@@ -11,6 +11,8 @@ from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Point, Sums
+from tests.solver.arrays import overlapping
+from tests.solver.arrays import sums_of as sums_of_design
 
 EXACT = 1e-9
 SAME_AS_SKLEARN = 1e-5  # saga's own digits
@@ -136,3 +138,11 @@ def test_the_conditions_tell_an_optimum_from_another_point(rows):
     beta = proximal_newton(evaluate_all, np.zeros(p + 1), options).point.beta
     moved = beta + np.array([0.0, 1e-3, *np.zeros(p - 1)])
     assert kkt_residual(Point(moved, evaluate_all(moved)), options, np.ones(p + 1)) > 1e-5
+
+
+def test_a_start_so_far_out_that_no_row_tells_anything_is_no_optimum():
+    X, y = overlapping(500, 2)
+    X = X[:, 1:]
+    start = np.array([5e6])
+    found = proximal_newton(sums_of_design(X, y), start, ProximalOptions(np.array([1.0])))
+    assert found.ending is Ending.SINGULAR

@@ -114,7 +114,10 @@ def test_a_selected_column_that_separates_is_named(spark):
         ({"solver": {"method": "lbfgs"}}, r"solver\.method: lbfgs cannot have a selection"),
         ({"features": {"exclude": ["age"]}}, r'selection\.keep: lists "age", which is not among the features'),
         ({"selection": {"keep": ["age"]}}, r"selection\.keep: has no meaning without selection\.method"),
-        ({"selection": {"method": "stepwise", "criterion": "wald", "p_enter": 0.2}}, r"selection\.p_enter: is above p_remove"),
+        (
+            {"selection": {"method": "stepwise", "criterion": "wald", "p_enter": 0.2}},
+            r"selection\.p_enter: is above p_remove",
+        ),
         ({"selection": {"method": "both"}}, r"selection\.method: expected one of none, backward, forward, stepwise"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
-from logreg_dist.solver.information import Information, dependences_in
+from logreg_dist.solver.information import Information, active_part, dependences_in
 
 # A Newton step late in a separated fit is a direction of separation to some accuracy between these.
 SHARES = (1e-13, 1e-10, 1e-7, 1e-4)
@@ -76,7 +76,7 @@ def prove_separation(direction: FloatArray, passes: RowPasses) -> DirectionCount
         if passes.neutral_information is None:
             is_exact = passes.count(direction, np.zeros_like(direction)) == counts
             return counts if is_exact else _disproved(counts)
-        exact = null_direction(direction, passes.neutral_information(direction, blur))
+        exact = _null_direction_within(direction, passes.neutral_information(direction, blur))
         if exact.any():
             found = passes.count(exact, passes.blur(exact, EXACT_SHARE))
             if found.proves_separation:
@@ -87,6 +87,17 @@ def prove_separation(direction: FloatArray, passes: RowPasses) -> DirectionCount
 def _disproved(counts: DirectionCounts) -> DirectionCounts:
     """Count the undecided rows among those that speak against separation."""
     return DirectionCounts(counts.separated, 0, max(counts.violated + counts.neutral, 1))
+
+
+def _null_direction_within(direction: FloatArray, information: Information) -> FloatArray:
+    """Return the null direction (p,) among the terms of a direction: one that it lacks cannot be followed for ever.
+
+    Such are terms with a penalty, and columns that a selection left out.
+    """
+    within = direction != 0
+    exact = np.zeros_like(direction)
+    exact[within] = null_direction(direction[within], active_part(information, within))
+    return exact
 
 
 def null_direction(direction: FloatArray, information: Information) -> FloatArray:

@@ -47,7 +47,8 @@ def score_rows(
     """Return the linear predictor of a batch of rows.
 
     Sums are added as a balanced tree in the order of the terms, as `score.linear_predictor` does in
-    Spark. Multiplication and addition are rounded alike everywhere, so both give the same bits.
+    Spark. Multiplication and addition are rounded alike everywhere, so both give the same bits, but for
+    products of columns, which Spark adds in another place.
 
     Parameters
     ----------

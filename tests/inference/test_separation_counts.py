@@ -121,3 +121,24 @@ def test_an_exact_direction_has_no_part_outside_the_null_space():
     exact = null_direction(np.array([1.01, 0.02, -2.99, 0.0, -1.0]), X.T @ X)
     np.testing.assert_allclose(exact, [1, 0, -3, 0, -1], atol=1e-9)
     np.testing.assert_allclose(X @ exact, 0, atol=1e-9)
+
+
+def test_a_direction_is_proved_among_its_own_terms_alone():
+    # Along a - 1e-9 b half of the rows are 0 and the others on their side; along a alone half are nearly 0, on either.
+    tied = np.array([1.0, -1.0, 2.0, -2.0])
+    b = np.concatenate([tied, np.zeros(4)])
+    a = np.concatenate([1e-9 * tied, [1.0, 2.0, -1.0, -2.0]])
+    y = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    shape, one = BlockShape(2), Block(dense=np.array([b, a]), codes=(), y=y)
+
+    def neutral(direction, blur):
+        rows = neutral_rows(direction, [one], shape, blur=blur)
+        return evaluate(np.zeros(2), rows, shape).information.matrix(shape)
+
+    passes = RowPasses(
+        count=lambda direction, blur: count_along(direction, [one], shape, blur=blur),
+        neutral_information=neutral,
+        scale=np.ones(2),
+    )
+    assert prove_separation(np.array([-1e-9, 1.0]), passes).proves_separation
+    assert not prove_separation(np.array([0.0, 1.0]), passes).proves_separation

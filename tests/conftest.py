@@ -15,6 +15,8 @@ def spark():
     session = (
         SparkSession.builder.master("local[2,4]")
         .appName("tests")
+        # Short-lived: compiling less costs less than it saves.
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "OFF")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,11 +53,13 @@ def prepare(name: str, folder: Path) -> None:
     importlib.import_module(f"examples.{name}.prepare").main(folder)
 
 
-def fit_application(spark: SparkSession, name: str, folder: Path, train: str = "train.yaml") -> Fitted:
+def fit_application(
+    spark: SparkSession, name: str, folder: Path, train: str = "train.yaml", overrides: Sequence[str] = ()
+) -> Fitted:
     """Fit one of the models of an application on its prepared tables, and score what it is judged on."""
     here = EXAMPLES / name
     evaluate = here / train.replace("train", "evaluate")
-    config = load_train_config(here / train)
+    config = load_train_config(here / train, list(overrides))
     asked = Path(config.input.path).name, Path(load_evaluate_config(evaluate).input.path).name
     model = fit(_table(spark, folder / asked[0]), config)
     [key] = load_score_config(here / "score.yaml").keys

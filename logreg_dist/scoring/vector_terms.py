@@ -113,15 +113,18 @@ class Entries:
     ----------
     rows : SparseRows
     missing, unusable : ndarray (m,) of bool
-        Rows without a value, and with one that cannot be scored.
+        Rows without a value and with nothing that stands for it, and with one that cannot be scored.
+    absent : ndarray (m,) of bool
+        Rows without a value, whether or not something stands for it.
     """
 
     rows: SparseRows
     missing: NDArray[np.bool_]
     unusable: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
 
     def __getitem__(self, which: slice) -> Entries:
-        return Entries(self.rows.take(which), self.missing[which], self.unusable[which])
+        return Entries(self.rows.take(which), self.missing[which], self.unusable[which], self.absent[which])
 
 
 def add_entries(column: pa.Array | Entries, term: SparseTerm, *, out: FloatArray, odd: IntArray) -> None:
@@ -139,7 +142,7 @@ def add_entries(column: pa.Array | Entries, term: SparseTerm, *, out: FloatArray
     out[:] = 0.0
     add_products(out, found.rows, term.effects)
     out[found.missing | found.unusable] = np.nan
-    odd += np.array([found.missing.sum(), 0, found.unusable.sum()])
+    odd += np.array([found.absent.sum(), 0, found.unusable.sum()])
 
 
 def read_entries(column: pa.Array, term: SparseTerm) -> Entries:
@@ -150,11 +153,13 @@ def read_entries(column: pa.Array, term: SparseTerm) -> Entries:
     text, _ = texts(column)
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
+    absent = np.asarray(pc.is_null(text))
     if term.fill is not None:
         text = pc.fill_null(text, term.fill)
     codes_of = hashed(size) if term.rule == "hashed" else listed(term.codes)
-    missing = np.asarray(pc.is_null(text))
-    return Entries(word_counts(text, codes_of, term.values), missing, np.zeros(len(text), dtype=bool))
+    nowhere = np.zeros(len(text), dtype=bool)
+    missing = absent if term.fill is None else nowhere
+    return Entries(word_counts(text, codes_of, term.values), missing, nowhere, absent)
 
 
 def _vector_entries(column: pa.Array, size: int) -> Entries:
@@ -166,4 +171,4 @@ def _vector_entries(column: pa.Array, size: int) -> Entries:
         missing[of_entry[no_number]] = True
         unusable[of_entry[odd & ~no_number]] = True
         unusable &= ~missing
-    return Entries(rows, missing, unusable)
+    return Entries(rows, missing, unusable, missing)

@@ -25,6 +25,10 @@ def sums_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> C
     return lambda beta: in_term_order(evaluate(beta, [block], shape), shape, order)
 
 
+def sums_with_intercept(X: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], Sums]:
+    return sums_of(with_ones(*X.T), y)
+
+
 def fit_arrays(
     X: np.ndarray,
     y: np.ndarray,
@@ -64,4 +68,4 @@ def overlapping(n_rows: int = 500, p: int = 3, seed: int = 0) -> tuple[np.ndarra
     return X, y
 
 
-__all__ = ["Ending", "block_of", "fit_arrays", "overlapping", "sums_of", "with_ones"]
+__all__ = ["Ending", "block_of", "fit_arrays", "overlapping", "sums_of", "sums_with_intercept", "with_ones"]

@@ -8,13 +8,12 @@ from scipy.optimize import lsq_linear, minimize
 from sklearn.datasets import load_breast_cancer, load_iris
 from statsmodels.datasets import anes96
 
-from logreg_dist.kernel.block import Block, BlockShape
-from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.box import Box
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Point, Sums
+from tests.solver.arrays import sums_with_intercept
 
 SAME_AS_SCIPY = 1e-6  # L-BFGS-B's own digits
 EXACT = 1e-9
@@ -73,18 +72,6 @@ def cancer():
     return (X - X.mean(axis=0)) / X.std(axis=0), data.target.astype(float)
 
 
-def sums_of(X, y):
-    block = Block(dense=np.vstack([np.ones(len(y)), X.T]), codes=(), y=y)
-    shape = BlockShape(X.shape[1] + 1)
-
-    def evaluate_all(beta):
-        state = evaluate(beta, [block], shape)
-        information = state.information.matrix(shape)
-        return Sums(state.n_rows, state.weight_sum, state.deviance, state.score, information)
-
-    return evaluate_all
-
-
 def by_scipy(sums, box, ridge, lasso):
     """Minimise half of deviance and penalties; |b| is the sum of two parts that are not negative."""
     p = len(box.lower)
@@ -126,14 +113,14 @@ def test_it_finds_scipys_optimum_in_the_box(cancer, box, l1, l2):
     mask = np.array([0.0, *np.ones(p - 1)])
     lasso, ridge, limits = l1 * n * mask, l2 * n * mask, box_of(p, **BOXES[box])
     options = ProximalOptions(lasso, ridge, box=limits)
-    result = proximal_newton(sums_of(X, y), np.zeros(p), options)
+    result = proximal_newton(sums_with_intercept(X, y), np.zeros(p), options)
     assert result.ending is Ending.CONVERGED
     found = result.point.beta
     assert any(limits.ends_at(found))
     np.testing.assert_allclose(
-        found, by_scipy(sums_of(X, y), limits, ridge, lasso), rtol=0, atol=SAME_AS_SCIPY
+        found, by_scipy(sums_with_intercept(X, y), limits, ridge, lasso), rtol=0, atol=SAME_AS_SCIPY
     )
-    at_end = sums_of(X, y)(found)
+    at_end = sums_with_intercept(X, y)(found)
     assert kkt_residual(Point(found, at_end), options, np.ones(p)) < KKT
     assert_is_optimum_in_box(np.zeros((p, p)), at_end.score - ridge * found, lasso, found, limits)
 
@@ -141,9 +128,9 @@ def test_it_finds_scipys_optimum_in_the_box(cancer, box, l1, l2):
 def test_bounds_that_hold_nothing_change_nothing(cancer):
     X, y = cancer
     p = X.shape[1] + 1
-    alone = newton(sums_of(X, y), np.zeros(p), NewtonOptions())
+    alone = newton(sums_with_intercept(X, y), np.zeros(p), NewtonOptions())
     box = Box(alone.point.beta - 0.01, alone.point.beta + 0.01)
-    found = proximal_newton(sums_of(X, y), np.zeros(p), ProximalOptions(np.zeros(p), box=box))
+    found = proximal_newton(sums_with_intercept(X, y), np.zeros(p), ProximalOptions(np.zeros(p), box=box))
     np.testing.assert_allclose(found.point.beta, alone.point.beta, rtol=0, atol=1e-10)
     assert not any(box.ends_at(found.point.beta))
     assert found.n_steps == len(found.history)
@@ -156,7 +143,9 @@ def test_an_estimate_at_a_bound_is_the_bound_exactly(cancer, l1):
     lasso = l1 * len(y) * np.array([0.0, *np.ones(p - 1)])
     for end in np.random.default_rng(0).uniform(0.05, 0.3, 20):
         box = box_of(p, b1=(-end / 3, end), b4=(-end, end / 7))
-        beta = proximal_newton(sums_of(X, y), np.full(p, 0.4), ProximalOptions(lasso, box=box)).point.beta
+        beta = proximal_newton(
+            sums_with_intercept(X, y), np.full(p, 0.4), ProximalOptions(lasso, box=box)
+        ).point.beta
         assert box.ends_at(beta)[1] == "lower"
         assert l1 > 0 or box.ends_at(beta)[4] == "upper"
         assert (box.lower <= beta).all()
@@ -213,7 +202,7 @@ def test_a_bound_in_the_way_of_separation_is_an_optimum_and_one_behind_it_is_no_
     def fit(low, high):
         box = box_of(2, b1=(low, high))
         options = ProximalOptions(np.zeros(2), free=free, box=box)
-        return proximal_newton(sums_of(X, y), np.zeros(2), options, rises_for_ever=proved(X, y))
+        return proximal_newton(sums_with_intercept(X, y), np.zeros(2), options, rises_for_ever=proved(X, y))
 
     stopped = fit(-INF, 3.0)
     assert stopped.ending is Ending.CONVERGED
@@ -232,8 +221,8 @@ def test_terms_that_only_seem_dependent_at_a_far_start_keep_their_estimates(canc
     X = np.column_stack([a, np.where(np.arange(len(y)) % 2 == 0, a, X[:, 1]), np.arange(len(y)) % 2 * 1.0])
     far = np.array([0.0, 0.0, 0.0, 90.0])  # there the rows that tell the columns apart have no weight
     options = ProximalOptions(np.zeros(4), box=box_of(4, b1=(-0.1, INF)))
-    found = proximal_newton(sums_of(X, y), far, options)
-    near = proximal_newton(sums_of(X, y), np.zeros(4), options)
+    found = proximal_newton(sums_with_intercept(X, y), far, options)
+    near = proximal_newton(sums_with_intercept(X, y), np.zeros(4), options)
     assert found.dependences == near.dependences == []
     np.testing.assert_allclose(found.point.beta, near.point.beta, atol=1e-9)
 
@@ -242,10 +231,10 @@ def test_a_column_without_bounds_is_kept_rather_than_one_with_them(cancer):
     X, y = cancer
     X = np.column_stack([X[:, 0], X[:, 1], X[:, 0]])
     box = box_of(4, b1=(0.0, INF))
-    result = proximal_newton(sums_of(X, y), np.zeros(4), ProximalOptions(np.zeros(4), box=box))
+    result = proximal_newton(sums_with_intercept(X, y), np.zeros(4), ProximalOptions(np.zeros(4), box=box))
     assert [one.position for one in result.dependences] == [1]
     fixed = proximal_newton(
-        sums_of(X, y), np.zeros(4), ProximalOptions(np.zeros(4), box=box_of(4, b1=(0.5, 0.5)))
+        sums_with_intercept(X, y), np.zeros(4), ProximalOptions(np.zeros(4), box=box_of(4, b1=(0.5, 0.5)))
     )
     assert fixed.dependences == []
     assert fixed.point.beta[1] + fixed.point.beta[3] == pytest.approx(result.point.beta[3], abs=1e-8)

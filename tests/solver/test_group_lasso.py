@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from logreg_dist.kernel.block import Block, BlockShape
-from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.box import Box
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.group_descent import solve_group_lasso
 from logreg_dist.solver.groups import penalty_size
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
-from logreg_dist.solver.result import Ending, Point, Sums
+from logreg_dist.solver.result import Ending, Point
+from tests.solver.arrays import sums_with_intercept
 
 SAME_AS_GRADIENTS = 1e-6  # the proximal gradient method's own digits
 EXACT = 1e-9
@@ -93,18 +92,6 @@ def cancer():
     return (X - X.mean(axis=0)) / X.std(axis=0), data.target.astype(float)
 
 
-def sums_of(X, y):
-    block = Block(dense=np.vstack([np.ones(len(y)), X.T]), codes=(), y=y)
-    shape = BlockShape(X.shape[1] + 1)
-
-    def evaluate_all(beta):
-        state = evaluate(beta, [block], shape)
-        information = state.information.matrix(shape)
-        return Sums(state.n_rows, state.weight_sum, state.deviance, state.score, information)
-
-    return evaluate_all
-
-
 def by_gradients(X, y, lasso, ridge, groups):
     """Minimise half of deviance and penalties by FISTA with restarts: another method, in plain NumPy."""
     design = np.column_stack([np.ones(len(y)), X])
@@ -135,7 +122,7 @@ def test_a_logistic_group_lasso_is_that_of_another_method(cancer, l1, l2):
     n = len(y)
     lasso, ridge = weights(l1 * n), l2 * n * np.array([0.0, *np.ones(P - 1)])
     options = ProximalOptions(lasso, ridge, groups=GROUPS)
-    result = proximal_newton(sums_of(X, y), np.zeros(P), options)
+    result = proximal_newton(sums_with_intercept(X, y), np.zeros(P), options)
     assert result.ending is Ending.CONVERGED
     beta = result.point.beta
     assert kkt_residual(result.point, options, np.ones(P)) < KKT
@@ -154,8 +141,8 @@ def test_other_axes_of_a_group_turn_its_estimates_and_nothing_else(cancer):
     turned = X.copy()
     turned[:, 6:10] = X[:, 6:10] @ turn
     options = ProximalOptions(lasso, groups=GROUPS)
-    a = proximal_newton(sums_of(X, y), np.zeros(P), options).point
-    b = proximal_newton(sums_of(turned, y), np.zeros(P), options).point
+    a = proximal_newton(sums_with_intercept(X, y), np.zeros(P), options).point
+    b = proximal_newton(sums_with_intercept(turned, y), np.zeros(P), options).point
     assert a.beta[7:11].any()
     np.testing.assert_allclose(turn @ b.beta[7:11], a.beta[7:11], rtol=0, atol=1e-8)
     np.testing.assert_allclose(np.delete(b.beta, slice(7, 11)), np.delete(a.beta, slice(7, 11)), atol=1e-8)
@@ -169,22 +156,22 @@ def test_the_penalty_beyond_which_a_group_is_0_is_the_length_of_its_score(cancer
     largest = max([np.linalg.norm(at_null[g]) / np.sqrt(len(g)) for g in GROUPS] + alone)
     for factor, anything in ((1.0001, False), (0.9999, True)):
         options = ProximalOptions(weights(factor * largest), groups=GROUPS)
-        beta = proximal_newton(sums_of(X, y), np.zeros(P), options).point.beta
+        beta = proximal_newton(sums_with_intercept(X, y), np.zeros(P), options).point.beta
         assert beta[1:].any() == anything
 
 
 def test_the_conditions_tell_an_optimum_from_another_point(cancer):
     X, y = cancer
     options = ProximalOptions(weights(0.05 * len(y)), groups=GROUPS)
-    found = proximal_newton(sums_of(X, y), np.zeros(P), options).point.beta
+    found = proximal_newton(sums_with_intercept(X, y), np.zeros(P), options).point.beta
     zero = next(group for group in GROUPS if not found[group].any())
     full = next(group for group in GROUPS if found[group].any())
     for place in (zero[0], full[0]):
         moved = found.copy()
         moved[place] += 1e-3
-        assert kkt_residual(Point(moved, sums_of(X, y)(moved)), options, np.ones(P)) > 1e-5
+        assert kkt_residual(Point(moved, sums_with_intercept(X, y)(moved)), options, np.ones(P)) > 1e-5
     less = ProximalOptions(0.9 * options.lasso, groups=GROUPS)
-    assert kkt_residual(Point(found, sums_of(X, y)(found)), less, np.ones(P)) > 1e-4
+    assert kkt_residual(Point(found, sums_with_intercept(X, y)(found)), less, np.ones(P)) > 1e-4
 
 
 def test_the_size_of_a_penalty_is_the_sum_of_its_groups():

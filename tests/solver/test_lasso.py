@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from logreg_dist.kernel.block import Block, BlockShape
-from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.proximal import ProximalOptions, kkt_residual, proximal_newton
-from logreg_dist.solver.result import Ending, Point, Sums
-from tests.solver.arrays import overlapping
-from tests.solver.arrays import sums_of as sums_of_design
+from logreg_dist.solver.result import Ending, Point
+from tests.solver.arrays import overlapping, sums_of, sums_with_intercept
 
 EXACT = 1e-9
 SAME_AS_SKLEARN = 1e-5  # saga's own digits
@@ -65,18 +62,6 @@ def rows():
     return X, y
 
 
-def sums_of(X, y):
-    block = Block(dense=np.vstack([np.ones(len(y)), X.T]), codes=(), y=y)
-    shape = BlockShape(X.shape[1] + 1)
-
-    def evaluate_all(beta):
-        state = evaluate(beta, [block], shape)
-        information = state.information.matrix(shape)
-        return Sums(state.n_rows, state.weight_sum, state.deviance, state.score, information)
-
-    return evaluate_all
-
-
 @pytest.mark.parametrize("l2", [0.0, 0.02])
 @pytest.mark.parametrize("l1", [0.005, 0.05, 0.2])
 def test_it_finds_scikit_learns_optimum(rows, l1, l2):
@@ -84,7 +69,7 @@ def test_it_finds_scikit_learns_optimum(rows, l1, l2):
     n, p = X.shape
     mask = np.array([0.0, *np.ones(p)])
     options = ProximalOptions(l1 * n * mask, l2 * n * mask)
-    result = proximal_newton(sums_of(X, y), np.zeros(p + 1), options)
+    result = proximal_newton(sums_with_intercept(X, y), np.zeros(p + 1), options)
     assert result.ending is Ending.CONVERGED
     assert kkt_residual(result.point, options, np.ones(p + 1)) < 1e-8
     sklearn = LogisticRegression(
@@ -98,7 +83,7 @@ def test_it_finds_scikit_learns_optimum(rows, l1, l2):
 def test_without_penalty_it_is_newtons_method(rows):
     X, y = rows
     p = X.shape[1] + 1
-    found = proximal_newton(sums_of(X, y), np.zeros(p), ProximalOptions(np.zeros(p)))
+    found = proximal_newton(sums_with_intercept(X, y), np.zeros(p), ProximalOptions(np.zeros(p)))
     expected = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12).fit(X, y)
     np.testing.assert_allclose(found.point.beta[1:], expected.coef_[0], rtol=1e-7)
 
@@ -108,7 +93,7 @@ def test_a_penalty_beyond_the_largest_score_leaves_the_intercept_alone(rows):
     p = X.shape[1]
     at_null = X.T @ (y - y.mean())
     lasso = np.array([0.0, *np.full(p, np.abs(at_null).max() * 1.0001)])
-    beta = proximal_newton(sums_of(X, y), np.zeros(p + 1), ProximalOptions(lasso)).point.beta
+    beta = proximal_newton(sums_with_intercept(X, y), np.zeros(p + 1), ProximalOptions(lasso)).point.beta
     assert (beta[1:] == 0).all()
     assert beta[0] == pytest.approx(np.log(y.mean() / (1 - y.mean())), rel=1e-8)
 
@@ -117,8 +102,8 @@ def test_a_far_start_is_halved_back(rows):
     X, y = rows
     n, p = X.shape
     lasso = np.array([0.0, *np.full(p, 0.01 * n)])
-    near = proximal_newton(sums_of(X, y), np.zeros(p + 1), ProximalOptions(lasso)).point.beta
-    far = proximal_newton(sums_of(X, y), np.full(p + 1, 3.0), ProximalOptions(lasso))
+    near = proximal_newton(sums_with_intercept(X, y), np.zeros(p + 1), ProximalOptions(lasso)).point.beta
+    far = proximal_newton(sums_with_intercept(X, y), np.full(p + 1, 3.0), ProximalOptions(lasso))
     assert far.ending is Ending.CONVERGED
     np.testing.assert_allclose(far.point.beta, near, atol=1e-8)
 
@@ -126,7 +111,9 @@ def test_a_far_start_is_halved_back(rows):
 def test_too_few_iterations_end_without_a_claim(rows):
     X, y = rows
     p = X.shape[1] + 1
-    result = proximal_newton(sums_of(X, y), np.zeros(p), ProximalOptions(np.full(p, 1.0), max_iterations=1))
+    result = proximal_newton(
+        sums_with_intercept(X, y), np.zeros(p), ProximalOptions(np.full(p, 1.0), max_iterations=1)
+    )
     assert result.ending is Ending.ITERATIONS
 
 
@@ -134,7 +121,7 @@ def test_the_conditions_tell_an_optimum_from_another_point(rows):
     X, y = rows
     n, p = X.shape
     options = ProximalOptions(np.array([0.0, *np.full(p, 0.02 * n)]))
-    evaluate_all = sums_of(X, y)
+    evaluate_all = sums_with_intercept(X, y)
     beta = proximal_newton(evaluate_all, np.zeros(p + 1), options).point.beta
     moved = beta + np.array([0.0, 1e-3, *np.zeros(p - 1)])
     assert kkt_residual(Point(moved, evaluate_all(moved)), options, np.ones(p + 1)) > 1e-5
@@ -144,5 +131,5 @@ def test_a_start_so_far_out_that_no_row_tells_anything_is_no_optimum():
     X, y = overlapping(500, 2)
     X = X[:, 1:]
     start = np.array([5e6])
-    found = proximal_newton(sums_of_design(X, y), start, ProximalOptions(np.array([1.0])))
+    found = proximal_newton(sums_of(X, y), start, ProximalOptions(np.array([1.0])))
     assert found.ending is Ending.SINGULAR

@@ -15,7 +15,7 @@ from logreg_dist.config import ColumnPolicy, MissingPolicy, TrainConfig
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.fitting.terms import learn_table

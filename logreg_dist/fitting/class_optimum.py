@@ -11,7 +11,7 @@ import numpy as np
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import Problem, reject
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
 from logreg_dist.fitting.class_tasks import in_classes

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 
 from logreg_dist.design.classes import Classes
 from logreg_dist.design.spec import DesignSpec
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes, matrix_in_term_order
 from logreg_dist.fitting.class_tasks import (
     ClassDesign,

@@ -18,13 +18,10 @@ from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.errors import EmptyTable
-from logreg_dist.fitting.assemble import (
-    assemble_model,
-    binary_outcome,
-    term_scales,
-    with_cross_validation,
-)
+from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
+from logreg_dist.fitting.estimates import binary_outcome
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.multinomial import fit_classes

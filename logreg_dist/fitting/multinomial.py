@@ -18,19 +18,13 @@ from logreg_dist.design.classes import Classes, learn_classes
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import Problem, counted, quoted, reject
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.term_moments import term_centres, term_scales
 from logreg_dist.errors import FitNotUsable
 from logreg_dist.fitting.aliases import describe_aliases
-from logreg_dist.fitting.assemble import (
-    Estimates,
-    ModelTerm,
-    Outcome,
-    assemble_model,
-    term_centres,
-    term_scales,
-    with_cross_validation,
-)
+from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.estimates import Estimates, ModelTerm, Outcome
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.path_models import choose_class_penalty

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.passes import FitPasses

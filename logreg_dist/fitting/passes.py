@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyspark import SparkContext
 
 from logreg_dist.design.spec import DesignSpec
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.method import bytes_of
 from logreg_dist.fitting.score_tasks import (

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import Problem, reject
-from logreg_dist.fitting.assemble import ModelTerm, term_centres
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.cross_validate import Chosen, PathModel, cross_validate
+from logreg_dist.fitting.estimates import ModelTerm
 from logreg_dist.fitting.fold_passes import FoldPasses
 from logreg_dist.fitting.method import matrix_bytes, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.optimum import flat_start

@@ -11,7 +11,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.config.problems import dotted
 from logreg_dist.design.problems import Problem, quoted, reject
 from logreg_dist.design.spec import DesignSpec
-from logreg_dist.fitting.assemble import term_scales
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.solver.box import Box
 from logreg_dist.solver.proximal import ProximalOptions
 from logreg_dist.solver.ridge import scaled_ridge

@@ -13,8 +13,8 @@ from logreg_dist.config.policies import level_text
 from logreg_dist.design.classes import Classes
 from logreg_dist.design.problems import quoted
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.errors import ConfigError
-from logreg_dist.fitting.assemble import term_centres
 from logreg_dist.model.model import LabelRecord, LogisticModel
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from logreg_dist import TrainConfig, fit, load_model
-from logreg_dist.fitting.assemble import estimates_in_column_units
+from logreg_dist.fitting.estimates import estimates_in_column_units
 from logreg_dist.solver.arrowhead import ArrowheadInformation
 from tests.in_process import fit_rows, logistic_table
 
@@ -44,7 +44,7 @@ def test_standard_errors_without_a_covariance_are_those_with_one(wide_table, tmp
     monkeypatch.setattr("logreg_dist.fitting.sums.HUGE_LEVELS", 100)
     fitted = fit_rows(table, tmp_path, n_splits=2)
     whole = estimates_in_column_units(fitted.result, fitted.spec, penalised=False)
-    monkeypatch.setattr("logreg_dist.fitting.assemble.MAX_COVARIANCE_TERMS", 100)
+    monkeypatch.setattr("logreg_dist.fitting.estimates.MAX_COVARIANCE_TERMS", 100)
     slim = estimates_in_column_units(fitted.result, fitted.spec, penalised=False)
     assert np.isfinite(slim.variance).all()
     assert slim.covariance is None

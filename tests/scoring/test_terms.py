@@ -8,8 +8,8 @@ import pytest
 
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.errors import InputRejected
-from logreg_dist.fitting.assemble import term_centres
 from logreg_dist.fitting.sums import in_kernel_order
 from logreg_dist.kernel.evaluate import linear_predictor
 from logreg_dist.scoring.counts import read_counts, refuse_forbidden

@@ -193,11 +193,11 @@ def _solve(
 ) -> LogisticModel:
     label = label_record(config.label, profile.label_levels)
     asked, chosen = config, choose_penalty(passes, profile, config)
+    near = None
     if chosen is not None:
-        config = config.with_penalty(chosen.penalty)
-    near = None if warm_start is None else near_model(warm_start, learned.spec, label)
-    if chosen is not None:
-        near = chosen.beta
+        config, near = config.with_penalty(chosen.penalty), chosen.beta
+    elif warm_start is not None:
+        near = near_model(warm_start, learned.spec, label)
     optimum = find_optimum(passes, profile, samples, config, near=near)
     learned = selected_design(learned, optimum.selection)
     spec, result, counts = learned.spec, optimum.result, optimum.counts

@@ -81,11 +81,11 @@ def fit_classes(
     samples = [look.sample for look in looks if look.sample is not None]
     weights = {name: weight for name, (_, weight) in sums.items()}
     asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
+    near = None
     if chosen is not None:
-        config = config.with_penalty(chosen.penalty)
-    near = None if warm_start is None else near_class_model(warm_start, spec, classes)
-    if chosen is not None:
-        near = chosen.beta
+        config, near = config.with_penalty(chosen.penalty), chosen.beta
+    elif warm_start is not None:
+        near = near_class_model(warm_start, spec, classes)
     optimum = find_class_optimum(passes, profile, samples, config, near=near)
     result = optimum.result
     learned = selected_design(learned, optimum.selection)

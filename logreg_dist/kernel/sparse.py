@@ -83,11 +83,6 @@ def concatenate(parts: Sequence[SparseRows]) -> SparseRows:
     )
 
 
-def no_rows() -> SparseRows:
-    """Return no rows, the neutral element of `concatenate`."""
-    return SparseRows(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0))
-
-
 def add_products(eta: FloatArray, rows: SparseRows, effects: FloatArray) -> None:
     """Add ``x'effects`` of each row to `eta` (m,), in place.
 

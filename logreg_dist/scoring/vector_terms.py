@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, add_products
-from logreg_dist.staging.decode import texts
+from logreg_dist.staging.decode import plain_texts
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 from logreg_dist.staging.vectors import dense_vectors, sparse_vectors
 from logreg_dist.staging.words import hashed, listed, word_counts
@@ -36,7 +36,6 @@ class VectorTerm:
     name: str
     slopes: FloatArray = field(repr=False)
     missing_is_error: bool
-    missing_value: None = None
     unseen_is_error: bool = False
     unseen_policy: str = "error"
     domain: str = ""
@@ -72,7 +71,6 @@ class SparseTerm:
     codes: Mapping[str, int] = field(repr=False)
     fill: str | None
     missing_is_error: bool
-    missing_value: None = None
     unseen_is_error: bool = False
     unseen_policy: str = "error"
     domain: str = ""
@@ -150,9 +148,7 @@ def read_entries(column: pa.Array, term: SparseTerm) -> Entries:
     size = len(term.effects) - 1
     if term.rule == "vector":
         return _vector_entries(column, size)
-    text, _ = texts(column)
-    if pa.types.is_dictionary(text.type):
-        text = text.dictionary_decode()
+    text = plain_texts(column)
     absent = np.asarray(pc.is_null(text))
     if term.fill is not None:
         text = pc.fill_null(text, term.fill)

@@ -95,6 +95,15 @@ def texts(column: pa.Array) -> tuple[pa.Array, int]:
     raise TypeError(f"no levels in a column of type {kind}")
 
 
+def plain_texts(column: pa.Array) -> pa.Array:
+    """Return a column as `texts` does, never in dictionary form.
+
+    A file's dictionary holds texts in another order than the rows, and texts of other rows.
+    """
+    text, _ = texts(column)
+    return text.dictionary_decode() if pa.types.is_dictionary(text.type) else text
+
+
 class LevelDictionary:
     """The levels of one categorical column of one split, numbered as they come.
 
@@ -120,11 +129,12 @@ class LevelDictionary:
         occurs[indices] = True
         lookup = np.full(n + 1, -1, dtype=np.int32)
         for k in np.flatnonzero(occurs[:n]).tolist():
-            lookup[k] = self._number(encoded.dictionary[k].as_py())
+            lookup[k] = self.number(encoded.dictionary[k].as_py())
         codes: NDArray[np.int32] = lookup.take(indices)
         return codes
 
-    def _number(self, level: str | None) -> int:
+    def number(self, level: str | None) -> int:
+        """Return the code of one level, -1 where there is none or no room for a new one."""
         if level is None:
             return -1
         if level not in self.numbers and len(self.numbers) >= self.max_levels:

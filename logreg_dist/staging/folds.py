@@ -8,12 +8,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logreg_dist.staging.decode import texts
+from logreg_dist.staging.decode import plain_texts
 
 HashArray = NDArray[np.uint64]
 FoldArray = NDArray[np.uint8]
-
-MAX_FOLDS = 100
 
 # Odd, with well-mixed bits: multipliers of MurmurHash3's 64-bit finaliser and of FNV-1a.
 _FINAL = np.uint64(0xC4CEB9FE1A85EC53)
@@ -54,7 +52,7 @@ def folds_of_keys(column: pa.Array, n_folds: int) -> tuple[FoldArray, int]:
     >>> one.tolist() == other.tolist(), bool(one[0] == one[2]), n_missing
     (True, True, 1)
     """
-    text, _ = texts(column)
+    text = plain_texts(column)
     n_missing = int(text.null_count)
     return folds_of_hashes(text_hashes(text), n_folds), n_missing
 
@@ -83,8 +81,6 @@ def text_hashes(text: pa.Array) -> HashArray:
     >>> bool(found[0] == found[2] != found[1]), int(found[3])
     (True, 0)
     """
-    if pa.types.is_dictionary(text.type):
-        text = text.dictionary_decode()
     if not len(text):
         return np.empty(0, dtype=np.uint64)
     text = pa.concat_arrays([text.cast(pa.large_string()).fill_null("")])  # no offset into shared buffers

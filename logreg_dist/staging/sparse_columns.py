@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows
-from logreg_dist.staging.decode import texts
+from logreg_dist.staging.decode import plain_texts
 from logreg_dist.staging.plan import SparsePlan, SparseRule
 from logreg_dist.staging.row_rules import MAX_MAGNITUDE
 from logreg_dist.staging.sparse_survey import SparseProfile, SparseSurvey
@@ -58,10 +58,7 @@ class SparseReader:
             )
             self.survey.add_rows(missing, found.unlike)
             return ReadSparse(found.rows, missing)
-        text, _ = texts(column)
-        if pa.types.is_dictionary(text.type):
-            # A file's dictionary holds texts in another order than the rows, and texts of other rows.
-            text = text.dictionary_decode()
+        text = plain_texts(column)
         if plan.fill is not None:
             text = pc.fill_null(text, plan.fill)
         missing = np.asarray(pc.is_null(text))

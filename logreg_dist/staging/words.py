@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, starts_of
+from logreg_dist.staging.decode import LevelDictionary
 
 _BETWEEN = r"[^\p{L}\p{N}]+"
 
@@ -99,35 +100,24 @@ def listed(codes: Mapping[str, int]) -> WordCodes:
     return codes_of
 
 
-class WordDictionary:
+class WordDictionary(LevelDictionary):
     """The words of one column of one split, numbered as they come; a builder.
 
     Attributes
     ----------
     numbers : dict of str to int
     overflowed : bool
-        Whether words were left out for being more than `max_words`: the driver then rejects the table.
+        Whether words were left out for being more than `max_levels`: the driver then rejects the table.
     """
-
-    def __init__(self, max_words: int) -> None:
-        self.numbers: dict[str, int] = {}
-        self.max_words = max_words
-        self.overflowed = False
 
     def codes_of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Return the number of each word, a new one where it is new."""
         numbers = self.numbers
-        if len(numbers) + len(words) <= self.max_words:
+        if len(numbers) + len(words) <= self.max_levels:
             found = [numbers.setdefault(word, len(numbers)) if word else -1 for word in words]
         else:
-            found = [self._number(word) for word in words]
+            found = [self.number(word or None) for word in words]
         return np.array(found, dtype=np.int64)
-
-    def _number(self, word: str) -> int:
-        if word not in self.numbers and len(self.numbers) >= self.max_words:
-            self.overflowed = True
-            return -1
-        return self.numbers.setdefault(word, len(self.numbers)) if word else -1
 
 
 def _values(counts: NDArray[np.int64], values: str) -> NDArray[np.float64]:

@@ -106,3 +106,12 @@ def test_a_slice_of_texts_has_the_words_of_its_rows():
     alone = word_counts(pa.array(TEXTS[3:5]), hashed(2**16), "counts")
     assert part.columns.tolist() == alone.columns.tolist()
     assert part.starts.tolist() == alone.starts.tolist()
+
+
+def test_a_full_dictionary_is_not_too_full_for_a_text_that_ends_between_words():
+    dictionary = WordDictionary(2)
+    assert dictionary.codes_of(["a", "b"]).tolist() == [0, 1]
+    assert dictionary.codes_of(["", "a"]).tolist() == [-1, 0]
+    assert not dictionary.overflowed
+    assert dictionary.codes_of(["c"]).tolist() == [-1]
+    assert dictionary.overflowed

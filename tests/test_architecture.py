@@ -70,6 +70,7 @@ LAYERS = (
     "kernel",  # blocks of rows to sums
     "solver",  # sums to estimates
     "inference",  # estimates to tests, and the proof of separation
+    "checks",  # the assumptions, from sums to what they say
     "staging",  # a table to staged splits
     "design",  # what columns mean
     "model",  # the fitted model and its file
@@ -89,7 +90,7 @@ LATE_IMPORTS = {
 }
 
 # Packages that hold arrays and no Spark.
-ARRAYS_ONLY = ("kernel", "solver", "inference", "staging", "design", "model", "config")
+ARRAYS_ONLY = ("kernel", "solver", "inference", "checks", "staging", "design", "model", "config")
 SPARK_IN_ARRAYS = {
     "staging/passes.py": "the seam between the staged splits and Spark's RDD",
     "staging/stage_task.py": "the task around `stage_split`, which asks Spark for its number",

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from logreg_dist.config.checks import ChecksConfig
 from logreg_dist.config.cross_validation import CrossValidationConfig, PathConfig
 from logreg_dist.config.document import Document, Section
 from logreg_dist.config.features import FeaturesConfig
 from logreg_dist.config.fields import Flag, Location, Name, choice, expected
+from logreg_dist.config.inference import InferenceConfig
 from logreg_dist.config.label import LabelConfig, role_columns, shared_roles
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.selection import SelectionConfig
@@ -55,21 +57,9 @@ class SolverConfig(Section):
     warm_start: Location | None = None
     precision: Annotated[Literal["float64", "float32"], choice("float64", "float32")] = "float64"
     on_separation: Annotated[
-        Literal["error", "ridge", "firth"], choice("error", later=("ridge", "firth"))
+        Literal["error", "ridge", "firth", "drop"], choice("error", "ridge", "firth", "drop")
     ] = "error"
     on_collinear: Annotated[Literal["alias", "error"], choice("alias", "error")] = "alias"
-
-
-class InferenceConfig(Section):
-    """Standard errors and intervals; `confidence` is a probability."""
-
-    confidence: Annotated[float, Field(gt=0, lt=1), expected("a number between 0 and 1, both excluded")] = (
-        0.95
-    )
-    covariance: Annotated[
-        Literal["model"],
-        choice("model", later=("robust", "sandwich", "cluster", "hc0", "hc1", "hc2", "hc3")),
-    ] = "model"
 
 
 class TrainOutputConfig(Section):
@@ -109,12 +99,14 @@ class TrainConfig(Document):
     solver: SolverConfig = SolverConfig()
     selection: SelectionConfig = SelectionConfig()
     inference: InferenceConfig = InferenceConfig()
+    checks: ChecksConfig = ChecksConfig()
     output: TrainOutputConfig | None = None
 
     def disagreements(self) -> list[Problem]:
         """Report columns with two roles, settings of another family, and output on top of input."""
         problems = [*shared_roles(self.role_columns), *_feature_problems(self)]
         problems += [*_family_problems(self), *_penalty_problems(self), *_selection_problems(self)]
+        problems += [*self.inference.own_problems(), *_inference_problems(self)]
         if self.features.include == () and not self.features.terms and not self.intercept:
             problems.append(Problem(("features", "include"), "is empty and intercept is false: no model"))
         if self.input is not None and self.output is not None:
@@ -125,6 +117,23 @@ class TrainConfig(Document):
         """Return the same configuration with a penalty that was chosen, and nothing left to choose."""
         return self.model_copy(update={"penalty": penalty, "cross_validation": None})
 
+    def for_check(self) -> TrainConfig:
+        """Return the configuration of a check: what says nothing of itself, and takes passes, is looked into."""
+        penalised = self.penalty.is_active or self.penalty.path is not None or self.features.has_bounds
+        binary = self.family == "binary"
+        inference, checks = self.inference, self.checks
+        if inference.tests is None and not penalised and binary:
+            inference = inference.model_copy(update={"tests": "likelihood_ratio"})
+        if inference.marginal_effects is None:
+            inference = inference.model_copy(update={"marginal_effects": binary and not penalised})
+        asked: dict[str, object] = {
+            name: binary for name in ("linearity", "fit") if getattr(checks, name) is None
+        }
+        if binary and not penalised and "rows" not in checks.influence.model_fields_set:
+            asked["influence"] = checks.influence.model_copy(update={"rows": 20})
+        checks = checks.model_copy(update=asked)
+        return self.model_copy(update={"inference": inference, "checks": checks})
+
     @property
     def role_columns(self) -> dict[str, str]:
         """The columns that are no features, by the key that names them."""
@@ -132,6 +141,18 @@ class TrainConfig(Document):
         if self.cross_validation is not None:
             others["cross_validation.by"] = self.cross_validation.by
         return role_columns(self.label, others)
+
+    @property
+    def watched_columns(self) -> dict[str, str]:
+        """The columns that only checks look at, by the key that names them; one may be a feature too."""
+        clusters = self.inference.cluster or ()
+        keys = [
+            f"inference.cluster[{k}]" if len(clusters) > 1 else "inference.cluster"
+            for k in range(len(clusters))
+        ]
+        watched = dict(zip(keys, clusters, strict=True))
+        named = {"checks.order": self.checks.order, "checks.influence.key": self.checks.influence.key}
+        return watched | {key: name for key, name in named.items() if name is not None}
 
 
 def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
@@ -170,6 +191,40 @@ def _penalty_problems(config: TrainConfig) -> Iterator[Problem]:
             if column.penalty_factor is not None:
                 place = ("features", "columns", name, "penalty_factor")
                 yield Problem(place, "has no meaning without a penalty; set penalty.l1 or penalty.l2")
+
+
+def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
+    """Report inference that the kind of the model does not have, and watched columns that are the outcome."""
+    for key, column in config.watched_columns.items():
+        for role, name in config.role_columns.items():
+            if name == column and role != "cross_validation.by":
+                yield Problem(tuple(key.split(".")), f"column {quoted(column)} is {role} too")
+    inference, checks, separated = config.inference, config.checks, config.solver.on_separation
+    asked = {
+        ("inference", "covariance"): inference.covariance if inference.is_robust else None,
+        ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
+        ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
+    }
+    for place, value in asked.items():
+        if value is not None and config.penalty.is_active:
+            yield Problem(place, f"{value} is for fits without a penalty; leave one out")
+        elif value is not None and config.features.has_bounds:
+            yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
+    if config.family == "multinomial":
+        only = asked | {
+            ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
+            ("checks", "linearity"): "true" if checks.linearity else None,
+            ("checks", "fit"): "true" if checks.fit else None,
+            ("checks", "order"): checks.order,
+            ("checks", "influence"): "rows > 0" if checks.influence.rows else None,
+            ("inference", "cluster"): "a column" if inference.cluster else None,
+            ("solver", "on_separation"): separated if separated != "error" else None,
+        }
+        for place, value in only.items():
+            if value is not None:
+                yield Problem(place, f"{value} is for family binary")
+    if separated != "error" and config.penalty.is_active:
+        yield Problem(("solver", "on_separation"), f"{separated} has no use with a penalty; leave one out")
 
 
 def _selection_problems(config: TrainConfig) -> Iterator[Problem]:

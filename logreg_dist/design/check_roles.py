@@ -23,6 +23,10 @@ _EXPECTED = {
     "weight": "Weights are finite numbers >= 0.",
     "offset": "Offsets are finite log-odds.",
     "fold key": "Every row needs a key, a text or a whole number, to be put into a fold.",
+    "cluster[0]": "Every row needs a cluster, a text or a whole number.",
+    "cluster[1]": "Every row needs a cluster, a text or a whole number.",
+    "order": "Every row needs its place in the order, a number or a time.",
+    "key": "Every row needs a key, a text or a whole number.",
 }
 _COUNTS = "Counts are whole numbers >= 0."
 _MEND = "Mend the column or leave such rows out with input.filter."
@@ -87,7 +91,11 @@ def _role_columns(config: TrainConfig) -> dict[str, str]:
         "frequency": config.frequency,
         "offset": config.offset,
         "fold key": None if config.cross_validation is None else config.cross_validation.by,
+        **dict.fromkeys(("cluster[0]", "cluster[1]")),
+        "order": config.checks.order,
+        "key": config.checks.influence.key,
     }
+    columns |= {f"cluster[{k}]": name for k, name in enumerate(config.inference.cluster or ())}
     return {role: column for role, column in columns.items() if column is not None}
 
 

@@ -82,6 +82,7 @@ def assemble_model(
         reference_class=outcome.reference_class,
         kkt_residual=kkt_residual,
         selection=selection,
+        estimator="penalised" if config.penalty.is_active else "maximum_likelihood",
     )
 
 
@@ -131,6 +132,7 @@ def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(measures, name) for name in measures.__dataclass_fields__}
     return values | {
         "mcfadden_r2": _finite(measures.mcfadden_r2),
+        "nagelkerke_r2": _finite(measures.nagelkerke_r2),
         "lr_p_value": None if penalised else _finite(measures.lr_p_value),
     }
 

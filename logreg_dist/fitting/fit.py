@@ -21,6 +21,8 @@ from logreg_dist.design.spec import DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
+from logreg_dist.fitting.diagnostics.diagnose import diagnosed
+from logreg_dist.fitting.diagnostics.fitted import fitted_rows
 from logreg_dist.fitting.estimates import binary_outcome
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
@@ -231,6 +233,18 @@ def _solve(
         kkt_residual=optimum.kkt_residual,
         selection=optimum.selection,
     )
+    if model.converged:
+        rows = fitted_rows(
+            passes,
+            result,
+            spec,
+            profile=profile,
+            samples=samples,
+            label=label,
+            config=config,
+            inference=outcome.found.covariance is not None,
+        )
+        model = diagnosed(model, rows, outcome)
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 

@@ -26,6 +26,8 @@ class FitMeasures:
         Likelihood-ratio statistic against the null model.
     lr_df : int
     lr_p_value : float
+    cox_snell_r2, nagelkerke_r2 : float
+        ``1 - exp(-lr / n)``, and its share of the largest value that it can have; NaN for the second where that is 0.
     """
 
     log_likelihood: float
@@ -38,6 +40,8 @@ class FitMeasures:
     lr_statistic: float
     lr_df: int
     lr_p_value: float
+    cox_snell_r2: float
+    nagelkerke_r2: float
 
 
 def fit_measures(
@@ -56,7 +60,8 @@ def fit_measures(
     Notes
     -----
     McFadden (1974), Conditional logit analysis of qualitative choice behavior; the test is that
-    of Wilks (1938).
+    of Wilks (1938). Cox and Snell (1989), The Analysis of Binary Data, pp. 208-209; Nagelkerke (1991),
+    Biometrika 78(3), 691-692.
 
     Examples
     --------
@@ -67,6 +72,7 @@ def fit_measures(
     df = n_parameters - n_null
     # Rounding may leave a fit that explains nothing a hair above the null deviance.
     statistic = max(null_deviance - deviance, 0.0)
+    cox_snell, largest = -math.expm1(-statistic / n_obs), -math.expm1(-null_deviance / n_obs)
     return FitMeasures(
         log_likelihood=-deviance / 2,
         null_log_likelihood=-null_deviance / 2,
@@ -78,6 +84,8 @@ def fit_measures(
         lr_statistic=statistic,
         lr_df=df,
         lr_p_value=float(stats.chi2.sf(statistic, df)) if df > 0 else math.nan,
+        cox_snell_r2=cox_snell,
+        nagelkerke_r2=cox_snell / largest if largest > 0 else math.nan,
     )
 
 

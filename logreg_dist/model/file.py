@@ -93,6 +93,10 @@ def _content(model: LogisticModel) -> _Json:
         "kkt_residual": model.kkt_residual,
         "cross_validation": _cross_validation_to_dict(model.cross_validation),
         "selection": None if model.selection is None else asdict(model.selection),
+        "covariance_record": None if model.covariance_record is None else asdict(model.covariance_record),
+        "column_tests": [asdict(test) for test in model.column_tests],
+        "marginal_effects": [asdict(effect) for effect in model.marginal_effects],
+        "checks": None if model.checks is None else asdict(model.checks),
     }
     return {name: data[name] for name in ModelFile.model_fields if name in data}
 

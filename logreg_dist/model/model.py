@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.checks.records import Checks
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.inference.records import ColumnTest, CovarianceRecord, MarginalEffect
 from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.model.selection import SelectionRecord
 
@@ -121,6 +123,27 @@ class LabelRecord:
 
 
 @dataclass(frozen=True)
+class InfluentialRows:
+    """The rows of the largest influence, the largest Cook's distance first; n rows, k terms with an estimate.
+
+    Attributes
+    ----------
+    keys : tuple of str, or None
+        Of each row, where a key column was named.
+    columns : mapping of str to ndarray (n,)
+        Label, probability, leverage, Pearson residual, Cook's distance.
+    dfbetas : ndarray (n, k)
+        By how much each estimate changes when the row is left out, in standard errors.
+    terms : tuple of str
+    """
+
+    keys: tuple[str, ...] | None
+    columns: Mapping[str, NDArray[np.float64]]
+    dfbetas: NDArray[np.float64]
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LogisticModel:
     """A fitted logistic regression, binary or multinomial.
 
@@ -163,6 +186,18 @@ class LogisticModel:
         How the penalty was chosen; a model file leaves out the estimates along the path.
     selection : SelectionRecord or None
         How the columns were selected, where they were.
+    estimator : str
+        ``maximum_likelihood``, ``penalised``, ``firth`` or ``ridge`` (the last two where the label is separated).
+    cox_snell_r2, nagelkerke_r2 : float or None
+    interval_kind : str
+        ``wald``, or ``profile`` where the intervals of the table are those of the profile likelihood.
+    covariance_record : CovarianceRecord or None
+        Where the standard errors come from; None where there are none.
+    column_tests : tuple of ColumnTest
+    marginal_effects : tuple of MarginalEffect
+    checks : Checks or None
+    influential : InfluentialRows or None
+        The rows of the largest influence, which a model file leaves out.
     """
 
     model_id: str
@@ -200,6 +235,15 @@ class LogisticModel:
     kkt_residual: float | None = None
     cross_validation: CrossValidation | None = None
     selection: SelectionRecord | None = None
+    estimator: str = "maximum_likelihood"
+    cox_snell_r2: float | None = None
+    nagelkerke_r2: float | None = None
+    interval_kind: str = "wald"
+    covariance_record: CovarianceRecord | None = None
+    column_tests: tuple[ColumnTest, ...] = ()
+    marginal_effects: tuple[MarginalEffect, ...] = ()
+    checks: Checks | None = None
+    influential: InfluentialRows | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

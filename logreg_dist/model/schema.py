@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from logreg_dist.checks.records import Checks
+from logreg_dist.inference.records import ColumnTest, CovarianceRecord, MarginalEffect
 from logreg_dist.model.derived import DerivedRecord, derived_contradiction
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -207,6 +209,14 @@ class ModelFile(BaseModel):
     kkt_residual: float | None = None
     cross_validation: CrossValidationRecord | None = None
     selection: _Selection | None = None
+    estimator: Literal["maximum_likelihood", "penalised", "firth", "ridge"] = "maximum_likelihood"
+    cox_snell_r2: float | None = None
+    nagelkerke_r2: float | None = None
+    interval_kind: Literal["wald", "profile"] = "wald"
+    covariance_record: CovarianceRecord | None = None
+    column_tests: tuple[ColumnTest, ...] = ()
+    marginal_effects: tuple[MarginalEffect, ...] = ()
+    checks: Checks | None = None
 
 
 def contradiction(file: ModelFile) -> str | None:

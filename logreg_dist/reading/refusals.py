@@ -25,6 +25,7 @@ TIMES = (T.DateType, T.TimestampType, T.TimestampNTZType)
 
 _SHOWN = 6
 _OF_ANY_KIND = ("label.column", "cross_validation.by")
+_KEYS = (*NUMBERS, *TEXTS, T.DateType)
 
 
 def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
@@ -33,6 +34,7 @@ def unknown_columns(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> li
     include = config.features.include
     asked_for = [
         *config.role_columns.items(),
+        *config.watched_columns.items(),
         *(("features.include", name) for name in (include if include != "all" else ())),
         *(("features.exclude", name) for name in config.features.exclude if name not in structs),
         *((f"features.columns.{config_key(name)}", name) for name in config.features.columns),
@@ -69,18 +71,21 @@ def _in_terms(config: TrainConfig) -> Iterator[tuple[str, str]]:
 
 def unusable_roles(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[Problem]:
     """Report roles whose column has a type that cannot have them."""
-    of_any_kind = (*NUMBERS, *TEXTS, T.DateType)
+    allowed = {key: _KEYS if key in _OF_ANY_KIND else (*NUMBERS, *TEXTS) for key in config.role_columns}
+    allowed |= {key: _KEYS for key in config.watched_columns} | {"checks.order": (*NUMBERS, *TIMES)}
     unusable = [
         f"{key} is {_typed(leaves[name])}"
-        for key, name in config.role_columns.items()
-        if not isinstance(leaves[name].type, of_any_kind if key in _OF_ANY_KIND else (*NUMBERS, *TEXTS))
+        for key, name in {**config.role_columns, **config.watched_columns}.items()
+        if not isinstance(leaves[name].type, allowed[key])
     ]
     if not unusable:
         return []
     what = f"{listed(unusable)}, {'a type' if len(unusable) == 1 else 'types'} that cannot be used there"
     return [
         Problem(
-            what, "Labels are texts, numbers, booleans or dates; weights, counts and offsets are numbers."
+            what,
+            "Labels, clusters and keys are texts, numbers, booleans or dates, orders numbers or times; weights, "
+            "counts\nand offsets are numbers.",
         )
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
@@ -28,6 +28,7 @@ from logreg_dist.reading.refusals import (
     unusable_types,
 )
 from logreg_dist.reading.vector_columns import is_ml_vector, is_vector, plain, vector_shapes
+from logreg_dist.staging.carried import CarriedColumn, CarriedRule
 from logreg_dist.staging.folds import FoldPlan
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
 
@@ -83,8 +84,9 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
     terms = config.features.asked_terms
     columns = {column.name: column for column in asked}
     reject(kind_problems(AskedDerived(terms.derived, columns, config.features.defaults.min_level_count)))
-    selected: list[LeafColumn] = [*features, *(leaves[name] for name in roles.values())]
-    position = {key: len(features) + i for i, key in enumerate(roles)}
+    beside = {**roles, **config.watched_columns}
+    selected: list[LeafColumn] = [*features, *(leaves[name] for name in beside.values())]
+    position = {key: len(features) + i for i, key in enumerate(beside)}
     numeric = _raw_columns(asked, places, Kind.NUMERIC)
     sparse = tuple(column.sparse for column in asked if column.sparse is not None)
     # Of slopes for each level, whose number is not known yet, there may be more.
@@ -108,6 +110,7 @@ def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
         single=config.solver.precision == "float32",
         sparse=sparse,
         folds=_fold_plan(position, config),
+        carried=tuple(_carried(position, config)),
     )
     return ResolvedTable(tuple(selected), tuple(asked), plan)
 
@@ -116,6 +119,19 @@ def _fold_plan(position: Mapping[str, int], config: TrainConfig) -> FoldPlan | N
     if config.cross_validation is None:
         return None
     return FoldPlan(config.cross_validation.folds, position.get("cross_validation.by"))
+
+
+def _carried(position: Mapping[str, int], config: TrainConfig) -> Iterator[CarriedColumn]:
+    """Yield what the checks must know of each row beside the model's own columns."""
+    clusters = [key for key in config.watched_columns if key.startswith("inference.cluster")]
+    for k, key in enumerate(clusters):
+        yield CarriedColumn(f"cluster[{k}]", CarriedRule.HASH, position[key])
+    if config.checks.order is not None:
+        yield CarriedColumn("order", CarriedRule.NUMBER, position["checks.order"])
+    if config.checks.influence.key is not None:
+        yield CarriedColumn("key", CarriedRule.TEXT, position["checks.influence.key"])
+    if config.inference.covariance.startswith("hc") and (config.frequency or config.label.trials):
+        yield CarriedColumn("frequency", CarriedRule.FREQUENCY, None)
 
 
 def _size(parts: Sequence[TermPart]) -> int:
@@ -130,7 +146,8 @@ def _feature_names(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> lis
 def _included(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str]:
     if config.features.include != "all":
         return list(config.features.include)
-    left_out = {*config.role_columns.values()}
+    # A column that only checks look at is a feature where it is configured as one.
+    left_out = {*config.role_columns.values(), *config.watched_columns.values()} - {*config.features.columns}
     excluded = set(config.features.exclude)
     return [
         name

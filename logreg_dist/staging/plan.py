@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from logreg_dist.staging.carried import CarriedColumn
 from logreg_dist.staging.folds import FoldPlan
 
 MAX_SAMPLE_ROWS = 50_000
@@ -130,6 +131,8 @@ class StagePlan:
         The columns that are staged by their entries.
     folds : FoldPlan or None
         How rows get the folds of a cross-validation, where there is one.
+    carried : tuple of CarriedColumn
+        What travels with the rows beside them.
     """
 
     numeric: tuple[RawColumn, ...]
@@ -144,6 +147,7 @@ class StagePlan:
     single: bool = False
     sparse: tuple[SparsePlan, ...] = ()
     folds: FoldPlan | None = None
+    carried: tuple[CarriedColumn, ...] = ()
 
     @property
     def is_weighted(self) -> bool:

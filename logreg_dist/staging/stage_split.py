@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, concatenate
+from logreg_dist.staging.carried import CarriedWriter, read_carried
 from logreg_dist.staging.checksum import ContentChecksum
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
 from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
@@ -97,18 +99,20 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
 
     The sidecar ``.json`` holds the profile and the split's dictionaries of levels, words and classes, the file
-    ``.sample`` some of its rows in the same layout but without sparse columns, see `SplitSample`, and the file
-    ``.sparse`` the sparse columns, see `write_sparse`.
+    ``.sample`` some of its rows in the same layout but without sparse columns, see `SplitSample`, the file
+    ``.sparse`` the sparse columns, see `write_sparse`, and ``.carried`` what travels with the rows, see `carried`.
     """
     clock = time.perf_counter()
-    layout, survey = record_layout(plan), _SplitSurvey(plan)
+    layout = record_layout(plan)
     sample = SplitSample(plan.sample_rows)
     beside_path = sparse_path(path) if plan.sparse else None
     with (
         path.open("wb") as file,
         fold_file(path).open("wb") as folds,
         beside_path.open("wb") if beside_path else BytesIO() as beside,
+        closing(CarriedWriter(path, plan.carried)) as carried,
     ):
+        survey = _SplitSurvey(plan, carried)
         for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
             survey.add(rows)
             chunk = _raw_chunk(rows, layout)
@@ -202,8 +206,8 @@ def _joined(parts: Sequence[tuple[SparseRows, ...]]) -> tuple[SparseRows, ...]:
 class _SplitSurvey:
     """The running profile of one split and its level dictionaries; a builder."""
 
-    def __init__(self, plan: StagePlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: StagePlan, carried: CarriedWriter) -> None:
+        self.plan, self.carried = plan, carried
         self.rows, self.problems = RowCounts(), Counter[str]()
         self.numeric: NumericProfile = empty_profile(len(plan.numeric), 0).numeric
         self.not_number = np.zeros(len(plan.numeric), dtype=np.int64)
@@ -264,7 +268,11 @@ class _SplitSurvey:
             fold, n_missing = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
             self.problems["fold key.missing"] += n_missing
         rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold, tuple(sparse))
-        rows = rows.take(~dropped) if dropped.any() else rows
+        beside = read_carried(columns, plan.carried, roles.frequency)
+        self.problems.update(beside.problems)
+        if dropped.any():
+            rows, beside = rows.take(~dropped), beside.take(~dropped)
+        self.carried.add(beside)
         # Here and not chunk by chunk: of wide tables those are so short that every column costs more
         # for being called than for its rows.
         hashes = [reader.hashes(part) for reader, part in zip(self.sparse, rows.sparse, strict=True)]
@@ -272,7 +280,7 @@ class _SplitSurvey:
             # Without the label: rows alike but for it would lie apart, each unseen by the fit that scores it.
             features = self.content.row_hashes([rows.offset, *rows.numeric, *hashes], rows.codes)
             rows.fold[:] = folds_of_hashes(features, plan.folds.n_folds)
-        self._add_to_content(rows, hashes)
+        self._add_to_content(rows, [*hashes, *beside.content])
         return rows
 
     def _vectors(self, column: RawColumn, array: pa.Array) -> FloatArray:
@@ -280,8 +288,8 @@ class _SplitSurvey:
         self.problems[f"unlike.{column.name}"] += int(found.unlike.sum())
         return found.numbers
 
-    def _add_to_content(self, rows: Rows, hashes: Sequence[FloatArray]) -> None:
-        others = [rows.weight, rows.offset, *rows.numeric, *hashes]
+    def _add_to_content(self, rows: Rows, more: Sequence[FloatArray]) -> None:
+        others = [rows.weight, rows.offset, *rows.numeric, *more]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:

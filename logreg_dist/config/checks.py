@@ -1,0 +1,32 @@
+"""``checks``: which assumptions of the model are looked into."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from logreg_dist.config.document import Section
+from logreg_dist.config.fields import Flag, Name, expected
+
+
+class InfluenceConfig(Section):
+    """How many rows of the largest influence are kept, and the column that tells rows apart."""
+
+    rows: Annotated[int, Field(ge=0, le=10_000), expected("a whole number from 0 to 10000")] = 0
+    key: Name | None = None
+
+
+class ChecksConfig(Section):
+    """The checks of the assumptions. Null: not in a fit, but in a check, because it takes a pass.
+
+    `collinearity` and `sample_size` cost nothing. `linearity` and `fit` share one pass, and `influence` takes one.
+    `order` is the column that rows follow each other by, for an index of serial dependence.
+    """
+
+    collinearity: Flag = True
+    sample_size: Flag = True
+    linearity: Flag | None = None
+    fit: Flag | None = None
+    order: Name | None = None
+    influence: InfluenceConfig = InfluenceConfig()

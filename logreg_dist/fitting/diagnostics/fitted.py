@@ -1,0 +1,108 @@
+"""A finished binary fit on its staged rows: where every pass after the fit starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.tasks import SampleRows
+from logreg_dist.inference.covariance import covariance
+from logreg_dist.model.file import MAX_COVARIANCE_TERMS
+from logreg_dist.model.model import LabelRecord
+from logreg_dist.solver.linear_system import SingularInformation
+from logreg_dist.solver.result import SolverResult
+from logreg_dist.staging.profile import TableProfile
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedRows:
+    """The staged rows with the estimates of a fit.
+
+    All arrays are in the order of the terms of ``passes.spec``, on the centred columns. That is the design of all
+    columns that were staged: where columns were selected, the terms of the others count as without an estimate.
+
+    Attributes
+    ----------
+    passes : FitPasses
+    beta : ndarray (p,)
+        0 where there is no estimate.
+    estimable : ndarray (p,) of bool
+    covariance : ndarray (p, p) or None
+        Inverse information at the estimates, 0 in rows and columns of terms without an estimate. None for
+        penalised fits, those by L-BFGS, and beyond `MAX_COVARIANCE_TERMS` terms.
+    profile : TableProfile
+    samples : tuple of SampleRows
+        By split; empty where the fit started from 0.
+    label : LabelRecord
+    config : TrainConfig
+    """
+
+    passes: FitPasses
+    beta: FloatArray
+    estimable: NDArray[np.bool_]
+    covariance: FloatArray | None
+    profile: TableProfile
+    samples: tuple[SampleRows, ...]
+    label: LabelRecord
+    config: TrainConfig
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the p terms."""
+        return [term.name for term in self.passes.spec.terms()]
+
+
+def fitted_rows(
+    passes: FitPasses,
+    result: SolverResult,
+    spec: DesignSpec,
+    *,
+    profile: TableProfile,
+    samples: Sequence[SampleRows],
+    label: LabelRecord,
+    config: TrainConfig,
+    inference: bool,
+) -> FittedRows:
+    """Return a fit on its rows.
+
+    Parameters
+    ----------
+    passes : FitPasses
+    result : SolverResult
+        Of the terms of `spec`.
+    spec : DesignSpec
+        Of the model: the columns selected, or all.
+    profile : TableProfile
+    samples : sequence of SampleRows
+    label : LabelRecord
+    config : TrainConfig
+    inference : bool
+        Whether the inverse information is the covariance of the estimates.
+    """
+    names = [term.name for term in passes.spec.terms()]
+    place = {name: k for k, name in enumerate(names)}
+    own = np.array([place[term.name] for term in spec.terms()], dtype=np.intp)
+    has_estimate = np.ones(len(own), dtype=bool)
+    has_estimate[[dependence.position for dependence in result.dependences]] = False
+    p = len(names)
+    beta, estimable = np.zeros(p), np.zeros(p, dtype=bool)
+    beta[own], estimable[own] = np.where(has_estimate, result.point.beta, 0.0), has_estimate
+    spread = None
+    information = result.point.sums.information
+    if inference and information is not None and len(own) <= MAX_COVARIANCE_TERMS:
+        try:
+            found = covariance(information, has_estimate)
+        except SingularInformation:  # the model has no standard errors either
+            found = None
+        if found is not None:
+            spread = np.zeros((p, p))
+            spread[np.ix_(own, own)] = np.nan_to_num(found)
+    return FittedRows(passes, beta, estimable, spread, profile, tuple(samples), label, config)

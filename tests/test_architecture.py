@@ -47,6 +47,7 @@ from logreg_dist.fitting.score_tasks import (
 from logreg_dist.fitting.tasks import (
     column_ranges_task,
     count_along_task,
+    evaluate_mixed_task,
     evaluate_null_task,
     evaluate_task,
     first_look_task,
@@ -290,6 +291,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
     tasks = [
         evaluate_task(design, layout, beta),
+        evaluate_mixed_task(design, layout, beta, np.eye(1)),
         evaluate_many_task(design, layout, [beta, beta]),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),

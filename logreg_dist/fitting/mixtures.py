@@ -35,7 +35,7 @@ def on_mixtures(
     Parameters
     ----------
     evaluate : callable
-        ``beta`` (p,) to `Sums` with their information as one array.
+        ``beta`` (p,) to `Sums` with their information; where that is an arrow nothing is mixed.
     evaluate_mixed : callable
         ``beta`` (p,) and a mixing (p, p) to the same sums by mixtures.
     is_dense : ndarray (p,) of bool
@@ -48,7 +48,8 @@ def on_mixtures(
         nonlocal mixing, is_first
         sums = evaluate(beta) if mixing is None else evaluate_mixed(beta, mixing)
         for _ in range(MAX_ROUNDS if is_first else 0):
-            more = mixing_for(_matrix(sums), is_dense)
+            matrix = _matrix(sums)
+            more = None if matrix is None else mixing_for(matrix, is_dense)
             if more is None:
                 break
             log.info("columns are ill-conditioned: from here on mixtures of them are summed")
@@ -82,13 +83,15 @@ def in_mixtures(
 
 def of_columns(sums: Sums, mixing: FloatArray) -> Sums:
     """Return the sums of mixtures as those of the columns that they were made of."""
+    matrix = _matrix(sums)
+    assert matrix is not None
     score = linalg.solve_triangular(mixing, sums.score, trans="T")
-    return replace(sums, score=score, information=MixedInformation(_matrix(sums), mixing))
+    return replace(sums, score=score, information=MixedInformation(matrix, mixing))
 
 
-def _matrix(sums: Sums) -> FloatArray:
+def _matrix(sums: Sums) -> FloatArray | None:
+    """Return the matrix of the columns, or of the mixtures; None of an arrow."""
     information = sums.information
     if isinstance(information, MixedInformation):
         return information.matrix
-    assert isinstance(information, np.ndarray)
-    return information
+    return information if isinstance(information, np.ndarray) else None

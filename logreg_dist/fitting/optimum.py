@@ -19,7 +19,6 @@ from logreg_dist.fitting.penalty import has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import sample_start
-from logreg_dist.fitting.sums import huge_column
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.solver.linear_system import Dependence
@@ -68,9 +67,8 @@ def find_optimum(
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
-    # A penalty and a selection work on the matrix itself, and a huge column has an arrow of its own.
-    plain = choice.method is Method.NEWTON and penalty is None and not config.selection.is_active
-    if plain and not by_cell and huge_column(shape) is None:
+    # A penalty and a selection work on the matrix itself.
+    if choice.method is Method.NEWTON and penalty is None and not by_cell and not config.selection.is_active:
         evaluate = on_mixtures(evaluate, passes.evaluate_mixed, passes.positions < shape.n_dense)
     scale, of_column = term_scales(spec), has_column(spec)
 

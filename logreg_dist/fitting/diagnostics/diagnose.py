@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.refits import with_refits_of
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
@@ -20,4 +21,5 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     checks = Checks()
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
-    return replace(model, checks=checks)
+    model = with_refits_of(model, rows)
+    return replace(model, checks=checks, n_passes=rows.passes.staged.n_passes)

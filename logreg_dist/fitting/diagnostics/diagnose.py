@@ -17,7 +17,7 @@ _MODEL_COVARIANCE = CovarianceRecord(
 
 def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> LogisticModel:
     """Return a converged binary model with the tests, effects and checks that its configuration asks for."""
-    checks = Checks()
+    checks = model.checks or Checks()
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
     return replace(model, checks=checks)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from logreg_dist.kernel.serial_runs import PairSums
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -64,41 +66,37 @@ def intra_cluster_correlation(
 
 
 @dataclass(frozen=True)
-class PairSums:
-    """Sums over pairs of residuals that follow each other; sums of different pairs add.
+class SerialCorrelation:
+    """The correlation of values that follow each other, with the test of its being 0; None where it is not defined."""
 
-    Attributes
-    ----------
-    n : int
-    first, second : float
-        Of the earlier and of the later ones.
-    first_squares, second_squares, products : float
+    autocorrelation: float | None
+    z: float | None
+    p_value: float | None
+
+
+def lag_one_correlation(pairs: PairSums) -> SerialCorrelation:
+    """Return the correlation over all pairs of neighbours: the autocorrelation at lag 1.
+
+    Under independence ``r sqrt(n)`` is about standard normal (Box and Pierce 1970, J. Am. Stat. Assoc. 65).
+
+    Examples
+    --------
+    >>> found = lag_one_correlation(PairSums(4, 0.0, 0.0, 4.0, 4.0, 2.0))
+    >>> found.autocorrelation, found.z, round(found.p_value, 4)
+    (0.5, 1.0, 0.3173)
+    >>> lag_one_correlation(PairSums(1, 1.0, 1.0, 1.0, 1.0, 1.0))
+    SerialCorrelation(autocorrelation=None, z=None, p_value=None)
     """
-
-    n: int = 0
-    first: float = 0.0
-    second: float = 0.0
-    first_squares: float = 0.0
-    second_squares: float = 0.0
-    products: float = 0.0
-
-    def __add__(self, other: PairSums) -> PairSums:
-        return PairSums(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
-
-    def correlation(self) -> float | None:
-        """Return the correlation over the pairs, the autocorrelation at lag 1; None where it is not defined.
-
-        Examples
-        --------
-        >>> PairSums(2, 1.0, 3.0, 1.0, 5.0, 2.0).correlation()
-        1.0
-        >>> PairSums(1, 1.0, 1.0, 1.0, 1.0, 1.0).correlation() is None
-        True
-        """
-        if self.n < 2:
-            return None
-        of_first = self.first_squares - self.first * self.first / self.n
-        of_second = self.second_squares - self.second * self.second / self.n
-        if not (of_first > 0 and of_second > 0 and math.isfinite(of_first * of_second)):
-            return None
-        return (self.products - self.first * self.second / self.n) / math.sqrt(of_first * of_second)
+    nothing, n = SerialCorrelation(None, None, None), pairs.n
+    if n < 2:
+        return nothing
+    of_first = pairs.first_squares - pairs.first * pairs.first / n
+    of_second = pairs.second_squares - pairs.second * pairs.second / n
+    together = pairs.products - pairs.first * pairs.second / n
+    if not (math.isfinite(of_first * of_second) and math.isfinite(together)):
+        return nothing
+    if of_first <= 0 or of_second <= 0:
+        return nothing
+    r = together / math.sqrt(of_first * of_second)
+    z = r * math.sqrt(n)
+    return SerialCorrelation(r, z, math.erfc(abs(z) / math.sqrt(2.0)))

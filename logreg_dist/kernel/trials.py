@@ -101,6 +101,20 @@ def pearson_residuals(eta: FloatArray, trials: SingleTrials) -> tuple[FloatArray
     >>> of_event.tolist(), of_other.tolist()
     ([1.0], [-0.0])
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         half = np.exp(0.5 * eta)
         return np.sqrt(trials.event_weight) / half, -np.sqrt(trials.other_weight) * half
+
+
+def row_residuals(eta: FloatArray, y: FloatArray, weight: FloatArray | None) -> FloatArray:
+    """Return the Pearson residual of each row, all its trials together, shape (m,); infinite beyond ``|eta| = 1419``.
+
+    Examples
+    --------
+    >>> row_residuals(np.zeros(2), np.array([1.0, 0.25]), np.array([1.0, 4.0])).tolist()
+    [1.0, -1.0]
+    """
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        half = np.exp(0.5 * eta)
+        found = np.where(y > 0, y / half, 0.0) - np.where(y < 1, (1.0 - y) * half, 0.0)
+        return found if weight is None else found * np.sqrt(weight)

@@ -99,7 +99,7 @@ def _covariance(model: LogisticModel) -> list[str]:
     record = model.covariance_record
     if record is None or record.kind == "model":
         return []
-    return [f"Standard errors: {one_line(record.text)}"]
+    return [f"Standard errors: {one_line(record.text, limit=1_000)}"]
 
 
 def _row(row: Coefficient) -> list[str]:

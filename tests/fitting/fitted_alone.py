@@ -47,7 +47,9 @@ class LocalTable:
             for key, piece in scattered_pieces(task, n_buckets)([split]):
                 assert 0 <= key < n_buckets
                 buckets[key].append((key, piece))
-        found = [one for key, pieces in sorted(buckets.items()) for one in gathered_pieces(merge)(key, pieces)]
+        found = [
+            one for key, pieces in sorted(buckets.items()) for one in gathered_pieces(merge)(key, pieces)
+        ]
         return [one.result for one in found if not isinstance(one, Ended)]
 
 

@@ -89,7 +89,9 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
     factors = tuple(cluster_factor(meat.n_clusters) for meat in meats)
     # With one cluster there is no factor, and the score of all rows together is 0.
     scaled = [
-        factor * meat.meat[np.ix_(positions, positions)] if bread is not None and meat.n_clusters > 1 else None
+        factor * meat.meat[np.ix_(positions, positions)]
+        if bread is not None and meat.n_clusters > 1
+        else None
         for factor, meat in zip(factors, meats, strict=True)
     ]
     spreads = tuple(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
@@ -20,4 +21,6 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     checks = model.checks or Checks()
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
+    if rows.config.checks.order is not None:
+        checks = replace(checks, serial=serial_dependence(rows))
     return replace(model, checks=checks)

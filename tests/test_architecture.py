@@ -30,6 +30,7 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.diagnostics.effect_tasks import EffectPlan, effects_task
 from logreg_dist.fitting.fold_tasks import (
     binary_kernel,
     class_kernel,
@@ -53,6 +54,7 @@ from logreg_dist.fitting.tasks import (
 )
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
+from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
@@ -110,6 +112,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.cells",
     "logreg_dist.fitting.class_tasks",
     "logreg_dist.fitting.score_tasks",
+    "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
     "logreg_dist.assessment.passes",
@@ -295,6 +298,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
         column_ranges_task(design, layout),
+        effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
         first_look_task(layout, with_sample=True),
         evaluate_classes_task(classes, layout, beta[None], information=True),
         class_diagonal_task(classes, layout, beta[None]),

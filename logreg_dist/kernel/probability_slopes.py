@@ -38,7 +38,7 @@ def probability_change(start: FloatArray, end: FloatArray) -> FloatArray:
     Examples
     --------
     >>> probability_change(np.array([0.0, 40.0]), np.array([0.0, 41.0])).tolist()
-    [0.0, 2.6854795239997986e-18]
+    [0.0, 2.6854720659566005e-18]
     """
     low, high = np.minimum(start, end), np.maximum(start, end)
     with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right answer

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from logreg_dist.design.problems import quoted
 from logreg_dist.fitting.diagnostics.effect_plan import EffectPlanner, mean_effects
 from logreg_dist.fitting.diagnostics.effect_tasks import EffectSums, effect_bytes, effects_task
-from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.fitted import FittedRows, model_covariance
 from logreg_dist.fitting.estimates import prior_correction
 from logreg_dist.fitting.sums import in_kernel_order
 from logreg_dist.inference.delta_method import marginal_effect
 from logreg_dist.inference.records import MarginalEffect
+from logreg_dist.model.model import LogisticModel
 from logreg_dist.staging.label_weights import LabelWeights
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,11 @@ FloatArray = NDArray[np.float64]
 # What an effect gains along a dependence counts as nothing below this share of its parts: weights of dependences
 # have half the digits.
 NO_CHANGE = 1e-6
-_POPULATION_NOTE = "marginal effects are means over the population: rows count by how much rarer or more frequent their label is there"
+_NO_EFFECTS = "no marginal effects: the model has no covariance of its estimates"
+_POPULATION_NOTE = (
+    "marginal effects are means over the population: rows count as its rate says that their labels are more frequent or "
+    "rarer there"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,15 @@ class Effects:
 
     effects: tuple[MarginalEffect, ...]
     notes: tuple[str, ...]
+
+
+def with_marginal_effects(model: LogisticModel, rows: FittedRows) -> LogisticModel:
+    """Return the model with its marginal effects, or a note that it has none; one pass."""
+    spread = model_covariance(model, rows)
+    if spread is None:
+        return replace(model, notes=(*model.notes, _NO_EFFECTS))
+    found = marginal_effects(rows, spread)
+    return replace(model, marginal_effects=found.effects, notes=(*model.notes, *found.notes))
 
 
 def marginal_effects(rows: FittedRows, covariance: FloatArray) -> Effects:

@@ -31,6 +31,7 @@ from logreg_dist.fitting.class_tasks import (
     neutral_classes_task,
 )
 from logreg_dist.fitting.diagnostics.cluster_tasks import Clustering, cluster_meat_task, cluster_sums_task
+from logreg_dist.fitting.diagnostics.effect_tasks import EffectPlan, effects_task
 from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
 from logreg_dist.fitting.diagnostics.serial_tasks import merge_runs, order_sample_task, serial_runs_task
 from logreg_dist.fitting.fold_tasks import (
@@ -41,6 +42,7 @@ from logreg_dist.fitting.fold_tasks import (
     staged_blocks,
     staged_class_blocks,
 )
+from logreg_dist.fitting.many_tasks import evaluate_many_task
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
     evaluate_score_task,
@@ -57,6 +59,7 @@ from logreg_dist.fitting.tasks import (
 from logreg_dist.staging.buckets import gathered_pieces, scattered_pieces
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
+from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
@@ -113,10 +116,12 @@ ON_EXECUTORS = (
     "logreg_dist.design.derived_survey",
     "logreg_dist.fitting.cells",
     "logreg_dist.fitting.class_tasks",
+    "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
     "logreg_dist.fitting.diagnostics.cluster_tasks",
     "logreg_dist.fitting.diagnostics.robust_tasks",
     "logreg_dist.fitting.diagnostics.serial_tasks",
+    "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
     "logreg_dist.assessment.passes",
@@ -295,6 +300,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
     tasks = [
         evaluate_task(design, layout, beta),
+        evaluate_many_task(design, layout, [beta, beta]),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),
         entry_labels_task(design, layout),
@@ -302,6 +308,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
         column_ranges_task(design, layout),
+        effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
         first_look_task(layout, with_sample=True),
         evaluate_classes_task(classes, layout, beta[None], information=True),
         class_diagonal_task(classes, layout, beta[None]),

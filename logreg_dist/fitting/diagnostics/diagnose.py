@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from logreg_dist.checks.records import Checks
+from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
@@ -23,4 +24,6 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
     if rows.config.checks.order is not None:
         checks = replace(checks, serial=serial_dependence(rows))
+    if rows.config.inference.marginal_effects:
+        model = with_marginal_effects(model, rows)
     return replace(model, checks=checks)

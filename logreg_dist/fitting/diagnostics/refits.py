@@ -42,6 +42,9 @@ MAX_REFIT_COLUMNS = 400
 # Notes that name terms or columns name this many.
 MAX_NAMED = 20
 
+_LIKELIHOOD_NOTE = (
+    "likelihood-ratio and score tests take the model's likelihood to be right, unlike the standard errors"
+)
 _NO_REFIT = "no likelihood-ratio and score test where the fit without the column did not converge"
 
 
@@ -107,6 +110,7 @@ def with_refits_of(model: LogisticModel, rows: FittedRows) -> LogisticModel:
     )
     refits, ends = found[: len(blocks)], found[len(blocks) :]
     if tests:
+        model = _noted(model, _LIKELIHOOD_NOTE) if asked.is_robust else model
         model = _with_tests(model, dict(zip(blocks, refits, strict=True)))
     if profile:
         limits = dict(zip(directions, zip(ends[::2], ends[1::2], strict=True), strict=True))

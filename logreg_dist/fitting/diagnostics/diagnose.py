@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.influence import with_influence
+from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
@@ -20,4 +22,9 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     checks = Checks()
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
-    return replace(model, checks=checks)
+    model = replace(model, checks=checks)
+    if rows.config.checks.linearity or rows.config.checks.fit:
+        model = with_row_checks(model, rows)
+    if rows.config.checks.influence.rows:
+        model = with_influence(model, rows)
+    return replace(model, n_passes=rows.passes.staged.n_passes)

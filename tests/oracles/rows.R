@@ -9,11 +9,13 @@ fit <- function(rows, more = "") {
   if (is.null(rows$offset)) rows$offset <- 0
   formula <- as.formula(paste(label, "~ income + score + year0 + visits + plan", more))
   environment(formula) <- globalenv()
-  suppressWarnings(do.call(glm, list(formula, quote(binomial()), rows, weights = quote(weight),
-                                     offset = quote(offset), control = quote(strict))))
+  from <- function(start) {
+    suppressWarnings(do.call(glm, list(formula, quote(binomial()), rows, weights = quote(weight), start = start,
+                                       offset = quote(offset), control = quote(strict))))
+  }
+  from(coef(from(NULL)))  # once more: R keeps the weights that its last step began with
 }
 
-# Not model$weights, which are those before the last step.
 working <- function(model) model$prior.weights * fitted(model) * (1 - fitted(model))
 
 rao <- function(model, z) {

@@ -204,6 +204,7 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
         ("inference", "covariance"): inference.covariance if inference.is_robust else None,
         ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
+        ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
     }
     for place, value in asked.items():
         if value is not None and config.penalty.is_active:
@@ -212,7 +213,6 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
     if config.family == "multinomial":
         only = asked | {
-            ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
             ("checks", "linearity"): "true" if checks.linearity else None,
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.report.effects import effects_table
 from logreg_dist.report.selection import selection_path
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
@@ -25,6 +26,8 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
         parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+    if model.marginal_effects:
+        parts.append(effects_table(model))
     if model.selection is not None:
         parts.append(selection_path(model.selection))
     if model.notes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from logreg_dist.checks.records import Checks
+from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.influence import with_influence
 from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
@@ -23,6 +24,8 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
     model = replace(model, checks=checks)
+    if rows.config.inference.marginal_effects:
+        model = with_marginal_effects(model, rows)
     if rows.config.checks.linearity or rows.config.checks.fit:
         model = with_row_checks(model, rows)
     if rows.config.checks.influence.rows:

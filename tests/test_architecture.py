@@ -32,8 +32,11 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.diagnostics.cluster_tasks import Clustering, cluster_meat_task, cluster_sums_task
 from logreg_dist.fitting.diagnostics.effect_tasks import EffectPlan, effects_task
+from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
 from logreg_dist.fitting.diagnostics.row_tasks import changes_task, influence_task, line_task, row_sums_task
+from logreg_dist.fitting.diagnostics.serial_tasks import merge_runs, order_sample_task, serial_runs_task
 from logreg_dist.fitting.fold_tasks import (
     binary_kernel,
     class_kernel,
@@ -56,6 +59,7 @@ from logreg_dist.fitting.tasks import (
     first_look_task,
     neutral_information_task,
 )
+from logreg_dist.staging.buckets import gathered_pieces, scattered_pieces
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
 from logreg_dist.staging.label_weights import LabelWeights
@@ -118,6 +122,9 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
     "logreg_dist.fitting.diagnostics.row_tasks",
+    "logreg_dist.fitting.diagnostics.cluster_tasks",
+    "logreg_dist.fitting.diagnostics.robust_tasks",
+    "logreg_dist.fitting.diagnostics.serial_tasks",
     "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
@@ -316,6 +323,23 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         class_diagonal_task(classes, layout, beta[None]),
         count_classes_task(classes, layout, beta[None], beta[None]),
         neutral_classes_task(classes, layout, beta[None], beta[None]),
+        squared_scores_task(design, layout, beta, with_frequency=True, leverage=np.eye(1), power=2),
+        scattered_pieces(
+            cluster_sums_task(
+                design,
+                layout,
+                beta,
+                [Clustering(("cluster[0]",))],
+                n_buckets=2,
+                with_scores=True,
+                with_frequency=False,
+            ),
+            2,
+        ),
+        gathered_pieces(cluster_meat_task(1, 2)),
+        order_sample_task(within=None, step=2),
+        serial_runs_task(design, layout, beta, within="cluster[0]", cuts=[]),
+        gathered_pieces(merge_runs),
         bracket_task(layout, {(0, 0.5): Bracket()}),
         neighbour_task(layout, {(0, 0.5): 1.0}),
         derived_survey_task(spec, layout, weights_count=True),

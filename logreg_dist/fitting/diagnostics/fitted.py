@@ -15,6 +15,7 @@ from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.covariance import covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LabelRecord
+from logreg_dist.solver.information import whole_matrix
 from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.profile import TableProfile
@@ -38,6 +39,8 @@ class FittedRows:
     covariance : ndarray (p, p) or None
         Inverse information at the estimates, 0 in rows and columns of terms without an estimate. None for
         penalised fits, those by L-BFGS, and beyond `MAX_COVARIANCE_TERMS` terms.
+    information : ndarray (p, p) or None
+        What it is the inverse of; None where it is.
     profile : TableProfile
     samples : tuple of SampleRows
         By split; empty where the fit started from 0.
@@ -49,6 +52,7 @@ class FittedRows:
     beta: FloatArray
     estimable: NDArray[np.bool_]
     covariance: FloatArray | None
+    information: FloatArray | None
     profile: TableProfile
     samples: tuple[SampleRows, ...]
     label: LabelRecord
@@ -95,7 +99,7 @@ def fitted_rows(
     p = len(names)
     beta, estimable = np.zeros(p), np.zeros(p, dtype=bool)
     beta[own], estimable[own] = np.where(has_estimate, result.point.beta, 0.0), has_estimate
-    spread = None
+    spread = whole = None
     information = result.point.sums.information
     if inference and information is not None and len(own) <= MAX_COVARIANCE_TERMS:
         try:
@@ -103,6 +107,8 @@ def fitted_rows(
         except SingularInformation:  # the model has no standard errors either
             found = None
         if found is not None:
-            spread = np.zeros((p, p))
+            spread, whole = np.zeros((p, p)), np.zeros((p, p))
             spread[np.ix_(own, own)] = np.nan_to_num(found)
-    return FittedRows(passes, beta, estimable, spread, profile, tuple(samples), label, config)
+            kept = own[has_estimate]
+            whole[np.ix_(kept, kept)] = whole_matrix(information)[np.ix_(has_estimate, has_estimate)]
+    return FittedRows(passes, beta, estimable, spread, whole, profile, tuple(samples), label, config)

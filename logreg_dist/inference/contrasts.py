@@ -114,7 +114,7 @@ def contrast_of(
     return Contrast(
         text=text,
         confidence=confidence,
-        weights=tuple((names[k], float(weights[k])) for k in used),
+        weights=tuple((names[k], float(weights[k])) for k in used.tolist()),
         **values,
     )
 

@@ -128,7 +128,9 @@ def _refuse_terms(model: LogisticModel, weights: Weights) -> None:
             raise ConfigError(f"the weight of {quoted(term)} is no finite number.")
         if weight and rows[term].estimate is None:
             reason = next((one.reason for one in model.aliased if one.term == term), "has no estimate")
-            raise ConfigError(f"{quoted(term)} has no estimate: it {reason}.\n  Leave it out of the contrast.")
+            raise ConfigError(
+                f"{quoted(term)} has no estimate: it {reason}.\n  Leave it out of the contrast."
+            )
 
 
 def _prefix(model: LogisticModel, class_name: str | None) -> str:
@@ -198,7 +200,9 @@ def _level_weights(design: DesignSpec, column: str, k: int, at: At) -> Iterator[
     """Yield the terms that level k of a category adds, with what each is multiplied by."""
     for one in design.categorical:
         if one.name == column and one.plain:
-            yield from ((t.name, 1.0) for t in design.terms() if (t.column, t.level) == (column, one.levels[k]))
+            yield from (
+                (t.name, 1.0) for t in design.terms() if (t.column, t.level) == (column, one.levels[k])
+            )
     for derived in design.derived:
         if len(derived.parts) == 1 and _is(derived.parts[0], column):
             yield from ((label, 1.0) for label, cell in _labelled(derived) if cell[0] == k)
@@ -220,7 +224,9 @@ def _values_at(part: Part, at: At) -> list[float]:
         number = float(value) if isinstance(value, int | float) else math.nan
         found: list[float] = curve_values(part.curves(), np.array([number]))[:, 0].tolist()
         if not all(map(math.isfinite, found)):
-            raise ConfigError(f"at: {quoted(part.text)} has no value there. Expected a number within its domain.")
+            raise ConfigError(
+                f"at: {quoted(part.text)} has no value there. Expected a number within its domain."
+            )
         return found
     level = level_text(value)
     if level not in part.levels:

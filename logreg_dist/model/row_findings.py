@@ -33,7 +33,7 @@ def sample_size(model: LogisticModel) -> Iterator[Finding]:
             "warning",
             "sample_size",
             "",
-            f"{each:.1f} events per parameter ({what}): below {FEW_EVENTS:g} estimates are too extreme, intervals unreliable",
+            f"{each:.1f} events per parameter ({what}): below {FEW_EVENTS:g} estimates are extreme, intervals unreliable",
             "Use fewer columns, merge levels (min_level_count), more rows, or a penalty with cross_validation.",
         )
     for cells, n, kind in (

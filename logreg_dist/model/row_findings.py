@@ -123,7 +123,7 @@ def _cells(cells: Sequence[Cell]) -> str:
     shown = ", ".join(
         f"{one.column}[{one.level}] {one.events:,.0f} of {one.n:,.0f}" for one in cells[:MAX_NAMED]
     )
-    return f"{shown} (events of rows)"
+    return f"{shown} (events of rows)" if cells else "too rare to be named"
 
 
 def _is_clustered(model: LogisticModel) -> bool:

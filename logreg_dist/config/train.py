@@ -143,6 +143,12 @@ class TrainConfig(Document):
         return role_columns(self.label, others)
 
     @property
+    def needs_single_trials(self) -> bool:
+        """Whether the fit must know how many trials a row stands for, and it is not one."""
+        by_trial = self.inference.covariance.startswith("hc") or self.inference.cluster is not None
+        return by_trial and (self.frequency is not None or self.label.trials is not None)
+
+    @property
     def watched_columns(self) -> dict[str, str]:
         """The columns that only checks look at, by the key that names them; one may be a feature too."""
         clusters = self.inference.cluster or ()
@@ -204,6 +210,7 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
         ("inference", "covariance"): inference.covariance if inference.is_robust else None,
         ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
+        ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
     }
     for place, value in asked.items():
         if value is not None and config.penalty.is_active:
@@ -212,7 +219,6 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
     if config.family == "multinomial":
         only = asked | {
-            ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
             ("checks", "linearity"): "true" if checks.linearity else None,
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,

@@ -143,6 +143,26 @@ def uncentred_covariance(spread: FloatArray, centres: FloatArray, intercept: int
     return found
 
 
+def centred_covariance(found: FloatArray, centres: FloatArray, intercept: int | None) -> FloatArray:
+    """Return the covariance of the coefficients of centred columns, shape (p, p): the inverse of `uncentred_covariance`.
+
+    The intercept's row loses the digits that the square of the centres, in standard deviations, takes.
+
+    Parameters
+    ----------
+    found : ndarray (p, p)
+        Covariance of the coefficients in the units of the columns, symmetric.
+    centres : ndarray (p,)
+    intercept : int or None
+
+    Examples
+    --------
+    >>> centred_covariance(np.array([[2.75, -0.75], [-0.75, 0.25]]), np.array([0.0, 3.0]), 0).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
+    return uncentred_covariance(found, -centres, intercept)
+
+
 def _undo(centres: FloatArray, intercept: int) -> FloatArray:
     """Return what the intercept in the units of the columns is made of, shape (p,)."""
     undo = -centres

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logreg_dist.model.model import Coefficient, LogisticModel
 from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
+from logreg_dist.report.effects import effects_table
 from logreg_dist.report.selection import selection_path
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
@@ -32,6 +33,8 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
     collinear = collinear_columns(model)
     if collinear is not None:
         parts.append(collinear)
+    if model.marginal_effects:
+        parts.append(effects_table(model))
     if model.selection is not None:
         parts.append(selection_path(model.selection))
     if model.notes:
@@ -87,7 +90,7 @@ def _head(model: LogisticModel) -> str:
         rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
     if model.weight_sum != model.n_obs:
         rows += f", weights add to {model.weight_sum:,.6g}"
-    return "\n".join([*lines, rows, *_classes(model)])
+    return "\n".join([*lines, rows, *_classes(model), *_covariance(model)])
 
 
 def _classes(model: LogisticModel) -> list[str]:
@@ -99,6 +102,14 @@ def _classes(model: LogisticModel) -> list[str]:
     shown = ", ".join(f"{one_line(name)} {classes[name]:,}" for name in largest[:MAX_CLASSES])
     more = f" and {len(classes) - MAX_CLASSES:,} more" if len(classes) > MAX_CLASSES else ""
     return [f"{len(classes):,} classes by rows: {shown}{more}"]
+
+
+def _covariance(model: LogisticModel) -> list[str]:
+    """Return a line that says where the standard errors come from, where not from the model."""
+    record = model.covariance_record
+    if record is None or record.kind == "model":
+        return []
+    return [f"Standard errors: {one_line(record.text, limit=1_000)}"]
 
 
 def _row(row: Coefficient) -> list[str]:

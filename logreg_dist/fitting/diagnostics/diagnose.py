@@ -17,7 +17,11 @@ from logreg_dist.fitting.diagnostics.at_no_cost import (
     sample_size_of,
     with_column_tests,
 )
+from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.influence import with_influence
+from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
+from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
@@ -31,11 +35,22 @@ _MODEL_COVARIANCE = CovarianceRecord(
 
 def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> LogisticModel:
     """Return a converged binary model with the tests, effects and checks that its configuration asks for."""
-    checks = Checks(collinearity=collinearity_of(rows), sample_size=sample_size_of(model, rows))
+    checks = replace(
+        model.checks or Checks(), collinearity=collinearity_of(rows), sample_size=sample_size_of(model, rows)
+    )
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
     model = with_column_tests(model)  # by the covariance of the table, whichever that is by now
-    return replace(model, checks=checks)
+    if rows.config.checks.order is not None:
+        checks = replace(checks, serial=serial_dependence(rows))
+    model = replace(model, checks=checks)
+    if rows.config.inference.marginal_effects:
+        model = with_marginal_effects(model, rows)
+    if rows.config.checks.linearity or rows.config.checks.fit:
+        model = with_row_checks(model, rows)
+    if rows.config.checks.influence.rows:
+        model = with_influence(model, rows)
+    return replace(model, n_passes=rows.passes.staged.n_passes)
 
 
 def diagnosed_classes(

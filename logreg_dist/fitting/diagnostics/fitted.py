@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.spec import INTERCEPT, DesignSpec
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.tasks import SampleRows
-from logreg_dist.inference.covariance import covariance
+from logreg_dist.inference.covariance import centred_covariance, covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
-from logreg_dist.model.model import LabelRecord
+from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.solver.information import whole_matrix
-from logreg_dist.solver.linear_system import SingularInformation
+from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.profile import TableProfile
 
@@ -39,29 +40,37 @@ class FittedRows:
     covariance : ndarray (p, p) or None
         Inverse information at the estimates, 0 in rows and columns of terms without an estimate. None for
         penalised fits, those by L-BFGS, and beyond `MAX_COVARIANCE_TERMS` terms.
-    information : ndarray (p, p) or None
-        What it is the inverse of; None where it is.
     profile : TableProfile
     samples : tuple of SampleRows
         By split; empty where the fit started from 0.
     label : LabelRecord
     config : TrainConfig
+    dependences : tuple of Dependence
+        Why terms of the model have no estimate; numbers are those of the p terms.
+    information : ndarray (p, p) or None
+        What `covariance` is the inverse of; None where it is.
     """
 
     passes: FitPasses
     beta: FloatArray
     estimable: NDArray[np.bool_]
     covariance: FloatArray | None
-    information: FloatArray | None
     profile: TableProfile
     samples: tuple[SampleRows, ...]
     label: LabelRecord
     config: TrainConfig
+    dependences: tuple[Dependence, ...] = ()
+    information: FloatArray | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of the p terms."""
         return [term.name for term in self.passes.spec.terms()]
+
+    @property
+    def carries_frequency(self) -> bool:
+        """Whether the number of trials that a row stands for lies beside it, in ``frequency``; otherwise it is 1."""
+        return self.config.needs_single_trials
 
 
 def fitted_rows(
@@ -111,4 +120,35 @@ def fitted_rows(
             spread[np.ix_(own, own)] = np.nan_to_num(found)
             kept = own[has_estimate]
             whole[np.ix_(kept, kept)] = whole_matrix(information)[np.ix_(has_estimate, has_estimate)]
-    return FittedRows(passes, beta, estimable, spread, whole, profile, tuple(samples), label, config)
+    dependences = tuple(
+        Dependence(int(own[one.position]), {int(own[k]): weight for k, weight in one.weights.items()})
+        for one in result.dependences
+    )
+    return FittedRows(
+        passes,
+        beta,
+        estimable,
+        spread,
+        profile,
+        tuple(samples),
+        label,
+        config,
+        dependences,
+        information=whole,
+    )
+
+
+def model_covariance(model: LogisticModel, rows: FittedRows) -> FloatArray | None:
+    """Return the covariance of the model's table on the centred columns, shape (p, p), 0 for terms without an estimate."""
+    if rows.covariance is None or model.covariance is None or model.covariance_record is None:
+        return None
+    if model.covariance_record.kind == "model":
+        return rows.covariance
+    place = {name: k for k, name in enumerate(rows.names)}
+    terms = [row.term for row in model.coefficient_rows if row.estimate is not None]
+    own = np.array([place[term] for term in terms], dtype=np.intp)
+    spread = np.zeros_like(rows.covariance)
+    intercept = terms.index(INTERCEPT) if INTERCEPT in terms else None
+    centres = term_centres(rows.passes.spec)[own]
+    spread[np.ix_(own, own)] = centred_covariance(model.covariance, centres, intercept)
+    return spread

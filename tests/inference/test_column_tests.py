@@ -92,6 +92,14 @@ def test_a_singular_block_has_no_statistic_and_does_not_count_in_the_adjustment(
     assert b.wald_p_holm == b.wald_p_bh == 1.0
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_block_that_is_singular_but_for_rounding_has_no_statistic(seed):
+    # Cholesky's factor of some of these exists, with statistics of any size.
+    scores = np.random.default_rng(seed).normal(size=(5, 4))
+    [test] = column_tests(["plan"] * 5, np.ones(5), scores @ scores.T)
+    assert test.wald is None
+
+
 def test_a_model_of_an_intercept_has_no_column_to_test():
     assert column_tests([None], np.ones(1), np.eye(1)) == ()
 

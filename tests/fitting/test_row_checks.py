@@ -231,6 +231,18 @@ def test_units_change_no_test(tmp_path, found):
     np.testing.assert_allclose(first[-9:], second[-9:], rtol=1e-9)  # not the means of the bins
 
 
+def test_a_column_far_from_0_keeps_its_digits(tmp_path):
+    # Days since long ago: x log x is nearly a parabola there, by a part in a million.
+    table = logistic_table(300, 8, p=1)
+    day = np.round(table["x1"].to_numpy() * 10)
+    near = pa.table({"day": day, "label": table["label"]})
+    far = pa.table({"day": day + 20_261_120.0, "label": table["label"]})
+    quadratic = checked(near, tmp_path / "near").linearity[0]
+    box_tidwell = checked(far, tmp_path / "far").linearity[0]
+    assert (quadratic.test, box_tidwell.test) == ("quadratic", "box_tidwell")
+    np.testing.assert_allclose(box_tidwell.statistic, quadratic.statistic, rtol=1e-5)
+
+
 def test_a_model_without_intercept_is_tested_by_the_square_itself(tmp_path):
     rng = np.random.default_rng(3)
     x = rng.normal(1.0, 1.0, 300)

@@ -82,14 +82,14 @@ def test_clusters_are_summed_as_row_by_row(monkeypatch, shape, listed_cost, cell
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 9), st.integers(1, 40))
-def test_parts_and_buckets_add_to_the_whole(seed, n_parts, n_buckets, n_clusters):
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 9), st.integers(1, 40), st.integers(1, 12))
+def test_parts_and_buckets_add_to_the_whole(seed, n_parts, n_buckets, n_clusters, at_most):
     rng, shape = np.random.default_rng(seed), BlockShape(2, (3, 2))
     parts = [sum_by_cluster(rows_as_sums(rng, shape, 30, n_clusters)[0], shape.p) for _ in range(n_parts)]
     whole = cluster_meat(merged_clusters(parts, shape.p), shape.p)
     buckets: list[list[ClusterSums]] = [[] for _ in range(n_buckets)]
     for part in parts:
-        for bucket, sums in by_bucket(part, (part.cluster % np.uint64(n_buckets)).astype(np.intp)):
+        for bucket, sums in by_bucket(part, (part.cluster % np.uint64(n_buckets)).astype(np.intp), at_most):
             buckets[bucket].append(sums)
     meats = [cluster_meat(merged_clusters(bucket, shape.p), shape.p) for bucket in buckets if bucket]
     found = meats[0]

@@ -20,7 +20,7 @@ from logreg_dist.kernel.cluster_sums import (
 )
 from logreg_dist.kernel.row_quadratics import RowQuadratics
 from logreg_dist.kernel.serial_runs import Run, cut, even_cuts, joined_ranges, range_sums, sorted_run
-from logreg_dist.kernel.trials import pearson_residuals, probabilities, single_trials
+from logreg_dist.kernel.trials import probabilities, single_trials, trial_residuals
 from logreg_dist.kernel.weighted_information import weighted_information
 from tests.kernel.naive import one_hot, random_block
 
@@ -104,7 +104,7 @@ def test_residuals_of_trials_keep_their_digits_far_out():
     eta = np.array([800.0, -800.0, 40.0])
     _, one_minus_mu = probabilities(eta)
     np.testing.assert_allclose(one_minus_mu[2], np.exp(-40.0), rtol=1e-15)
-    of_event, of_other = pearson_residuals(eta, single_trials(np.array([1.0, 1.0, 0.0]), None))
+    of_event, of_other = trial_residuals(eta, single_trials(np.array([1.0, 1.0, 0.0]), None))
     np.testing.assert_allclose(of_event[:2], [np.exp(-400.0), np.exp(400.0)], rtol=1e-12)
     np.testing.assert_allclose(of_other[2], -np.exp(20.0), rtol=1e-12)
 

@@ -21,7 +21,7 @@ from logreg_dist.kernel.cluster_sums import (
     sum_by_cluster,
 )
 from logreg_dist.kernel.evaluate import linear_predictor
-from logreg_dist.kernel.trials import pearson_residuals, probabilities
+from logreg_dist.kernel.trials import probabilities, trial_residuals
 from logreg_dist.staging.folds import mixed_hashes
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
@@ -146,7 +146,7 @@ class _ScoredRows:
 def _scored_rows(row: RowBlock, beta: FloatArray, shape: BlockShape, *, with_scores: bool) -> _ScoredRows:
     block, trials = row.block, row.trials
     eta = linear_predictor(beta, block, shape)
-    of_event, of_other = pearson_residuals(eta, trials)
+    of_event, of_other = trial_residuals(eta, trials)
     with np.errstate(invalid="ignore", over="ignore"):
         # Of what there is none 0, whatever its residual were.
         events = np.where(trials.events > 0, trials.events * of_event, 0.0)

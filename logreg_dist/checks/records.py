@@ -136,8 +136,10 @@ class LogitBin:
 
     Attributes
     ----------
-    low, high, mean : float
-        Edges, about quantiles, and weighted mean; units of the column.
+    low, high : float or None
+        Edges, the values of no row; units of the column. None where the bin is open.
+    mean : float
+        Weighted, units of the column.
     n, events : float
         Sums of the weights.
     logit : float
@@ -147,8 +149,8 @@ class LogitBin:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     mean: float
     n: float
     events: float
@@ -200,15 +202,20 @@ class GoodnessOfFit:
 
     Attributes
     ----------
-    pearson : float
-        Pearson's chi-squared over the rows.
-    residual_df : float
+    pearson : float or None
+        Pearson's chi-squared over the rows; None where a row is so unlikely that it overflows.
+    residual_df : float or None
+        Rows (groups of trials), by frequency, less the estimated terms. None where groups of trials have
+        frequencies, which are staged multiplied.
     dispersion : float or None
-        Their ratio; far above 1 with grouped outcomes means overdispersion. None for single trials, where it says nothing.
-    tjur_r2 : float
+        Their ratio; far above 1 with grouped outcomes means overdispersion. None for single trials, where it says
+        nothing, and with weights, which would multiply it.
+    tjur_r2 : float or None
         Mean probability of events less that of the others (Tjur 2009).
     hosmer_lemeshow, hosmer_lemeshow_p_value : float or None
+        None with fewer than three groups, and for texts, whose linear predictor no sample knows.
     hosmer_lemeshow_df : int
+        Groups less two.
     groups : tuple of RiskGroup
     link, link_p_value : float or None
         Score test of adding the square of the linear predictor (Pregibon 1980), on 1 degree of freedom.
@@ -217,8 +224,8 @@ class GoodnessOfFit:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    pearson: float
-    residual_df: float
+    pearson: float | None
+    residual_df: float | None
     dispersion: float | None
     tjur_r2: float | None
     hosmer_lemeshow: float | None
@@ -287,7 +294,7 @@ class SerialDependence:
 
 @dataclass(frozen=True)
 class InfluenceSummary:
-    """How much single rows decide.
+    """How much single rows decide; a row of frequency k is left out as a whole.
 
     Attributes
     ----------

@@ -143,6 +143,12 @@ class TrainConfig(Document):
         return role_columns(self.label, others)
 
     @property
+    def needs_single_trials(self) -> bool:
+        """Whether the fit must know how many trials a row stands for, and it is not one."""
+        by_trial = self.inference.covariance.startswith("hc") or self.inference.cluster is not None
+        return by_trial and (self.frequency is not None or self.label.trials is not None)
+
+    @property
     def watched_columns(self) -> dict[str, str]:
         """The columns that only checks look at, by the key that names them; one may be a feature too."""
         clusters = self.inference.cluster or ()

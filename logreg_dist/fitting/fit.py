@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from logreg_dist.checks.records import Checks
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
@@ -23,6 +24,7 @@ from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
 from logreg_dist.fitting.diagnostics.diagnose import diagnosed
 from logreg_dist.fitting.diagnostics.fitted import fitted_rows
+from logreg_dist.fitting.diagnostics.robust import RobustOutcome, refuse_without_matrix, robust_outcome
 from logreg_dist.fitting.estimates import binary_outcome
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
@@ -40,7 +42,7 @@ from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
-from logreg_dist.model.model import LabelRecord, LogisticModel
+from logreg_dist.model.model import LabelRecord, LogisticModel, Status
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -195,6 +197,7 @@ def _solve(
     config: TrainConfig,
     warm_start: LogisticModel | None,
 ) -> LogisticModel:
+    refuse_without_matrix(passes.shape, config)
     label = label_record(config.label, profile.label_levels)
     asked, chosen = config, choose_penalty(passes, profile, config)
     near = None
@@ -224,6 +227,20 @@ def _solve(
         collinear_is_error=config.solver.on_collinear == "error",
         bounded=config.features.bounded,
     )
+    rows, robust = None, RobustOutcome(outcome)
+    if verdict.status is Status.CONVERGED:
+        rows = fitted_rows(
+            passes,
+            result,
+            spec,
+            profile=profile,
+            samples=samples,
+            label=label,
+            config=config,
+            inference=outcome.found.covariance is not None,
+        )
+        robust = robust_outcome(rows, outcome, spec)
+        outcome = robust.outcome
     model = assemble_model(
         result,
         verdict,
@@ -235,18 +252,12 @@ def _solve(
         kkt_residual=optimum.kkt_residual,
         selection=optimum.selection,
     )
-    if model.converged:
-        rows = fitted_rows(
-            passes,
-            result,
-            spec,
-            profile=profile,
-            samples=samples,
-            label=label,
-            config=config,
-            inference=outcome.found.covariance is not None,
-        )
+    if rows is not None:
+        checks = Checks(clusters=robust.clusters)
+        notes = (*model.notes, *robust.notes)
+        model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
         model = diagnosed(model, rows, outcome)
+        model = replace(model, n_passes=passes.staged.n_passes)
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 

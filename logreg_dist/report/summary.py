@@ -83,7 +83,7 @@ def _head(model: LogisticModel) -> str:
         rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
     if model.weight_sum != model.n_obs:
         rows += f", weights add to {model.weight_sum:,.6g}"
-    return "\n".join([*lines, rows, *_classes(model)])
+    return "\n".join([*lines, rows, *_classes(model), *_covariance(model)])
 
 
 def _classes(model: LogisticModel) -> list[str]:
@@ -95,6 +95,14 @@ def _classes(model: LogisticModel) -> list[str]:
     shown = ", ".join(f"{one_line(name)} {classes[name]:,}" for name in largest[:MAX_CLASSES])
     more = f" and {len(classes) - MAX_CLASSES:,} more" if len(classes) > MAX_CLASSES else ""
     return [f"{len(classes):,} classes by rows: {shown}{more}"]
+
+
+def _covariance(model: LogisticModel) -> list[str]:
+    """Return a line that says where the standard errors come from, where not from the model."""
+    record = model.covariance_record
+    if record is None or record.kind == "model":
+        return []
+    return [f"Standard errors: {one_line(record.text, limit=1_000)}"]
 
 
 def _row(row: Coefficient) -> list[str]:

@@ -19,7 +19,12 @@ from tests.in_process import Fitted, fit_rows
 
 
 def fitted_locally(
-    table: pa.Table, folder: Path, *, config: dict[str, Any] | None = None, **asked: Any
+    table: pa.Table,
+    folder: Path,
+    *,
+    config: dict[str, Any] | None = None,
+    inference: bool = True,
+    **asked: Any,
 ) -> tuple[Fitted, FittedRows]:
     """Fit rows as `fit_rows` does; `config` is of the keys that follow the fit."""
     found = fit_rows(table, folder, **asked)
@@ -30,8 +35,8 @@ def fitted_locally(
         profile=found.staged.profile,
         samples=(),
         label=LabelRecord("label", "1", "0", None, None),
-        config=TrainConfig(label={"column": "label"}, **(config or {})),
-        inference=True,
+        config=TrainConfig(**{"label": {"column": "label"}, **(config or {})}),
+        inference=inference,
     )
     return found, rows
 
@@ -43,16 +48,16 @@ class LocalPasses:
         self.spec, self.layout = found.spec, record_layout(found.staged.plan)
         self.shape, self.positions = found.spec.shape(), found.spec.kernel_positions()
         self.design = SimpleNamespace(value=found.spec)
-        self.staged, self.n_passes, self._splits = self, 0, found.staged.splits
+        self.staged, self.n_passes, self.splits = self, 0, found.staged.splits
 
     def run_pass(self, task: Callable[[StagedSplit], Any]) -> list[Any]:
         self.n_passes += 1
-        found = [task(split) for split in self._splits]
+        found = [task(split) for split in self.splits]
         return [getattr(one, "result", one) for one in found]
 
     def sum_pass(self, task: Callable[[StagedSplit], Any], *, result_bytes: int) -> Any:
         assert result_bytes > 0
-        return add_in_groups(self.run_pass(task), len(self._splits))
+        return add_in_groups(self.run_pass(task), len(self.splits))
 
 
 def relative(found: float, expected: float) -> float:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.influence import with_influence
+from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
+from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
@@ -18,9 +21,16 @@ _MODEL_COVARIANCE = CovarianceRecord(
 
 def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> LogisticModel:
     """Return a converged binary model with the tests, effects and checks that its configuration asks for."""
-    checks = Checks()
+    checks = model.checks or Checks()
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
+    if rows.config.checks.order is not None:
+        checks = replace(checks, serial=serial_dependence(rows))
+    model = replace(model, checks=checks)
     if rows.config.inference.marginal_effects:
         model = with_marginal_effects(model, rows)
-    return replace(model, checks=checks)
+    if rows.config.checks.linearity or rows.config.checks.fit:
+        model = with_row_checks(model, rows)
+    if rows.config.checks.influence.rows:
+        model = with_influence(model, rows)
+    return replace(model, n_passes=rows.passes.staged.n_passes)

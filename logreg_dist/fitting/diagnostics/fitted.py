@@ -63,6 +63,11 @@ class FittedRows:
         """The names of the p terms."""
         return [term.name for term in self.passes.spec.terms()]
 
+    @property
+    def carries_frequency(self) -> bool:
+        """Whether the number of trials that a row stands for lies beside it, in ``frequency``; otherwise it is 1."""
+        return self.config.needs_single_trials
+
 
 def fitted_rows(
     passes: FitPasses,

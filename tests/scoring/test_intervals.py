@@ -17,6 +17,7 @@ from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import DesignSpec, NumericColumn
 from logreg_dist.errors import ConfigError
 from logreg_dist.inference.covariance import uncentred_covariance
+from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.file import model_from_json, model_to_json
 from logreg_dist.model.model import Coefficient, LogisticModel
 from logreg_dist.scoring.intervals import asked_intervals
@@ -242,6 +243,12 @@ def test_models_without_a_covariance_have_no_intervals(model, why):
     with pytest.raises(ConfigError, match=rf"columns ask for conf_low and conf_high.*: .*{why}"):
         asked_intervals(model, INTERVALS)
     assert asked_intervals(model, ["probability"]) is None
+
+
+def test_a_robust_covariance_that_is_not_defined_gives_no_intervals():
+    model = replace(model_of(), covariance_record=CovarianceRecord("hc3", ""))
+    with pytest.raises(ConfigError, match="its covariance is not defined, as its notes say"):
+        asked_intervals(model, INTERVALS)
 
 
 def test_estimates_at_bounds_have_no_intervals():

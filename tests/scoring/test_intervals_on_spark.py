@@ -13,7 +13,6 @@ import yaml
 from chispa.schema_comparer import assert_schema_equality
 from pyspark.sql import DataFrame
 
-from logreg_dist import TrainConfig, fit
 from logreg_dist.commands.job import Request
 from logreg_dist.commands.score import score
 from logreg_dist.errors import ConfigError
@@ -113,28 +112,3 @@ def test_a_model_without_intervals_is_refused_before_the_table_is_looked_at(spar
         ConfigError, match="columns ask for conf_low and conf_high, which the model does not have"
     ):
         run_job(spark, tmp_path, model_of(numeric("x", "double")), "auto")
-
-
-def test_a_fit_has_intervals_of_its_own_covariance(spark):
-    # A date, and a rate of the population: it moves the intercept and not its variance.
-    rng = np.random.default_rng(6)
-    x, day = rng.normal(size=500), 20261120.0 + rng.integers(-30, 30, 500)
-    y = (rng.random(500) < 1 / (1 + np.exp(-x))).astype(int)
-    table = spark.createDataFrame(pd.DataFrame({"x": x, "day": day, "y": y}))
-    model = fit(table, TrainConfig(label={"column": "y"}, population_rate=0.1))
-    ends = spark.createDataFrame(
-        [(0, 0.0, 20261120.0), (1, 3.0, 20261150.0)], "id long, x double, day double"
-    )
-    found = (
-        model.score(ends, keys=["id"], columns=[*COLUMNS, "linear_predictor"]).toPandas().sort_values("id")
-    )
-    X = np.array([[1.0, 0.0, 0.0], [1.0, 3.0, 30.0]])
-    moved = np.eye(3)
-    moved[0, 2] = 20261120.0
-    spread = moved @ model.covariance @ moved.T
-    error = np.sqrt(np.einsum("ni,ij,nj->n", X, spread, X))
-    low = 1 / (1 + np.exp(-(found.linear_predictor - 1.959963984540054 * error)))
-    np.testing.assert_allclose(
-        found.conf_low, low, rtol=1e-5
-    )  # the covariance in units of the column has no more
-    assert found.probability[0] == pytest.approx(0.1, rel=0.5)

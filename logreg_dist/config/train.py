@@ -217,6 +217,11 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             yield Problem(place, f"{value} is for fits without a penalty; leave one out")
         elif value is not None and config.features.has_bounds:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
+    for place in (("inference", "intervals"), ("inference", "tests")):
+        if asked[place] is not None and config.solver.method == "lbfgs":
+            yield Problem(
+                place, f"{asked[place]} needs the information matrix, which solver.method lbfgs never forms"
+            )
     if config.family == "multinomial":
         only = asked | {
             ("checks", "linearity"): "true" if checks.linearity else None,

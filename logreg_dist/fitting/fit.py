@@ -24,6 +24,7 @@ from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
 from logreg_dist.fitting.diagnostics.diagnose import diagnosed
 from logreg_dist.fitting.diagnostics.fitted import fitted_rows
+from logreg_dist.fitting.diagnostics.refits import refuse_costly_profiles
 from logreg_dist.fitting.diagnostics.robust import RobustOutcome, refuse_without_matrix, robust_outcome
 from logreg_dist.fitting.estimates import binary_outcome
 from logreg_dist.fitting.label import label_record, refuse_one_class
@@ -184,6 +185,7 @@ def _learn(
     layout, n_splits = record_layout(resolved.plan), len(staged.splits)
     learned = learn_table(run_pass, layout, resolved.asked, profile, config, n_splits=n_splits)
     refuse_too_many_terms(learned.spec)
+    refuse_costly_profiles(learned.spec, config)
     for note in learned.notes:
         log.info("%s", note)
     return learned

@@ -86,7 +86,7 @@ def variances(
     factor = factor_of(active_part(information, estimable))
     found[estimable] = factor.inverse_diagonal()
     if intercept is not None and estimable[intercept]:
-        kept = _undo(centres, intercept)[estimable]
+        kept = uncentring(centres, intercept)[estimable]
         found[intercept] = float(kept @ factor.solve(kept))
     return found
 
@@ -135,7 +135,7 @@ def uncentred_covariance(spread: FloatArray, centres: FloatArray, intercept: int
     """
     if intercept is None:
         return spread
-    undo = _undo(centres, intercept)
+    undo = uncentring(centres, intercept)
     row = undo @ spread
     found = spread.copy()
     found[intercept] = found[:, intercept] = row
@@ -163,8 +163,14 @@ def centred_covariance(found: FloatArray, centres: FloatArray, intercept: int | 
     return uncentred_covariance(found, -centres, intercept)
 
 
-def _undo(centres: FloatArray, intercept: int) -> FloatArray:
-    """Return what the intercept in the units of the columns is made of, shape (p,)."""
-    undo = -centres
+def uncentring(centres: FloatArray, intercept: int) -> FloatArray:
+    """Return what the intercept in the units of the columns is made of, shape (p,): g of ``g'beta``.
+
+    Examples
+    --------
+    >>> uncentring(np.array([0.0, 3.0]), 0).tolist()
+    [1.0, -3.0]
+    """
+    undo = 0.0 - centres
     undo[intercept] += 1.0
     return undo

@@ -46,7 +46,7 @@ def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> 
         "p",
         "",
         "odds ratio" if model.label.classes is None else "risk ratio",
-        f"{confidence:.0%} interval",
+        f"{confidence:.0%} {'profile interval' if model.interval_kind == 'profile' else 'interval'}",
     ]
     shown = model.coefficient_rows[:max_terms]
     table = text_table(header, [_row(row) for row in shown])
@@ -108,7 +108,7 @@ def _covariance(model: LogisticModel) -> list[str]:
 def _row(row: Coefficient) -> list[str]:
     interval = "-"
     if row.odds_ratio_low is not None or row.odds_ratio_high is not None:
-        interval = f"{_ratio(row.odds_ratio_low)} to {_ratio(row.odds_ratio_high)}"
+        interval = f"{_end(row.conf_low, row.odds_ratio_low)} to {_end(row.conf_high, row.odds_ratio_high)}"
     stars = ""
     if row.p_value is not None:
         stars = next((mark for limit, mark in _STARS if row.p_value < limit), "")
@@ -124,6 +124,11 @@ def _row(row: Coefficient) -> list[str]:
         _ratio(row.odds_ratio) if row.estimate is not None else "-",
         interval,
     ]
+
+
+def _end(limit: float | None, ratio: float | None) -> str:
+    """Write an end of an interval; a profile may have none, which a note of the model explains."""
+    return "none" if limit is None and ratio is None else _ratio(ratio)
 
 
 def _ratio(value: float | None) -> str:

@@ -38,6 +38,17 @@ def test_a_fit_that_cannot_be_trusted_never_looks_like_one_that_can(status):
     assert "do not use" not in summarise(MODEL)
 
 
+def test_a_profile_interval_says_so_and_may_have_no_end():
+    endless = row("x", estimate=1.0, std_error=0.1, conf_low=0.5, odds_ratio=2.72, odds_ratio_low=1.65)
+    huge = row(
+        "z", estimate=1.0, std_error=0.1, conf_low=0.5, conf_high=800.0, odds_ratio=2.72, odds_ratio_low=1.65
+    )
+    table = coefficient_table(replace(MODEL, coefficient_rows=(endless, huge), interval_kind="profile"))
+    assert "90% profile interval" in table
+    ends = [line.split()[-3:] for line in table.splitlines()[1:]]
+    assert ends == [["1.6500", "to", "none"], ["1.6500", "to", "inf"]]
+
+
 def test_the_table_shows_each_term_once_with_stars_and_odds_ratios():
     rows = (
         row("strong", estimate=1.0, std_error=0.1, z=10.0, p_value=1e-23, odds_ratio=2.71828,

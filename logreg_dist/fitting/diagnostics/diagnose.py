@@ -8,6 +8,7 @@ from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.influence import with_influence
+from logreg_dist.fitting.diagnostics.refits import with_refits_of
 from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
 from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
@@ -29,6 +30,7 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     model = replace(model, checks=checks)
     if rows.config.inference.marginal_effects:
         model = with_marginal_effects(model, rows)
+    model = with_refits_of(model, rows)
     if rows.config.checks.linearity or rows.config.checks.fit:
         model = with_row_checks(model, rows)
     if rows.config.checks.influence.rows:

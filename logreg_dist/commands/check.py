@@ -22,19 +22,21 @@ from logreg_dist.report.pass_times import pass_records
 from logreg_dist.staging.pass_timing import PassTiming
 
 # Of the model's file what the report rests on: no estimate can be scored from it.
-_KEPT: tuple[str, ...] = (
-    *(
-        "status",
-        "status_text",
-        "estimator",
-        "n_rows",
-        "n_obs",
-        "n_events",
-        "covariance_record",
-        "column_tests",
-    ),
-    *("marginal_effects", "checks", "notes", "fingerprint", "config"),
-)
+_KEPT = [
+    "status",
+    "status_text",
+    "estimator",
+    "n_rows",
+    "n_obs",
+    "n_events",
+    "covariance_record",
+    "column_tests",
+    "marginal_effects",
+    "checks",
+    "notes",
+    "fingerprint",
+    "config",
+]
 
 
 def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
@@ -70,7 +72,8 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             files.write_atomic(join(folder, file), text.encode())
             recorder.outputs[name] = join(folder, file)
         # It tells of single rows: only where it was asked for, and not because a check looks at influence.
-        rows = influence_parquet(model) if asked.checks.influence.rows else b""
+        named = asked.checks.influence
+        rows = influence_parquet(model) if named.rows or named.key is not None else b""
         write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
     recorder.outputs["run"] = join(folder, "run.json")
     if not model.converged:

@@ -18,6 +18,9 @@ from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.config.table_input import TrainInputConfig, overlap
 
+# Of the largest influence, which a check looks at.
+CHECKED_ROWS = 20
+
 _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 
 
@@ -129,8 +132,8 @@ class TrainConfig(Document):
         asked: dict[str, object] = {
             name: binary for name in ("linearity", "fit") if getattr(checks, name) is None
         }
-        if binary and not penalised and "rows" not in checks.influence.model_fields_set:
-            asked["influence"] = checks.influence.model_copy(update={"rows": 20})
+        if binary and not penalised and checks.influence.rows is None:
+            asked["influence"] = checks.influence.model_copy(update={"rows": CHECKED_ROWS})
         checks = checks.model_copy(update=asked)
         return self.model_copy(update={"inference": inference, "checks": checks})
 

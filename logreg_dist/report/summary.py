@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
 from logreg_dist.report.effects import effects_table
 from logreg_dist.report.selection import selection_path
 from logreg_dist.report.table import number, one_line, p_value, text_table
@@ -26,6 +27,12 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
         parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+    tests = column_test_table(model.column_tests)
+    if tests is not None:
+        parts.append(tests)
+    collinear = collinear_columns(model)
+    if collinear is not None:
+        parts.append(collinear)
     if model.marginal_effects:
         parts.append(effects_table(model))
     if model.selection is not None:
@@ -148,13 +155,11 @@ def _measures(model: LogisticModel) -> str:
             f"Likelihood-ratio test against the null model: {model.lr_statistic:,.2f} on {model.lr_df} "
             f"degrees of freedom, p {_with_sign(p_value(model.lr_p_value))}"
         )
-    fit = f"AIC {model.aic:,.3f}   BIC {model.bic:,.3f}"
-    if model.mcfadden_r2 is not None:
-        fit += f"   McFadden R2 {model.mcfadden_r2:.4f}"
     lines = [
         f"Null deviance      {model.null_deviance:,.3f} on {null_df:,.0f} degrees of freedom",
         f"Residual deviance  {model.deviance:,.3f} on {model.n_obs * n_free - n_estimated:,.0f} degrees of freedom",
-        fit,
+        f"AIC {model.aic:,.3f}   BIC {model.bic:,.3f}",
+        r2_measures(model) or "",
         test,
         *_penalty(model),
         f"Iterations {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",

@@ -16,6 +16,7 @@ from logreg_dist.inference.covariance import covariance
 from logreg_dist.model.covariance import centred_model_covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LabelRecord, LogisticModel
+from logreg_dist.solver.information import whole_matrix
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.profile import TableProfile
@@ -46,6 +47,8 @@ class FittedRows:
     config : TrainConfig
     dependences : tuple of Dependence
         Why terms of the model have no estimate; numbers are those of the p terms.
+    information : ndarray (p, p) or None
+        What `covariance` is the inverse of; None where it is.
     """
 
     passes: FitPasses
@@ -57,6 +60,7 @@ class FittedRows:
     label: LabelRecord
     config: TrainConfig
     dependences: tuple[Dependence, ...] = ()
+    information: FloatArray | None = None
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +108,7 @@ def fitted_rows(
     p = len(names)
     beta, estimable = np.zeros(p), np.zeros(p, dtype=bool)
     beta[own], estimable[own] = np.where(has_estimate, result.point.beta, 0.0), has_estimate
-    spread = None
+    spread = whole = None
     information = result.point.sums.information
     if inference and information is not None and len(own) <= MAX_COVARIANCE_TERMS:
         try:
@@ -112,13 +116,26 @@ def fitted_rows(
         except SingularInformation:  # the model has no standard errors either
             found = None
         if found is not None:
-            spread = np.zeros((p, p))
+            spread, whole = np.zeros((p, p)), np.zeros((p, p))
             spread[np.ix_(own, own)] = np.nan_to_num(found)
+            kept = own[has_estimate]
+            whole[np.ix_(kept, kept)] = whole_matrix(information)[np.ix_(has_estimate, has_estimate)]
     dependences = tuple(
         Dependence(int(own[one.position]), {int(own[k]): weight for k, weight in one.weights.items()})
         for one in result.dependences
     )
-    return FittedRows(passes, beta, estimable, spread, profile, tuple(samples), label, config, dependences)
+    return FittedRows(
+        passes,
+        beta,
+        estimable,
+        spread,
+        profile,
+        tuple(samples),
+        label,
+        config,
+        dependences,
+        information=whole,
+    )
 
 
 def model_covariance(model: LogisticModel, rows: FittedRows) -> FloatArray | None:

@@ -36,17 +36,18 @@ def with_influence(model: LogisticModel, rows: FittedRows) -> LogisticModel:
     if rows.covariance is None:
         return replace(model, notes=(*model.notes, _NO_COVARIANCE))
     passes, asked = rows.passes, rows.config.checks.influence
+    n_asked = asked.rows or 0
     beta = in_kernel_order(rows.beta, passes.positions)
     covariance = matrix_in_kernel_order(rows.covariance, passes.positions)
     n_parameters, n_rows = int(rows.estimable.sum()), rows.profile.rows.n_rows
-    plan = InfluencePlan(covariance, n_parameters, n_rows, asked.rows)
+    plan = InfluencePlan(covariance, n_parameters, n_rows, n_asked)
     clock = time.perf_counter()
     found: list[InfluenceSums] = passes.staged.run_pass(
         influence_task(passes.design, passes.layout, beta, plan)
     )
     seconds = time.perf_counter() - clock
     log.info("pass %d: influence of %s rows (%.2f s)", passes.staged.n_passes, f"{n_rows:,}", seconds)
-    kept = _largest(found, asked.rows)
+    kept = _largest(found, n_asked)
     splits = [staged.split for staged in passes.staged.splits]
     wanted = {splits[k]: kept.row[kept.split == k] for k in np.unique(kept.split).tolist()}
     with_keys = asked.key is not None

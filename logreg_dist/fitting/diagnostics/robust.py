@@ -18,7 +18,7 @@ from logreg_dist.fitting.diagnostics.clusters import ClusterCovariance, cluster_
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
 from logreg_dist.fitting.estimates import Outcome
-from logreg_dist.fitting.sums import in_kernel_order
+from logreg_dist.fitting.sums import in_kernel_order, matrix_in_kernel_order
 from logreg_dist.inference.covariance import uncentred_covariance
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.inference.sandwich import sandwich
@@ -114,7 +114,7 @@ def _by_residuals(rows: FittedRows) -> tuple[FloatArray, CovarianceRecord]:
         passes.layout,
         in_kernel_order(rows.beta, positions),
         with_frequency=rows.carries_frequency,
-        leverage=_matrix_in_kernel_order(bread, positions) if power else None,
+        leverage=matrix_in_kernel_order(bread, positions) if power else None,
         power=power,
     )
     blocks: InformationBlocks = passes.staged.sum_pass(task, result_bytes=state_bytes(passes.shape))
@@ -220,9 +220,3 @@ def _with_ratio(
     ]
     largest = int(np.argmax(ratios))
     return replace(dependence, largest_ratio=float(ratios[largest]), ratio_term=names[largest])
-
-
-def _matrix_in_kernel_order(matrix: FloatArray, positions: NDArray[np.intp]) -> FloatArray:
-    found = np.empty_like(matrix)
-    found[np.ix_(positions, positions)] = matrix
-    return found

@@ -70,6 +70,7 @@ def assemble_model(
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(outcome.terms, table, outcome.at_bound),
         covariance=found.covariance,
+        covariance_at_centres=found.at_centres,
         aliased=outcome.aliased,
         label=outcome.label,
         design=spec,

@@ -129,6 +129,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
+    "logreg_dist.scoring.interval_rows",
     "logreg_dist.assessment.passes",
     "logreg_dist.assessment.rows",
     "logreg_dist.assessment.groups",

@@ -7,8 +7,10 @@ import pytest
 from scipy import stats
 
 from logreg_dist import TrainConfig, fit, load_model
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.errors import InputRejected
 from logreg_dist.fitting.diagnostics import cluster_tasks, clusters, serial
+from logreg_dist.inference.covariance import centred_covariance
 from logreg_dist.staging.passes import StagedTable
 from tests.faults.rows import every_bit, write_files
 from tests.faults.test_lost_files import delete_scratch
@@ -67,6 +69,8 @@ def test_a_whole_fit_has_the_covariance_by_cluster_in_all_that_follows_from_it(s
     assert expected in model.summary()
     loaded = load_model(model.save(tmp_path))
     assert loaded.covariance_record == model.covariance_record
+    at_centres = centred_covariance(model.covariance, term_centres(model.design), 0)[0]
+    np.testing.assert_allclose(loaded.covariance_at_centres, at_centres, rtol=1e-9, atol=1e-15)
     assert loaded.checks.clusters == model.checks.clusters
 
 

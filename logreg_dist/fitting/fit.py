@@ -259,7 +259,6 @@ def _solve(
         notes = (*model.notes, *robust.notes)
         model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
         model = diagnosed(model, rows, outcome)
-        model = replace(model, n_passes=passes.staged.n_passes)
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``logreg-dist train|score|evaluate`` and the scripts in ``jobs/``."""
+"""The command line: ``logreg-dist train|score|evaluate|check`` and the scripts in ``jobs/``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ _JOBS = {
     "train": ("fit a model and write model.json", "conf/train.yaml"),
     "score": ("score a table with a model and publish the scores", "conf/score.yaml"),
     "evaluate": ("assess a model on a labelled table and write metrics.json", "conf/evaluate.yaml"),
+    "check": (
+        "look into the assumptions of a model without saving it, and write a report",
+        "conf/train.yaml",
+    ),
 }
 
 
@@ -22,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; usage errors exit with 2."""
     asked = _parser().parse_args(arguments)
     # Imported late: --help and typing errors should not wait for Spark.
+    from logreg_dist.commands.check import check
     from logreg_dist.commands.evaluate import evaluate
     from logreg_dist.commands.job import Request, run_job
     from logreg_dist.commands.score import score
@@ -35,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resume=getattr(asked, "resume", "auto"),
         profile=getattr(asked, "profile", False),
     )
-    return run_job(request, {"train": train, "score": score, "evaluate": evaluate}[asked.job])
+    work = {"train": train, "score": score, "evaluate": evaluate, "check": check}[asked.job]
+    return run_job(request, work)
 
 
 def run(job: str) -> None:
@@ -50,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    jobs = parser.add_subparsers(dest="job", required=True, metavar="train|score|evaluate")
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="train|score|evaluate|check")
     for job, (purpose, example) in _JOBS.items():
         job_parser = jobs.add_parser(
             job,

@@ -38,6 +38,7 @@ from logreg_dist.fitting.fold_tasks import (
     staged_blocks,
     staged_class_blocks,
 )
+from logreg_dist.fitting.many_tasks import evaluate_many_task
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
     evaluate_score_task,
@@ -109,6 +110,7 @@ ON_EXECUTORS = (
     "logreg_dist.design.derived_survey",
     "logreg_dist.fitting.cells",
     "logreg_dist.fitting.class_tasks",
+    "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
@@ -288,6 +290,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
     tasks = [
         evaluate_task(design, layout, beta),
+        evaluate_many_task(design, layout, [beta, beta]),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),
         entry_labels_task(design, layout),

@@ -27,6 +27,8 @@ from logreg_dist.scoring.score import new_run_id
 
 log = logging.getLogger(__name__)
 
+CHECKS = "checks"  # the folder of a check's report, in the one that a model of the same configuration has
+
 
 @dataclass(frozen=True)
 class Request:
@@ -35,7 +37,7 @@ class Request:
     Attributes
     ----------
     job : str
-        ``train``, ``score`` or ``evaluate``.
+        ``train``, ``score``, ``evaluate`` or ``check``.
     config : str
         Path of the configuration file.
     overrides : tuple of str
@@ -97,12 +99,20 @@ def _close(
     if folder is None:
         record = recorder.record(error, spark)
     else:
-        place = join(folder, "_runs", recorder.run_id) if request.job == "score" else folder
-        record = recorder.finish(join(place, "run.json"), error, spark)
+        record = recorder.finish(
+            join(_place_of_record(folder, request.job, recorder.run_id), "run.json"), error, spark
+        )
     if spark is not None:
         with suppress(Exception):  # a JVM that is gone needs no stopping
             spark.stop()
     return record
+
+
+def _place_of_record(folder: str, job: str, run_id: str) -> str:
+    """Return where the run.json of a job lies: beside its outputs, and never on that of another job."""
+    if job == "score":
+        return join(folder, "_runs", run_id)
+    return join(folder, CHECKS) if job == "check" else folder
 
 
 def _on_fresh_thread(work: Callable[[], RunRecord]) -> RunRecord:

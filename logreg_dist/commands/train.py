@@ -42,7 +42,7 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     _check_output(files, target, config, request)
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
-        model = _fit(spark, config, timings.append)
+        model = fit_configured(spark, config, timings.append)
     recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
     recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)
@@ -60,7 +60,16 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     return with_outputs(lines, recorder)
 
 
-def _fit(spark: SparkSession, config: TrainConfig, on_pass: Callable[[PassTiming], None]) -> LogisticModel:
+def fit_configured(
+    spark: SparkSession, config: TrainConfig, on_pass: Callable[[PassTiming], None]
+) -> LogisticModel:
+    """Fit the model of a configuration that names its table.
+
+    Raises
+    ------
+    LogregError
+        As `fit`; for a filter that leaves no rows with the count before it.
+    """
     assert config.input is not None
     warm = config.solver.warm_start
     earlier = None if warm is None else read_model(spark, warm, key="solver.warm_start")

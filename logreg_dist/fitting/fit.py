@@ -39,6 +39,7 @@ from logreg_dist.fitting.warm_start import near_model, refuse_other_model
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
+from logreg_dist.model.findings import with_findings
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
@@ -129,7 +130,8 @@ def fit(
                 samples = [sample.weighted_by(label_weights) for sample in samples]
             passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
             model = _solve(passes, learned, profile, samples, config, warm_start)
-    model = identified(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
+    model = with_findings(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
+    model = identified(model)
     _warn(model, n_known=len(learned.notes))
     return model
 

@@ -19,6 +19,11 @@ MAX_MATRIX_BYTES = 800_000_000
 # Spark counts its own envelopes against spark.driver.maxResultSize.
 RESULT_SHARE = 0.9
 
+# Of the sums at several coefficient vectors in one task, which holds them about twice.
+MAX_TASK_BYTES = 64_000_000
+# Of the searches that wait for them on the driver: each has the matrix, its factor and what it came from.
+COPIES = 4
+
 # Dense columns from which steps without a new matrix pay, see `score_is_cheap`.
 CHORD_COLUMNS = 300
 
@@ -159,3 +164,23 @@ def matrix_obstacle(matrix: int, state: int, *, n_splits: int, max_result_bytes:
             f"spark.driver.maxResultSize is {max_result_bytes / 1e9:,.1f} GB"
         )
     return None
+
+
+def vectors_at_once(shape: BlockShape, *, n_splits: int, max_result_bytes: int) -> int:
+    """Return at how many coefficient vectors one pass may sum: at least one, whose own room is another's question.
+
+    The sums must have room in a task (`MAX_TASK_BYTES`), on their way (``spark.driver.maxResultSize``) and, in
+    `COPIES`, on the driver (`MAX_MATRIX_BYTES`).
+
+    Examples
+    --------
+    >>> [vectors_at_once(BlockShape(p), n_splits=16, max_result_bytes=2**30) for p in (31, 201, 5_000)]
+    [8040, 197, 1]
+    """
+    state, matrix = state_bytes(shape), matrix_bytes(shape)
+    n = max(MAX_TASK_BYTES // state, 1)
+    while n > 1 and matrix_obstacle(
+        COPIES * n * matrix, n * state, n_splits=n_splits, max_result_bytes=max_result_bytes
+    ):
+        n //= 2
+    return n

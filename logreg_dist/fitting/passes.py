@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -16,7 +16,8 @@ from pyspark import SparkContext
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
-from logreg_dist.fitting.method import bytes_of
+from logreg_dist.fitting.many_tasks import ManyStates, evaluate_many_task
+from logreg_dist.fitting.method import bytes_of, vectors_at_once
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
     evaluate_score_task,
@@ -71,6 +72,26 @@ class FitPasses:
         state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(self.shape))
         self._log(f"deviance {state.deviance:.10g}", clock)
         return in_term_order(state, self.shape, self.positions)
+
+    def evaluate_many(self, asked: Mapping[int, FloatArray]) -> dict[int, Sums]:
+        """Return the sums at each of several coefficient vectors (p,), by their numbers; one pass.
+
+        Several passes where so many matrices have no room, see `vectors_at_once`. The sums of each are the same
+        bits in whatever company they are asked for.
+        """
+        size = vectors_at_once(
+            self.shape, n_splits=len(self.staged.splits), max_result_bytes=self.max_result_bytes
+        )
+        found: dict[int, Sums] = {}
+        for first in range(0, len(asked), size):
+            clock, numbers = time.perf_counter(), list(asked)[first : first + size]
+            betas = [in_kernel_order(asked[number], self.positions) for number in numbers]
+            task = evaluate_many_task(self.design, self.layout, betas)
+            many: ManyStates = self.staged.sum_pass(task, result_bytes=len(betas) * state_bytes(self.shape))
+            self._log(f"{len(betas):,} coefficient vectors at once", clock)
+            for number, state in zip(numbers, many.states, strict=True):
+                found[number] = in_term_order(state, self.shape, self.positions)
+        return found
 
     def evaluate_by_cell(self) -> Callable[[FloatArray], Sums]:
         """Return `evaluate` for a table of categories alone: one pass now, and none when it is called."""

@@ -55,23 +55,58 @@ def evaluate(
     >>> round(state.deviance, 6), state.score.tolist(), state.information.dense.tolist()
     (2.772589, [0.0], [[0.5]])
     """
+    [state] = evaluate_many([beta], blocks, shape, information=information)
+    return state
+
+
+def evaluate_many(
+    betas: Sequence[FloatArray], blocks: Iterable[Block], shape: BlockShape, *, information: bool = True
+) -> tuple[LogisticState, ...]:
+    """Sum deviance, score and information over blocks at several coefficient vectors; each block is read once.
+
+    Each state has the same bits as that of `evaluate` at its ``beta`` alone. The sums of all of them are in
+    memory at once, what is worked in for the rows of a block is not.
+
+    Parameters
+    ----------
+    betas : sequence of ndarray (p,)
+    blocks, shape, information
+        As for `evaluate`.
+
+    Returns
+    -------
+    tuple of LogisticState
+        In the order of `betas`.
+
+    Examples
+    --------
+    >>> block = Block(dense=np.ones((1, 2)), codes=(), y=np.array([0.0, 1.0]))
+    >>> states = evaluate_many([np.zeros(1), np.array([800.0])], [block], BlockShape(n_dense=1))
+    >>> [state.score.tolist() for state in states]
+    [[0.0], [-1.0]]
+    """
     if information and shape.sparse:
         raise ValueError("sparse columns have no information matrix")
     merged = merge_for_pairs(shape.widths) if information else merge_columns(shape.widths)
-    sums = _Sums(beta, shape, merged)
+    rows, memory = WeightedRows(shape.n_dense), _RowMemory()
+    sums = [_Sums(beta, shape, merged, memory) for beta in betas]
     if not information:
         for block in blocks:
-            sums.add(block)
-        return sums.state(no_information())
-    rows = WeightedRows(shape.n_dense)
-    dense, levels = DenseInformation(rows), LevelInformation(shape, merged)
+            for one in sums:
+                one.add(block)
+        return tuple(one.state(no_information()) for one in sums)
+    matrices = [(DenseInformation(rows), LevelInformation(shape, merged)) for _ in betas]
     for block in blocks:
-        terms = sums.add(block)
-        dense.add(block.dense, terms.working_weight)
-        if merged:
-            weighted = rows.weighted(block.dense, terms.working_weight)
-            levels.add(sums.levels.codes, terms.working_weight, weighted)
-    return sums.state(InformationBlocks(dense.total(), levels.diagonals(), levels.crosses(), levels.pairs()))
+        for one, (dense, levels) in zip(sums, matrices, strict=True):
+            terms = one.add(block)
+            dense.add(block.dense, terms.working_weight)
+            if merged:
+                weighted = rows.weighted(block.dense, terms.working_weight)
+                levels.add(one.levels.codes, terms.working_weight, weighted)
+    return tuple(
+        one.state(InformationBlocks(dense.total(), levels.diagonals(), levels.crosses(), levels.pairs()))
+        for one, (dense, levels) in zip(sums, matrices, strict=True)
+    )
 
 
 def no_information() -> InformationBlocks:
@@ -106,7 +141,7 @@ def information_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
     [0.5, 5.0]
     """
     merged = merge_columns(shape.widths)
-    sums, levels = _Sums(beta, shape, merged), LevelTotals(merged)
+    sums, levels = _Sums(beta, shape, merged, _RowMemory()), LevelTotals(merged)
     dense, rows = np.zeros(shape.n_dense), WeightedRows(shape.n_dense)
     sparse = SparseScores(shape.sparse, [beta[where] for where in shape.sparse_slices()])
     for block in blocks:
@@ -130,23 +165,33 @@ def linear_predictor(beta: FloatArray, block: Block, shape: BlockShape) -> Float
     return eta
 
 
+class _RowMemory:
+    """The memory of a call for the rows of a block: as large as a block, and allocated anew only for another size."""
+
+    def __init__(self) -> None:
+        self.eta, self.scratch = np.empty(0), row_scratch(0)
+
+    def resize(self, n_rows: int) -> None:
+        """Make room for so many rows."""
+        if n_rows != len(self.eta):
+            self.eta, self.scratch = np.empty(n_rows), row_scratch(n_rows)
+
+
 class _Sums:
-    """The sums of one call that every kind of evaluation needs, and the memory it works in.
+    """The sums at one ``beta`` that every kind of evaluation needs."""
 
-    The memory is as large as a block, and allocated anew only for a block of another size.
-    """
-
-    def __init__(self, beta: FloatArray, shape: BlockShape, merged: Sequence[MergedColumn]) -> None:
-        self.beta, self.shape = beta, shape
+    def __init__(
+        self, beta: FloatArray, shape: BlockShape, merged: Sequence[MergedColumn], memory: _RowMemory
+    ) -> None:
+        self.beta, self.shape, self._memory = beta, shape, memory
         self.levels = LevelScores(shape, beta, merged)
         self.sparse = SparseScores(shape.sparse, [beta[where] for where in shape.sparse_slices()])
         self.n_rows, self.weight_sum, self.deviance = 0, 0.0, 0.0
         self.dense_score = np.zeros(shape.n_dense)
-        self._eta, self._scratch = np.empty(0), row_scratch(0)
 
     def add(self, block: Block) -> RowTerms:
-        """Add the rows of a block; the terms returned are valid until the next block."""
-        terms = row_terms(self._linear_predictor(block), block.y, block.weight, self._scratch)
+        """Add the rows of a block; the terms returned are valid until the memory is used again."""
+        terms = row_terms(self._linear_predictor(block), block.y, block.weight, self._memory.scratch)
         self.n_rows += block.n_rows
         self.weight_sum += float(block.n_rows if block.weight is None else block.weight.sum())
         self.deviance += terms.deviance
@@ -165,11 +210,10 @@ class _Sums:
         )
 
     def _linear_predictor(self, block: Block) -> FloatArray:
-        if block.n_rows != len(self._eta):
-            self._eta, self._scratch = np.empty(block.n_rows), row_scratch(block.n_rows)
-        eta = np.matmul(self.beta[: self.shape.n_dense], block.dense, out=self._eta)
+        self._memory.resize(block.n_rows)
+        eta = np.matmul(self.beta[: self.shape.n_dense], block.dense, out=self._memory.eta)
         self.levels.read(block.codes, block.n_rows)
-        self.levels.add_effects(eta, self._scratch[0])
+        self.levels.add_effects(eta, self._memory.scratch[0])
         self.sparse.add_effects(eta, block.sparse)
         if block.offset is not None:
             eta += block.offset

@@ -181,9 +181,35 @@ def test_a_separated_fit_exits_4_and_is_written_marked(project):
     assert failed.returncode == 4, failed.stderr
     assert "rows of contract[Two year] have label 'No'" in failed.stderr
     model = _read(project / "artifacts/separated/model.json")
+    [worst] = [one for one in model["checks"]["findings"] if one["severity"] == "problem"]
+    assert worst["check"] == "separation"
     assert (model["status"], model["converged"]) == ("separated_quasi", False)
     record = _read(project / "artifacts/separated/run.json")
     assert (record["exit_code"], record["fit_status"]) == (4, "separated_quasi")
+
+
+def test_a_check_leaves_a_report_beside_the_model_and_no_model(project, trained):
+    before = (project / "artifacts/churn/run.json").read_bytes()
+    checked = run(
+        project,
+        "check",
+        "--config",
+        ROOT / "conf" / "train.yaml",
+        "--set",
+        "checks.influence.key=customer_id",
+    )
+    assert checked.returncode == 0, checked.stderr
+    folder = project / "artifacts/churn/checks"
+    names = {path.name for path in folder.iterdir()}
+    assert {"checks.txt", "checks.html", "checks.json", "run.json"} <= names
+    assert "model.json" not in names
+    assert (project / "artifacts/churn/run.json").read_bytes() == before
+    found = _read(folder / "checks.json")["checks"]["findings"]
+    assert {"collinearity", "independence", "outcome", "separation"} <= {one["check"] for one in found}
+    report = (folder / "checks.txt").read_text()
+    assert report.strip() in checked.stdout
+    assert "'Yes' of 'churn' means 1" in report
+    assert (_read(folder / "run.json")["job"], _read(folder / "run.json")["exit_code"]) == ("check", 0)
 
 
 def test_help_explains_every_option_without_starting_spark():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from logreg_dist.kernel.block import BlockShape
-from logreg_dist.kernel.evaluate import evaluate, information_diagonal
+from logreg_dist.kernel.evaluate import evaluate, evaluate_many, information_diagonal
 from logreg_dist.kernel.state import LogisticState
 from tests.kernel.naive import random_block
 
@@ -92,6 +92,32 @@ def test_the_diagonal_is_that_of_the_information(shape):
     beta = rng.normal(size=shape.p)
     expected = np.diag(evaluate(beta, blocks, shape).information.matrix(shape))
     assert_close(information_diagonal(beta, blocks, shape), expected)
+
+
+@pytest.mark.parametrize("information", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_several_coefficient_vectors_at_once_give_the_bits_of_each_alone(shape, information):
+    rng = np.random.default_rng(8)
+    blocks = [random_block(rng, n_rows, shape, weighted=n_rows != 30) for n_rows in (60, 60, 0, 30)]
+    betas = list(rng.normal(size=(4, shape.p)))
+    for beta, many in zip(betas, evaluate_many(betas, blocks, shape, information=information), strict=True):
+        alone = evaluate(beta, blocks, shape, information=information)
+        assert (many.n_rows, many.weight_sum, many.deviance) == (
+            alone.n_rows,
+            alone.weight_sum,
+            alone.deviance,
+        )
+        assert many.score.tobytes() == alone.score.tobytes()
+        if information:
+            assert numbers_in(many, shape).tobytes() == numbers_in(alone, shape).tobytes()
+
+
+def test_blocks_that_can_be_read_once_serve_all_coefficient_vectors():
+    shape = SHAPES[0]
+    blocks = [random_block(np.random.default_rng(9), n_rows, shape) for n_rows in (5, 7)]
+    states = evaluate_many([np.zeros(shape.p)] * 3, iter(blocks), shape)
+    assert [state.n_rows for state in states] == [12, 12, 12]
+    assert evaluate_many([], blocks, shape) == ()
 
 
 def test_no_rows_have_no_information():

@@ -1,0 +1,77 @@
+"""The check job: the assumptions of a model looked into, and a report instead of a model."""
+
+from __future__ import annotations
+
+import json
+
+from pyspark.sql import SparkSession
+
+from logreg_dist.commands.job import CHECKS, Request, with_outputs
+from logreg_dist.commands.train import fit_configured
+from logreg_dist.config import load_train_config
+from logreg_dist.errors import ConfigError, FitNotUsable
+from logreg_dist.model.file import model_to_dict
+from logreg_dist.model.model import LogisticModel
+from logreg_dist.publishing.filesystem import filesystem_for, join
+from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.report.checks import check_report
+from logreg_dist.report.checks_page import check_page
+from logreg_dist.report.pass_times import pass_records
+from logreg_dist.staging.pass_timing import PassTiming
+
+# Of the model's file what the report rests on: no estimate can be scored from it.
+_KEPT: tuple[str, ...] = (
+    *(
+        "status",
+        "status_text",
+        "estimator",
+        "n_rows",
+        "n_obs",
+        "n_events",
+        "covariance_record",
+        "column_tests",
+    ),
+    *("marginal_effects", "checks", "notes", "fingerprint", "config"),
+)
+
+
+def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
+    """Fit what the configuration asks for, look into its assumptions and write a report; return it.
+
+    Raises
+    ------
+    LogregError
+        `FitNotUsable` after the report is written, when there are no estimates to speak of.
+    """
+    config = load_train_config(request.config, request.overrides).for_check()
+    assert config.output is not None
+    files = filesystem_for(config.output.path, spark)
+    if files.exists(config.output.path) and not files.is_dir(config.output.path):
+        raise ConfigError(f"output.path {config.output.path!r} is a file. Choose a folder.")
+    folder = join(config.output.path, CHECKS)
+    timings: list[PassTiming] = []
+    with recorder.timed("fit"):
+        model = fit_configured(spark, config, timings.append)
+    recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
+    recorder.fit_status = model.status.value
+    recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)
+    report = check_report(model)
+    outputs = {
+        "report": ("checks.txt", report + "\n"),
+        "page": ("checks.html", check_page(model)),
+        "checks": ("checks.json", json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False)),
+    }
+    with recorder.timed("write"):
+        files.make_dirs(folder)
+        for name, (file, text) in outputs.items():
+            files.write_atomic(join(folder, file), text.encode())
+            recorder.outputs[name] = join(folder, file)
+    recorder.outputs["run"] = join(folder, "run.json")
+    if not model.converged:
+        raise FitNotUsable(f"{model.status}: {model.status_text}\n  The report was written to {folder}.")
+    return with_outputs([report], recorder)
+
+
+def _found(model: LogisticModel) -> dict[str, object]:
+    content = model_to_dict(model)
+    return {name: content[name] for name in _KEPT}

@@ -1,0 +1,141 @@
+"""What the checks say about the columns of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from logreg_dist.checks.records import Finding, Inflation, Linearity
+from logreg_dist.model.model import LogisticModel
+
+# Variance inflation above which intervals are more than three times, or twice, as wide as they could be.
+# Of several terms the factor of one: Fox and Monette (1992), J. Am. Stat. Assoc. 87, 178-183.
+HIGH_INFLATION, SOME_INFLATION = 10.0, 5.0
+# Belsley, Kuh and Welsch (1980), Regression Diagnostics, section 3.3.
+HIGH_CONDITION, HIGH_SHARE = 30.0, 0.5
+REJECTED = 0.05
+MAX_NAMED = 5
+
+
+def aliased(model: LogisticModel) -> Iterator[Finding]:
+    """Report terms without an estimate, each with its dependence."""
+    if not model.aliased:
+        return
+    shown = "; ".join(f"{one.term} {one.reason}" for one in model.aliased[:MAX_NAMED])
+    more = f"; and {len(model.aliased) - MAX_NAMED:,} more" if len(model.aliased) > MAX_NAMED else ""
+    n = len(model.aliased)
+    yield Finding(
+        "warning",
+        "collinearity",
+        ", ".join(one.term for one in model.aliased[:MAX_NAMED]),
+        f"{n:,} term{'s have' if n > 1 else ' has'} no estimate: {shown}{more}",
+        "Leave out what is said twice: the other estimates then keep their meaning without a footnote.",
+    )
+
+
+def collinearity(model: LogisticModel) -> Iterator[Finding]:
+    """Report columns whose variances are inflated, and near-dependences among terms."""
+    found = None if model.checks is None else model.checks.collinearity
+    if found is None:
+        return
+    high = [one for one in found.inflations if one.per_df**2 >= HIGH_INFLATION]
+    some = [one for one in found.inflations if SOME_INFLATION <= one.per_df**2 < HIGH_INFLATION]
+    if high:
+        yield Finding("warning", "collinearity", _names(high), _inflated(high), _LESS)
+    if some:
+        yield Finding("note", "collinearity", _names(some), _inflated(some), "")
+    near = False
+    for condition in found.conditions:
+        together = [share for share in condition.shares if share.share > HIGH_SHARE]
+        if condition.index > HIGH_CONDITION and len(together) > 1:
+            near = True
+            terms = ", ".join(f"{share.term} ({share.share:.0%})" for share in together[:MAX_NAMED])
+            yield Finding(
+                "note",
+                "collinearity",
+                ", ".join(share.term for share in together[:MAX_NAMED]),
+                f"a near-dependence with condition index {condition.index:,.0f} holds most of the variance of {terms}",
+                "With the intercept among them it is a matter of units: centre the column. Else as for inflated variances.",
+            )
+    if not (high or some or near or model.aliased) and found.inflations:
+        worst = max(found.inflations, key=lambda one: one.per_df)
+        text = f"no column's variance is inflated {SOME_INFLATION:.0f} times; most is {worst.column}: {worst.per_df**2:.2f}"
+        yield Finding("fine", "collinearity", "", text, "")
+
+
+_LESS = "Leave one of such columns out, combine them, or set penalty.l2; predictions do not suffer, single estimates do."
+
+
+def linearity(model: LogisticModel) -> Iterator[Finding]:
+    """Report numbers whose log-odds are bent."""
+    found = None if model.checks is None else model.checks.linearity
+    if found is None:
+        return
+    bent = sorted((one for one in found if one.suggestion is not None), key=_by_statistic)
+    for one in bent[:MAX_NAMED]:
+        yield Finding(
+            "warning",
+            "linearity",
+            one.column,
+            f"the log-odds are not linear in {one.column}: {_named(one.test)} chi-squared {one.statistic:,.1f} on 1 degree "
+            f"of freedom, p {_p(one.p_value_bh)} adjusted for {len(found)} columns",
+            f'Add "{one.suggestion}" to features.terms, and look at linearity.svg.',
+        )
+    if len(bent) > MAX_NAMED:
+        others = ", ".join(one.column for one in bent[MAX_NAMED : 4 * MAX_NAMED])
+        text = f"{len(bent) - MAX_NAMED} more columns bend: {others}"
+        yield Finding("warning", "linearity", "", text, "See checks.linearity in model.json for each.")
+    slight = [one for one in found if one.suggestion is None and (one.p_value_bh or 1.0) < REJECTED]
+    if slight:
+        text = f"significant and slight: the log-odds bend in {', '.join(one.column for one in slight[: 2 * MAX_NAMED])}"
+        yield Finding(
+            "note", "linearity", "", text, "In many rows every bend is significant; these change little."
+        )
+    if found and not bent and not slight:
+        yield Finding("fine", "linearity", "", f"no sign of a bend in {len(found)} numeric columns", "")
+
+
+def usefulness(model: LogisticModel) -> Iterator[Finding]:
+    """Report columns without a detectable effect."""
+    tests = [test for test in model.column_tests if test.wald_p_value is not None]
+    idle = [test for test in tests if (test.wald_p_holm if test.wald_p_holm is not None else 0.0) > REJECTED]
+    if idle:
+        names = ", ".join(test.column for test in idle[: 2 * MAX_NAMED])
+        more = f" and {len(idle) - 2 * MAX_NAMED} more" if len(idle) > 2 * MAX_NAMED else ""
+        yield Finding(
+            "note",
+            "usefulness",
+            names,
+            f"{len(idle)} of {len(tests)} columns show no effect beyond chance (Wald tests, p > {REJECTED:g} by Holm): "
+            f"{names}{more}",
+            "Keep what is known to matter beforehand; a column that no one would miss can go (selection, penalty.l1).",
+        )
+    elif tests:
+        text = (
+            f"each of {len(tests)} columns has an effect beyond chance (Wald tests, p < {REJECTED:g} by Holm)"
+        )
+        yield Finding("fine", "usefulness", "", text, "")
+
+
+def _names(inflations: Sequence[Inflation]) -> str:
+    return ", ".join(one.column for one in inflations[:MAX_NAMED])
+
+
+def _inflated(inflations: Sequence[Inflation]) -> str:
+    ranked = sorted(inflations, key=lambda one: -one.per_df)
+    shown = ", ".join(f"{one.column} {one.per_df**2:,.1f}" for one in ranked[:MAX_NAMED])
+    more = f" and {len(ranked) - MAX_NAMED} more" if len(ranked) > MAX_NAMED else ""
+    return f"variances are inflated by correlation with other columns: {shown}{more} times"
+
+
+def _by_statistic(one: Linearity) -> float:
+    return -(one.statistic or 0.0)
+
+
+def _named(test: str) -> str:
+    return "Box-Tidwell" if test == "box_tidwell" else "square,"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return "< 1e-300" if value < 1e-300 else f"= {value:.2g}"

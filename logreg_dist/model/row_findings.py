@@ -1,0 +1,195 @@
+"""What the checks say about the rows that a model was fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from logreg_dist.checks.records import Cell, ClusterDependence, Finding, GoodnessOfFit, SerialDependence
+from logreg_dist.model.model import LogisticModel
+
+# Peduzzi et al. (1996), J. Clin. Epidemiol. 49; van Smeden et al. (2019), Stat. Methods Med. Res. 28: it is a rule of thumb.
+FEW_EVENTS = 10.0
+# Above it the test of Hosmer and Lemeshow rejects models that nobody would: Kramer and Zimmerman (2007), Crit. Care Med. 35.
+MANY_ROWS = 25_000
+REJECTED = 0.01
+MISSED_GROUP = 0.1  # of the expected events of a group
+OVERDISPERSED = 1.5
+WIDER = 1.5  # a variance that is so many times the model's
+SERIAL = 0.05
+MOVED = 1.0  # standard errors
+MAX_NAMED = 5
+
+
+def sample_size(model: LogisticModel) -> Iterator[Finding]:
+    """Report events for each parameter, and levels with too few rows of a label."""
+    found = None if model.checks is None else model.checks.sample_size
+    if found is None:
+        return
+    each = found.events_per_parameter
+    what = f"{found.n_rarer:,.0f} observations of the rarer label for {found.n_parameters:,} parameters"
+    few = each is not None and each < FEW_EVENTS
+    if few:
+        yield Finding(
+            "warning",
+            "sample_size",
+            "",
+            f"{each:.1f} events per parameter ({what}): below {FEW_EVENTS:g} estimates are extreme, intervals unreliable",
+            "Use fewer columns, merge levels (min_level_count), more rows, or a penalty with cross_validation.",
+        )
+    for cells, n, kind in (
+        (found.empty_cells, found.n_empty_cells, "has one label only"),
+        (found.tiny_cells, found.n_tiny_cells, "has fewer than 5 rows of a label"),
+    ):
+        if n:
+            yield Finding(
+                "warning" if cells is found.empty_cells else "note",
+                "sample_size",
+                ", ".join(f"{cell.column}[{cell.level}]" for cell in cells[:MAX_NAMED]),
+                f"{n:,} {'levels' if n > 1 else 'level'}, each {kind}: {_cells(cells)}"
+                if n > 1
+                else f"a level {kind}: {_cells(cells)}",
+                "Merge such levels (min_level_count), or expect wide intervals.",
+            )
+    if not (few or found.n_empty_cells or found.n_tiny_cells) and each is not None:
+        yield Finding(
+            "fine", "sample_size", "", f"{each:,.0f} events per parameter ({what}), no empty cells", ""
+        )
+
+
+def independence(model: LogisticModel) -> Iterator[Finding]:
+    """Report clusters whose rows are alike, and neighbours that are."""
+    checks = model.checks
+    if checks is None or model.family != "binary":
+        return
+    for one in checks.clusters:
+        yield _cluster(one, clustered=_is_clustered(model))
+    if checks.serial is not None:
+        yield _serial(checks.serial)
+    if not checks.clusters and checks.serial is None:
+        yield Finding(
+            "note",
+            "independence",
+            "",
+            "whether rows are independent was not looked into: no data can tell it without a column that says how",
+            "Name a customer, region or day in inference.cluster, or a time in checks.order, if rows could be alike.",
+        )
+
+
+def goodness_of_fit(model: LogisticModel) -> Iterator[Finding]:
+    """Report groups of risk, the link, dispersion."""
+    fit = None if model.checks is None else model.checks.fit
+    if fit is None:
+        return
+    yield from _hosmer_lemeshow(fit, model.n_obs)
+    if fit.link_p_value is not None and fit.link_p_value < REJECTED:
+        yield Finding(
+            "warning" if model.n_obs <= MANY_ROWS else "note",
+            "fit",
+            "link",
+            f"link test: the square of the linear predictor would add to the model (chi-squared {fit.link:,.1f}, "
+            f"p = {fit.link_p_value:.2g})",
+            "Something bends or interacts: see the linearity of each column, try interactions in features.terms.",
+        )
+    if fit.dispersion is not None and fit.dispersion > OVERDISPERSED:
+        yield Finding(
+            "warning",
+            "fit",
+            "dispersion",
+            f"overdispersion: Pearson's chi-squared is {fit.dispersion:.2f} times its degrees of freedom; standard "
+            f"errors are about {fit.dispersion**0.5:.1f} times too small",
+            "Name a column that tells the groups apart in inference.cluster, and set inference.covariance to cluster.",
+        )
+
+
+def influence(model: LogisticModel) -> Iterator[Finding]:
+    """Report rows that decide."""
+    found = None if model.checks is None else model.checks.influence
+    if found is None:
+        return
+    decides = found.largest_dfbeta > MOVED
+    what = (
+        f"without one of the rows {found.dfbeta_term} would change by {found.largest_dfbeta:.2g} standard errors; largest "
+        f"Cook's distance {found.largest_cook:.3g}, largest leverage {found.largest_leverage:.3g} (mean "
+        f"{found.mean_leverage:.2g})"
+    )
+    advice = (
+        "Look at the rows in influence.parquet: mistakes can be mended; honest rows stay." if decides else ""
+    )
+    yield Finding("warning" if decides else "fine", "influence", found.dfbeta_term or "", what, advice)
+
+
+def _cells(cells: Sequence[Cell]) -> str:
+    shown = ", ".join(
+        f"{one.column}[{one.level}] {one.events:,.0f} of {one.n:,.0f}" for one in cells[:MAX_NAMED]
+    )
+    return f"{shown} (events of rows)"
+
+
+def _is_clustered(model: LogisticModel) -> bool:
+    return model.covariance_record is not None and model.covariance_record.kind == "cluster"
+
+
+def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
+    ratio = one.largest_ratio or 0.0
+    alike = (one.design_effect or 1.0) > WIDER or ratio > WIDER
+    icc = "not defined" if one.icc is None else f"{one.icc:.3f}"
+    effect = "" if one.design_effect is None else f", design effect {one.design_effect:.2f}"
+    size = f"{one.n_clusters:,} clusters of {one.column} ({one.mean_size:,.1f} rows on average)"
+    text = f"{size}: intra-cluster correlation {icc}{effect}"
+    if one.ratio_term is not None:
+        text += f"; the variance of {one.ratio_term} is {ratio:.2f} times the model's when clusters count"
+    if not alike:
+        return Finding("fine", "independence", one.column, text, "")
+    if clustered:
+        return Finding("note", "independence", one.column, f"{text}. Standard errors allow for it", "")
+    return Finding(
+        "warning",
+        "independence",
+        one.column,
+        f"{text}. Standard errors are too small",
+        "Set inference.covariance to cluster: the estimates stay, their errors become honest.",
+    )
+
+
+def _serial(one: SerialDependence) -> Finding:
+    if one.autocorrelation is None:
+        text = f"no neighbours to compare along {one.column}"
+        return Finding("note", "independence", one.column, text, "")
+    within = "" if one.within is None else f" within {one.within}"
+    text = (
+        f"residuals that follow each other by {one.column}{within} correlate by {one.autocorrelation:.3f} "
+        f"({one.n_pairs:,} pairs)"
+    )
+    if abs(one.autocorrelation) <= SERIAL or (one.p_value or 0.0) >= REJECTED:
+        return Finding("fine", "independence", one.column, text, "")
+    return Finding(
+        "warning",
+        "independence",
+        one.column,
+        f"{text}: neighbours are alike",
+        "Cluster by the period or the unit (inference.cluster), or add what they have in common as a column.",
+    )
+
+
+def _hosmer_lemeshow(fit: GoodnessOfFit, n_obs: float) -> Iterator[Finding]:
+    if fit.hosmer_lemeshow_p_value is None:
+        return
+    worst = max(fit.groups, key=lambda group: abs(group.observed - group.expected) / max(group.expected, 1.0))
+    test = (
+        f"Hosmer-Lemeshow chi-squared {fit.hosmer_lemeshow:,.1f} on {fit.hosmer_lemeshow_df} degrees of freedom, "
+        f"p = {fit.hosmer_lemeshow_p_value:.2g}"
+    )
+    gap = f"the group that is furthest off expects {worst.expected:,.1f} events and has {worst.observed:,.0f}"
+    if fit.hosmer_lemeshow_p_value >= REJECTED:
+        yield Finding("fine", "fit", "calibration", f"groups of risk are as expected: {test}", "")
+        return
+    missed = abs(worst.observed - worst.expected) > MISSED_GROUP * worst.expected
+    many = n_obs > MANY_ROWS
+    caveat = f"; in {n_obs:,.0f} observations the test rejects models that are good enough" if many else ""
+    yield Finding(
+        "warning" if missed or not many else "note",
+        "fit",
+        "calibration",
+        f"{test}; {gap}{caveat}",
+        "Look at the groups (checks.fit.groups) and at evaluate's calibration on other rows before changing the model.",
+    )

@@ -1,0 +1,246 @@
+"""What the checks come to in sentences: when they speak, in which order, and what they advise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from logreg_dist.checks.records import (
+    Cell,
+    Checks,
+    ClusterDependence,
+    Collinearity,
+    Condition,
+    Finding,
+    GoodnessOfFit,
+    Inflation,
+    InfluenceSummary,
+    Linearity,
+    RiskGroup,
+    SampleSize,
+    SeparatingTerm,
+    SeparationFinding,
+    SerialDependence,
+    Share,
+)
+from logreg_dist.inference.records import ColumnTest, CovarianceRecord
+from logreg_dist.model.findings import findings, with_findings
+from logreg_dist.model.model import LogisticModel, Status
+from tests.report.models import small_model
+
+
+def found(model: LogisticModel, check: str, **checks: object) -> list[Finding]:
+    model = replace(model, checks=Checks(**checks))
+    return [finding for finding in findings(model) if finding.check == check]
+
+
+def only(model: LogisticModel, check: str, **checks: object) -> Finding:
+    [finding] = found(model, check, **checks)
+    return finding
+
+
+@pytest.fixture
+def model() -> LogisticModel:
+    return replace(small_model(), aliased=())
+
+
+def sample_size(**values: object) -> SampleSize:
+    usual = {
+        "n_parameters": 3,
+        "n_rarer": 300.0,
+        "events_per_parameter": 100.0,
+        "empty_cells": (),
+        "tiny_cells": (),
+        "n_empty_cells": 0,
+        "n_tiny_cells": 0,
+    }
+    return SampleSize(**{**usual, **values})
+
+
+def fit_of(**values: object) -> GoodnessOfFit:
+    groups = (RiskGroup(50.0, 0.1, 5.0, 5.0), RiskGroup(50.0, 0.4, 30.0, 20.0))
+    usual = {
+        "pearson": 98.0,
+        "residual_df": 97.0,
+        "dispersion": None,
+        "tjur_r2": 0.2,
+        "hosmer_lemeshow": 3.0,
+        "hosmer_lemeshow_df": 8,
+        "hosmer_lemeshow_p_value": 0.9,
+        "groups": groups,
+        "link": 0.5,
+        "link_p_value": 0.48,
+        "calibration_intercept": 0.0,
+        "calibration_slope": 1.0,
+    }
+    return GoodnessOfFit(**{**usual, **values})
+
+
+def cluster(**values: object) -> ClusterDependence:
+    usual = {
+        "column": "shop",
+        "n_clusters": 40,
+        "mean_size": 25.0,
+        "largest": 60.0,
+        "icc": 0.0,
+        "design_effect": 1.0,
+        "largest_ratio": 1.1,
+        "ratio_term": "age",
+    }
+    return ClusterDependence(**{**usual, **values})
+
+
+def test_the_worst_comes_first_and_what_holds_comes_last(model):
+    checks = Checks(sample_size=sample_size(events_per_parameter=4.0), fit=fit_of())
+    severities = [finding.severity for finding in findings(replace(model, checks=checks))]
+    assert severities == sorted(severities, key=["problem", "warning", "note", "fine"].index)
+    assert {"warning", "note", "fine"} <= set(severities)
+
+
+def test_a_fit_that_did_not_converge_is_a_problem(model):
+    bad = replace(model, status=Status.NOT_CONVERGED, status_text="not converged after 3 iterations")
+    [finding] = [one for one in findings(bad) if one.check == "convergence"]
+    assert finding.severity == "problem"
+    assert "not converged after 3 iterations" in finding.text
+
+
+def test_a_separated_label_is_a_problem_and_a_warning_once_a_way_out_was_taken(model):
+    separated = replace(model, status=Status.SEPARATED_QUASI, status_text="plan[b] has no events")
+    assert only(separated, "separation").severity == "problem"
+    terms = (SeparatingTerm("plan[b]", "-", None),)
+    taken = SeparationFinding("quasi", terms, 20, 80, "direction", "firth")
+    finding = only(replace(model, estimator="firth"), "separation", separation=taken)
+    assert (finding.severity, finding.subject) == ("warning", "plan[b]")
+    assert "way out `firth`" in finding.text
+
+
+def test_the_outcome_says_which_level_means_1(model):
+    finding = only(model, "outcome")
+    assert finding.severity == "fine"
+    assert finding.text == "binary: 'Yes' of 'churn' means 1 and 'No' 0: 30 of 120 observations (25.00%)"
+
+
+def test_few_events_for_each_parameter_are_a_warning_with_the_number(model):
+    few = sample_size(events_per_parameter=9.9, n_rarer=29.7)
+    assert only(model, "sample_size", sample_size=few).text.startswith(
+        "9.9 events per parameter (30 observations"
+    )
+    assert only(model, "sample_size", sample_size=sample_size(events_per_parameter=10.0)).severity == "fine"
+
+
+def test_empty_and_tiny_cells_are_named_with_their_counts(model):
+    cells = sample_size(
+        empty_cells=(Cell("plan", "b", 40.0, 0.0),),
+        tiny_cells=(Cell("plan", "c", 50.0, 3.0), Cell("plan", "d", 50.0, 4.0)),
+        n_empty_cells=1,
+        n_tiny_cells=2,
+    )
+    empty, tiny = found(model, "sample_size", sample_size=cells)
+    assert (empty.severity, tiny.severity) == ("warning", "note")
+    assert "plan[b] 0 of 40" in empty.text
+    assert "2 levels, each has fewer than 5 rows of a label: plan[c] 3 of 50, plan[d] 4 of 50" in tiny.text
+
+
+def test_inflated_variances_count_by_their_square_per_degree_of_freedom(model):
+    def severity(per_df: float) -> str:
+        inflation = Inflation("plan", 2, per_df**4, per_df)
+        return only(model, "collinearity", collinearity=Collinearity((inflation,), (), ())).severity
+
+    assert [severity(per_df) for per_df in (2.2, 2.3, 3.2)] == ["fine", "note", "warning"]
+
+
+def test_a_near_dependence_needs_a_large_index_and_two_terms(model):
+    def n_found(index: float, *shares: float) -> int:
+        condition = Condition(index, tuple(Share(f"x{k}", share) for k, share in enumerate(shares)))
+        known = found(model, "collinearity", collinearity=Collinearity((), (condition,), ()))
+        return len(known)
+
+    assert n_found(31.0, 0.9, 0.8) == 1
+    assert n_found(29.0, 0.9, 0.8) == 0
+    assert n_found(31.0, 0.9, 0.4) == 0
+
+
+def test_aliased_terms_say_their_dependence():
+    finding = only(small_model(), "collinearity")
+    assert finding.severity == "warning"
+    assert finding.text == "1 term has no estimate: plan[c] is constant"
+
+
+def test_a_bend_is_a_warning_with_the_term_to_add_and_a_slight_one_a_note(model):
+    bent = Linearity("age", "box_tidwell", 50.0, 1e-12, 2e-12, "log(age)", ())
+    slight = Linearity("income", "quadratic", 8.0, 0.005, 0.005, None, ())
+    straight = Linearity("tenure", "quadratic", 0.1, 0.7, 0.7, None, ())
+    warning, note = found(model, "linearity", linearity=(straight, slight, bent))
+    assert (warning.severity, warning.subject) == ("warning", "age")
+    assert 'Add "log(age)" to features.terms' in warning.advice
+    assert "p = 2e-12 adjusted for 3 columns" in warning.text
+    assert (note.severity, note.text[-6:]) == ("note", "income")
+    assert only(model, "linearity", linearity=(straight,)).severity == "fine"
+
+
+def test_columns_without_an_effect_are_counted_by_holms_p_values(model):
+    tests = (ColumnTest("age", 1, 30.0, 1e-8, 2e-8, 2e-8), ColumnTest("plan", 2, 3.0, 0.03, 0.06, 0.03))
+    finding = only(replace(model, column_tests=tests), "usefulness")
+    assert finding.text.startswith("1 of 2 columns show no effect beyond chance")
+    assert finding.subject == "plan"
+    assert only(replace(model, column_tests=tests[:1]), "usefulness").severity == "fine"
+
+
+def test_without_a_cluster_or_an_order_independence_is_said_to_be_unknown(model):
+    finding = only(model, "independence")
+    assert finding.severity == "note"
+    assert "was not looked into" in finding.text
+
+
+def test_clusters_that_are_alike_ask_for_cluster_robust_errors_unless_those_are_there(model):
+    alike = cluster(icc=0.05, design_effect=2.2, largest_ratio=3.0)
+    finding = only(model, "independence", clusters=(alike,))
+    assert finding.severity == "warning"
+    assert "the variance of age is 3.00 times the model's" in finding.text
+    robust = replace(model, covariance_record=CovarianceRecord("cluster", "by shop"))
+    assert only(robust, "independence", clusters=(alike,)).severity == "note"
+    assert only(model, "independence", clusters=(cluster(),)).severity == "fine"
+
+
+@pytest.mark.parametrize(
+    ("autocorrelation", "p", "severity"), [(0.2, 1e-9, "warning"), (0.04, 1e-9, "fine"), (0.2, 0.2, "fine")]
+)
+def test_neighbours_are_alike_when_their_correlation_is_large_and_no_chance(
+    model, autocorrelation, p, severity
+):
+    serial = SerialDependence("day", "shop", 1000, autocorrelation, 6.0, p)
+    assert only(model, "independence", serial=serial).severity == severity
+
+
+def test_hosmer_and_lemeshow_count_less_in_many_rows(model):
+    rejected = fit_of(hosmer_lemeshow=40.0, hosmer_lemeshow_p_value=1e-6)
+    finding = only(model, "fit", fit=rejected)
+    assert finding.severity == "warning"
+    assert "expects 20.0 events and has 30" in finding.text
+    slight = (RiskGroup(5e4, 0.1, 5100.0, 5000.0), RiskGroup(5e4, 0.4, 19_900.0, 20_000.0))
+    many = replace(model, n_obs=100_000.0)
+    note = only(many, "fit", fit=replace(rejected, groups=slight))
+    assert note.severity == "note"
+    assert "in 100,000 observations the test rejects models that are good enough" in note.text
+
+
+def test_overdispersion_and_a_bent_link_are_warnings(model):
+    link, dispersion = found(model, "fit", fit=fit_of(dispersion=2.25, link=20.0, link_p_value=1e-5))[:2]
+    assert (link.subject, dispersion.subject) == ("link", "dispersion")
+    assert (
+        "2.25 times its degrees of freedom; standard errors are about 1.5 times too small" in dispersion.text
+    )
+
+
+def test_a_row_that_moves_an_estimate_by_a_standard_error_is_a_warning(model):
+    def severity(dfbeta: float) -> str:
+        return only(
+            model, "influence", influence=InfluenceSummary(20, 0.3, 0.2, 0.01, 5, 7, dfbeta, "age")
+        ).severity
+
+    assert [severity(1.01), severity(0.99)] == ["warning", "fine"]
+
+
+def test_a_model_carries_its_findings(model):
+    assert with_findings(model).checks.findings == findings(model)

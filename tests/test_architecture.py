@@ -44,8 +44,12 @@ from logreg_dist.fitting.score_tasks import (
     evaluate_score_task,
     information_diagonal_task,
 )
+from logreg_dist.fitting.separation_tasks import (
+    evaluate_adjusted_task,
+    label_sides_task,
+    threshold_rows_task,
+)
 from logreg_dist.fitting.tasks import (
-    column_ranges_task,
     count_along_task,
     evaluate_null_task,
     evaluate_task,
@@ -112,6 +116,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.class_tasks",
     "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
+    "logreg_dist.fitting.separation_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
     "logreg_dist.assessment.passes",
@@ -297,7 +302,9 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         evaluate_null_task(layout, beta),
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
-        column_ranges_task(design, layout),
+        label_sides_task(design, layout),
+        threshold_rows_task(design, layout, {0: (0.0, 1.0)}),
+        evaluate_adjusted_task(design, layout, beta, np.zeros((1, 1))),
         first_look_task(layout, with_sample=True),
         evaluate_classes_task(classes, layout, beta[None], information=True),
         class_diagonal_task(classes, layout, beta[None]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from logreg_dist.fitting.tasks import SharedDesign, split_blocks
 from logreg_dist.inference.label_sides import LabelSides, ThresholdRows, label_sides, threshold_rows
@@ -15,12 +15,14 @@ from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
 
 
-def label_sides_task(design: SharedDesign, layout: RecordLayout) -> Callable[[StagedSplit], LabelSides]:
+def label_sides_task(
+    design: SharedDesign, layout: RecordLayout, pairs: Sequence[tuple[int, int]] = ()
+) -> Callable[[StagedSplit], LabelSides]:
     """Return the task that finds the ranges of a split's dense columns by label, and its levels' rows by label."""
 
     def task(split: StagedSplit) -> LabelSides:
         spec = design.value
-        return label_sides(split_blocks(split, spec, layout), spec.shape())
+        return label_sides(split_blocks(split, spec, layout), spec.shape(), pairs)
 
     return task
 

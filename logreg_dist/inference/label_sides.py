@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,8 @@ class LabelSides:
     ranges : ColumnRanges
     events, others : tuple of ndarray (width + 1,)
         Rows with and without events of each level of each categorical column, the reference last; a row with a
-        share of events is among both.
+        share of events is among both. Behind the columns stand the pairs of columns that were asked for, with the
+        second column's levels running fastest.
     """
 
     ranges: ColumnRanges
@@ -38,7 +39,7 @@ class LabelSides:
         )
 
     def of_one_label(self) -> list[dict[int, tuple[str, int]]]:
-        """Return for each categorical column the levels of one label, each with the sign of its estimate and its rows.
+        """Return for each column and pair the levels of one label, each with the sign of its estimate and its rows.
 
         Examples
         --------
@@ -55,13 +56,27 @@ class LabelSides:
         return found
 
 
-def label_sides(blocks: Iterable[Block], shape: BlockShape) -> LabelSides:
-    """Return the ranges of the dense columns by label, and count the rows of levels by label."""
-    counts = [np.zeros((2, width + 1), dtype=np.int64) for width in shape.widths]
+def label_sides(
+    blocks: Iterable[Block], shape: BlockShape, pairs: Sequence[tuple[int, int]] = ()
+) -> LabelSides:
+    """Return the ranges of the dense columns by label, and count the rows of levels by label.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+    shape : BlockShape
+    pairs : sequence of (int, int)
+        Categorical columns whose combinations of levels are counted too.
+    """
+    sizes = [width + 1 for width in shape.widths]
+    counts = [
+        np.zeros((2, size), dtype=np.int64) for size in (*sizes, *(sizes[j] * sizes[k] for j, k in pairs))
+    ]
 
     def counted() -> Iterable[Block]:
         for block in blocks:
-            for count, codes in zip(counts, block.codes, strict=True):
+            joint = [block.codes[j].astype(np.int64) * sizes[k] + block.codes[k] for j, k in pairs]
+            for count, codes in zip(counts, (*block.codes, *joint), strict=True):
                 for row, among in enumerate((block.y > 0, block.y < 1)):
                     count[row] += np.bincount(codes[among], minlength=count.shape[1])
             yield block
@@ -108,5 +123,9 @@ def threshold_rows(blocks: Iterable[Block], thresholds: dict[int, tuple[float, f
         for k, (column, (low, high)) in enumerate(thresholds.items()):
             values: FloatArray = block.dense[column]
             tied = (values == low) & (low == high)
-            counts[:, k] += (int((values <= low).sum() - tied.sum()), int(tied.sum()), int((values > low).sum()))
+            counts[:, k] += (
+                int((values <= low).sum() - tied.sum()),
+                int(tied.sum()),
+                int((values > low).sum()),
+            )
     return ThresholdRows(*counts)

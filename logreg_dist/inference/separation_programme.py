@@ -15,7 +15,7 @@ from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 # Rows times columns: up to about ten seconds for a programme.
 MAX_ENTRIES = 5_000_000
 # How far a row of size 1 may be beyond its side; and what it gains at least, not to be one on the boundary.
-ACCURACY = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+FEASIBLE = 1e-10
 GAIN = 1e-8
 # Of the largest singular value: below it a direction leaves the rows where they are.
 NULL = 1e-10
@@ -168,7 +168,7 @@ def _programme(sides: FloatArray, both: BoolArray, aim: FloatArray) -> FloatArra
         b_eq=np.zeros(len(equal)) if len(equal) else None,
         bounds=[(-1.0, 1.0)] * p,
         method="highs-ds",
-        options=ACCURACY,
+        options={"primal_feasibility_tolerance": FEASIBLE, "dual_feasibility_tolerance": FEASIBLE},
     )
     return np.zeros(p) if found.x is None else np.asarray(found.x, dtype=np.float64)
 
@@ -182,7 +182,7 @@ def _widest(sides: FloatArray) -> FloatArray:
         b_ub=np.zeros(n),
         bounds=[*[(-1.0, 1.0)] * k, (0.0, None)],
         method="highs-ds",
-        options=ACCURACY,
+        options={"primal_feasibility_tolerance": FEASIBLE, "dual_feasibility_tolerance": FEASIBLE},
     )
     return np.zeros(k) if found.x is None else np.asarray(found.x[:k], dtype=np.float64)
 
@@ -192,7 +192,7 @@ def _null_space(rows: FloatArray, p: int) -> FloatArray:
     if not len(rows):
         return np.eye(p)
     if len(rows) > p:
-        rows = linalg.qr(rows, mode="r")[0][:p]
+        rows = np.asarray(linalg.qr(rows, mode="r")[0][:p], dtype=np.float64)
     _, values, right = linalg.svd(rows)
     rank = int((values > NULL * max(values.max(initial=0.0), np.finfo(float).tiny)).sum())
     null: FloatArray = right[rank:].T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from logreg_dist.solver.endings import at_rounding_floor, decrement_unit
 from logreg_dist.solver.halving import MAX_HALVINGS, ROUNDING
 from logreg_dist.solver.information import dependences_in, whole_matrix
-from logreg_dist.solver.linear_system import Factor, SingularInformation, factorise
+from logreg_dist.solver.linear_system import Dependence, Factor, SingularInformation, factorise
 from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
 
 FloatArray = NDArray[np.float64]
@@ -74,6 +74,7 @@ def firth(
     start: FloatArray,
     options: FirthOptions,
     *,
+    known: Sequence[Dependence] | None = None,
     report: Callable[[Iteration], None] = lambda iteration: None,
 ) -> FirthResult:
     """Maximise the log-likelihood plus half the log-determinant of the information.
@@ -93,6 +94,9 @@ def firth(
     start : ndarray (p,)
         Entries of dependent terms are 0.
     options : FirthOptions
+    known : sequence of Dependence or None
+        Terms without an estimate. None to find them at `start`, which should be near 0 then: far from it the rows
+        that tell terms apart may have lost their weight.
     report : callable
         Told of each iteration.
 
@@ -105,7 +109,7 @@ def firth(
     """
     clock = time.perf_counter()
     first = Point(start, evaluate(start))
-    dependences = dependences_in(_matrix(first.sums))
+    dependences = list(known) if known is not None else dependences_in(_matrix(first.sums))
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
     moving = active if options.held is None else active & ~options.held

@@ -20,6 +20,8 @@ from pyspark import cloudpickle
 
 import logreg_dist
 from logreg_dist.assessment.passes import add_up_rows, merge_groups
+from logreg_dist.checks.leverage import InfluencePlan
+from logreg_dist.checks.row_sums import RowPlan
 from logreg_dist.design.classes import Classes
 from logreg_dist.design.derived_survey import count_up_to_task, derived_survey_task
 from logreg_dist.design.spec import DesignSpec
@@ -30,6 +32,11 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.diagnostics.cluster_tasks import Clustering, cluster_meat_task, cluster_sums_task
+from logreg_dist.fitting.diagnostics.effect_tasks import EffectPlan, effects_task
+from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
+from logreg_dist.fitting.diagnostics.row_tasks import changes_task, influence_task, line_task, row_sums_task
+from logreg_dist.fitting.diagnostics.serial_tasks import merge_runs, order_sample_task, serial_runs_task
 from logreg_dist.fitting.fold_tasks import (
     binary_kernel,
     class_kernel,
@@ -56,8 +63,10 @@ from logreg_dist.fitting.tasks import (
     first_look_task,
     neutral_information_task,
 )
+from logreg_dist.staging.buckets import gathered_pieces, scattered_pieces
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
+from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
@@ -117,6 +126,11 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
     "logreg_dist.fitting.separation_tasks",
+    "logreg_dist.fitting.diagnostics.row_tasks",
+    "logreg_dist.fitting.diagnostics.cluster_tasks",
+    "logreg_dist.fitting.diagnostics.robust_tasks",
+    "logreg_dist.fitting.diagnostics.serial_tasks",
+    "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
     "logreg_dist.assessment.passes",
@@ -293,6 +307,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     layout, spec = RecordLayout(1, 0, False, False, 64), DesignSpec((), intercept=True)
     design, beta, plan = SimpleNamespace(value=spec), np.zeros(1), plan_of(logistic_table(5))
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
+    row_plan, influence = RowPlan((), (), (), 0.0, 1.0), InfluencePlan(np.eye(1), 1, 1, 1)
     tasks = [
         evaluate_task(design, layout, beta),
         evaluate_many_task(design, layout, [beta, beta]),
@@ -305,11 +320,33 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         label_sides_task(design, layout),
         threshold_rows_task(design, layout, {0: (0.0, 1.0)}),
         evaluate_adjusted_task(design, layout, beta, np.zeros((1, 1))),
+        effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
         first_look_task(layout, with_sample=True),
+        row_sums_task(design, layout, beta, row_plan),
+        line_task(design, layout, beta, row_plan, np.zeros(2)),
+        influence_task(design, layout, beta, influence),
+        changes_task(design, layout, beta, influence, {}, with_keys=True),
         evaluate_classes_task(classes, layout, beta[None], information=True),
         class_diagonal_task(classes, layout, beta[None]),
         count_classes_task(classes, layout, beta[None], beta[None]),
         neutral_classes_task(classes, layout, beta[None], beta[None]),
+        squared_scores_task(design, layout, beta, with_frequency=True, leverage=np.eye(1), power=2),
+        scattered_pieces(
+            cluster_sums_task(
+                design,
+                layout,
+                beta,
+                [Clustering(("cluster[0]",))],
+                n_buckets=2,
+                with_scores=True,
+                with_frequency=False,
+            ),
+            2,
+        ),
+        gathered_pieces(cluster_meat_task(1, 2)),
+        order_sample_task(within=None, step=2),
+        serial_runs_task(design, layout, beta, within="cluster[0]", cuts=[]),
+        gathered_pieces(merge_runs),
         bracket_task(layout, {(0, 0.5): Bracket()}),
         neighbour_task(layout, {(0, 0.5): 1.0}),
         derived_survey_task(spec, layout, weights_count=True),

@@ -16,8 +16,9 @@ class Inflation:
     ----------
     column : str
     df : int
-    gvif : float
-        Generalised variance inflation factor (Fox and Monette 1992); with one term the VIF.
+    gvif : float or None
+        Generalised variance inflation factor (Fox and Monette 1992); with one term the VIF. None beyond the range of
+        doubles.
     per_df : float
         ``gvif ** (1 / (2 df))``, comparable between columns: how much wider intervals are.
     """
@@ -25,7 +26,7 @@ class Inflation:
     __pydantic_config__: ClassVar = STRICT
     column: str
     df: int
-    gvif: float
+    gvif: float | None
     per_df: float
 
 
@@ -74,9 +75,9 @@ class Collinearity:
     inflations : tuple of Inflation
         Of each column.
     conditions : tuple of Condition
-        The largest indices first, at most 10.
+        The largest indices first, at most 10; none with several classes, and beyond 1,000 terms.
     correlations : tuple of Correlation
-        Pairs of estimates of the largest absolute correlation first, at most 10.
+        Pairs of estimates of different columns, the largest absolute correlation first, at most 10.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -110,14 +111,16 @@ class SampleSize:
     Attributes
     ----------
     n_parameters : int
-        Estimated terms without the intercept.
+        Estimated terms without the intercept; with several classes of the class that has the most.
     n_rarer : float
         Observations of the rarer label (of the rarest class).
     events_per_parameter : float or None
+        Their ratio; None without parameters.
     empty_cells, tiny_cells : tuple of Cell
-        Levels all of whose rows have one label, and those with fewer than 5 of one; at most 20 of each.
-    n_empty_cells, n_tiny_cells : int
-        How many there are.
+        Levels all of whose rows have one label, and those with fewer than 5 of one; the largest first, at most 20 of
+        each. Levels with fewer rows than `min_level_count` are counted, but not named.
+    n_empty_cells, n_tiny_cells : int or None
+        How many there are; None with several classes, where levels are not counted by class.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -126,8 +129,8 @@ class SampleSize:
     events_per_parameter: float | None
     empty_cells: tuple[Cell, ...]
     tiny_cells: tuple[Cell, ...]
-    n_empty_cells: int
-    n_tiny_cells: int
+    n_empty_cells: int | None
+    n_tiny_cells: int | None
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,10 @@ class LogitBin:
 
     Attributes
     ----------
-    low, high, mean : float
-        Edges, about quantiles, and weighted mean; units of the column.
+    low, high : float or None
+        Edges, the values of no row; units of the column. None where the bin is open.
+    mean : float
+        Weighted, units of the column.
     n, events : float
         Sums of the weights.
     logit : float
@@ -147,8 +152,8 @@ class LogitBin:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     mean: float
     n: float
     events: float
@@ -200,15 +205,20 @@ class GoodnessOfFit:
 
     Attributes
     ----------
-    pearson : float
-        Pearson's chi-squared over the rows.
-    residual_df : float
+    pearson : float or None
+        Pearson's chi-squared over the rows; None where a row is so unlikely that it overflows.
+    residual_df : float or None
+        Rows (groups of trials), by frequency, less the estimated terms. None where groups of trials have
+        frequencies, which are staged multiplied.
     dispersion : float or None
-        Their ratio; far above 1 with grouped outcomes means overdispersion. None for single trials, where it says nothing.
-    tjur_r2 : float
+        Their ratio; far above 1 with grouped outcomes means overdispersion. None for single trials, where it says
+        nothing, and with weights, which would multiply it.
+    tjur_r2 : float or None
         Mean probability of events less that of the others (Tjur 2009).
     hosmer_lemeshow, hosmer_lemeshow_p_value : float or None
+        None with fewer than three groups, and for texts, whose linear predictor no sample knows.
     hosmer_lemeshow_df : int
+        Groups less two.
     groups : tuple of RiskGroup
     link, link_p_value : float or None
         Score test of adding the square of the linear predictor (Pregibon 1980), on 1 degree of freedom.
@@ -217,8 +227,8 @@ class GoodnessOfFit:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    pearson: float
-    residual_df: float
+    pearson: float | None
+    residual_df: float | None
     dispersion: float | None
     tjur_r2: float | None
     hosmer_lemeshow: float | None
@@ -287,7 +297,7 @@ class SerialDependence:
 
 @dataclass(frozen=True)
 class InfluenceSummary:
-    """How much single rows decide.
+    """How much single rows decide; a row of frequency k is left out as a whole.
 
     Attributes
     ----------

@@ -7,7 +7,7 @@ import json
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import CHECKS, Request, with_outputs
-from logreg_dist.commands.train import fit_configured
+from logreg_dist.commands.train import fit_configured, write_or_remove
 from logreg_dist.config import load_train_config
 from logreg_dist.errors import ConfigError, FitNotUsable
 from logreg_dist.model.file import model_to_dict
@@ -16,23 +16,27 @@ from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.report.checks import check_report
 from logreg_dist.report.checks_page import check_page
+from logreg_dist.report.influence import influence_parquet
+from logreg_dist.report.linearity import draw_linearity
 from logreg_dist.report.pass_times import pass_records
 from logreg_dist.staging.pass_timing import PassTiming
 
 # Of the model's file what the report rests on: no estimate can be scored from it.
-_KEPT: tuple[str, ...] = (
-    *(
-        "status",
-        "status_text",
-        "estimator",
-        "n_rows",
-        "n_obs",
-        "n_events",
-        "covariance_record",
-        "column_tests",
-    ),
-    *("marginal_effects", "checks", "notes", "fingerprint", "config"),
-)
+_KEPT = [
+    "status",
+    "status_text",
+    "estimator",
+    "n_rows",
+    "n_obs",
+    "n_events",
+    "covariance_record",
+    "column_tests",
+    "marginal_effects",
+    "checks",
+    "notes",
+    "fingerprint",
+    "config",
+]
 
 
 def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
@@ -43,7 +47,8 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     LogregError
         `FitNotUsable` after the report is written, when there are no estimates to speak of.
     """
-    config = load_train_config(request.config, request.overrides).for_check()
+    asked = load_train_config(request.config, request.overrides)
+    config = asked.for_check()
     assert config.output is not None
     files = filesystem_for(config.output.path, spark)
     if files.exists(config.output.path) and not files.is_dir(config.output.path):
@@ -58,7 +63,7 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     report = check_report(model)
     outputs = {
         "report": ("checks.txt", report + "\n"),
-        "page": ("checks.html", check_page(model)),
+        "page": ("checks.html", check_page(model, (draw_linearity(model),))),
         "checks": ("checks.json", json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False)),
     }
     with recorder.timed("write"):
@@ -66,6 +71,10 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         for name, (file, text) in outputs.items():
             files.write_atomic(join(folder, file), text.encode())
             recorder.outputs[name] = join(folder, file)
+        # It tells of single rows: only where it was asked for, and not because a check looks at influence.
+        named = asked.checks.influence
+        rows = influence_parquet(model) if named.rows or named.key is not None else b""
+        write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
     recorder.outputs["run"] = join(folder, "run.json")
     if not model.converged:
         raise FitNotUsable(f"{model.status}: {model.status_text}\n  The report was written to {folder}.")

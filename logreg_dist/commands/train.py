@@ -19,6 +19,8 @@ from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.cross_validation import cross_validation_json, draw_cross_validation
 from logreg_dist.report.forest import draw_effects
+from logreg_dist.report.influence import influence_parquet
+from logreg_dist.report.linearity import draw_linearity
 from logreg_dist.report.pass_times import pass_records, pass_table
 from logreg_dist.report.summary import summarise
 from logreg_dist.staging.pass_timing import PassTiming
@@ -49,7 +51,7 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     if model.n_events is not None:
         recorder.rows["events"] = round(model.n_events)
     with recorder.timed("write"):
-        _write(files, config.output.path, model, recorder)
+        write_outputs(files, config.output.path, model, recorder)
     if not model.converged:
         raise FitNotUsable(
             f"{model.status}: {model.status_text}\n  The model was written to {target}, marked."
@@ -99,12 +101,14 @@ def _check_output(files: Filesystem, target: str, config: TrainConfig, request: 
         raise ConfigError(f"--resume require: there is no checkpoint in {quoted(folder)} to go on from.")
 
 
-def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRecorder) -> None:
+def write_outputs(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRecorder) -> None:
+    """Write the files of a model, and remove those of an earlier one that it has none of."""
     files.make_dirs(folder)
     outputs = {
         "model": ("model.json", model_to_json(model)),
         "summary": ("summary.txt", summarise(model) + "\n"),
         "chart": ("effects.svg", draw_effects(model)),
+        "linearity": ("linearity.svg", draw_linearity(model)),
     }
     outputs |= {"cross_validation": ("cv.json", ""), "path": ("cv.svg", "")}
     if model.cross_validation is not None:
@@ -117,9 +121,18 @@ def _write(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRe
             "path": ("cv.svg", drawing),
         }
     for name, (file, text) in outputs.items():
-        if not text:
-            files.delete_tree(join(folder, file))  # of the model that was here before
-            continue
-        files.write_atomic(join(folder, file), text.encode())
-        recorder.outputs[name] = join(folder, file)
+        write_or_remove(files, join(folder, file), text.encode(), recorder, name=name)
+    rows = influence_parquet(model)
+    write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
     recorder.outputs["run"] = join(folder, "run.json")
+
+
+def write_or_remove(
+    files: Filesystem, path: str, content: bytes, recorder: RunRecorder, *, name: str
+) -> None:
+    """Write an output under its name in the record of the run; without content remove that of an earlier run."""
+    if not content:
+        files.delete_tree(path)
+        return
+    files.write_atomic(path, content)
+    recorder.outputs[name] = path

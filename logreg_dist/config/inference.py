@@ -60,5 +60,10 @@ class InferenceConfig(Section):
             yield Problem(
                 ("inference", "cluster"), "required by covariance cluster: the column of the clusters"
             )
+        if self.intervals == "profile" and self.is_robust:
+            yield Problem(
+                ("inference", "intervals"),
+                f"profile is of the likelihood, which covariance {self.covariance} does not trust; set one of them",
+            )
         if self.cluster is not None and len(set(self.cluster)) < len(self.cluster):
             yield Problem(("inference", "cluster"), "lists a column twice")

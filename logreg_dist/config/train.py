@@ -18,6 +18,9 @@ from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.config.table_input import TrainInputConfig, overlap
 
+# Of the largest influence, which a check looks at.
+CHECKED_ROWS = 20
+
 _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 
 
@@ -129,8 +132,8 @@ class TrainConfig(Document):
         asked: dict[str, object] = {
             name: binary for name in ("linearity", "fit") if getattr(checks, name) is None
         }
-        if binary and not penalised and "rows" not in checks.influence.model_fields_set:
-            asked["influence"] = checks.influence.model_copy(update={"rows": 20})
+        if binary and not penalised and checks.influence.rows is None:
+            asked["influence"] = checks.influence.model_copy(update={"rows": CHECKED_ROWS})
         checks = checks.model_copy(update=asked)
         return self.model_copy(update={"inference": inference, "checks": checks})
 
@@ -141,6 +144,12 @@ class TrainConfig(Document):
         if self.cross_validation is not None:
             others["cross_validation.by"] = self.cross_validation.by
         return role_columns(self.label, others)
+
+    @property
+    def needs_single_trials(self) -> bool:
+        """Whether the fit must know how many trials a row stands for, and it is not one."""
+        by_trial = self.inference.covariance.startswith("hc") or self.inference.cluster is not None
+        return by_trial and (self.frequency is not None or self.label.trials is not None)
 
     @property
     def watched_columns(self) -> dict[str, str]:
@@ -204,15 +213,20 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
         ("inference", "covariance"): inference.covariance if inference.is_robust else None,
         ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
+        ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
     }
     for place, value in asked.items():
         if value is not None and config.penalty.is_active:
             yield Problem(place, f"{value} is for fits without a penalty; leave one out")
         elif value is not None and config.features.has_bounds:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
+    for place in (("inference", "intervals"), ("inference", "tests")):
+        if asked[place] is not None and config.solver.method == "lbfgs":
+            yield Problem(
+                place, f"{asked[place]} needs the information matrix, which solver.method lbfgs never forms"
+            )
     if config.family == "multinomial":
         only = asked | {
-            ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
             ("checks", "linearity"): "true" if checks.linearity else None,
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,39 @@ def curve_values(curves: Curves, x: FloatArray) -> FloatArray:
     return total
 
 
+def curve_slopes(curves: Curves, x: FloatArray) -> FloatArray:
+    """Return the functions' derivatives by ``x``, shape (k, n); at a kink the mean of both sides.
+
+    Exact but for rounding: a polynomial's derivative is one. Steps have the derivative 0 everywhere, which
+    says nothing of what they do.
+
+    Parameters
+    ----------
+    curves : Curves
+    x : ndarray (n,)
+
+    Examples
+    --------
+    >>> square = polynomials(np.array([[0.0, 0.0, 1.0]]))
+    >>> curve_slopes(square, np.array([0.0, 3.0])).tolist()
+    [[0.0, 6.0]]
+    >>> curve_slopes(polynomials(np.array([[0.0, 2.0]]), link="log"), np.array([4.0])).tolist()
+    [[0.5]]
+    """
+    powers = np.arange(1, curves.degree + 1) / curves.scale
+    lowered = curves.coefficients[:, :, 1:] * powers
+    if curves.degree == 0:
+        lowered = np.zeros_like(curves.coefficients)
+    lower = replace(curves, coefficients=lowered)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        found = curve_values(lower, x)
+        if len(curves.breaks) > 0:
+            # The same from the right, where pieces do not hold their end: of smooth curves no other value.
+            behind = replace(lower, breaks=np.nextafter(curves.breaks, -np.inf))
+            found = 0.5 * (found + curve_values(behind, x))
+        return found * _LINK_SLOPES[curves.link](x) if curves.link else found
+
+
 def _horner(coefficients: FloatArray, u: FloatArray) -> FloatArray:
     total = np.repeat(coefficients[:, -1:], len(u), axis=1)
     for j in range(coefficients.shape[1] - 2, -1, -1):
@@ -113,3 +147,7 @@ def _horner(coefficients: FloatArray, u: FloatArray) -> FloatArray:
 
 
 _LINKS = {"log": np.log, "log1p": np.log1p}
+_LINK_SLOPES: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "log": lambda x: 1.0 / x,
+    "log1p": lambda x: 1.0 / (1.0 + x),
+}

@@ -40,7 +40,7 @@ class DerivedRows:
         codes : sequence of ndarray (m,)
             The design's codes of each categorical column.
         """
-        parts = self._parts(numeric, codes)
+        parts = self.parts(numeric, codes)
         row = self.first_row
         for column in self.spec.dense_derived:
             for cell in column.cells:
@@ -52,7 +52,7 @@ class DerivedRows:
             for column, table in zip(self.spec.coded_derived, self.code_tables, strict=True)
         ]
 
-    def _parts(self, numeric: FloatArray, codes: Sequence[CodeArray]) -> dict[str, FloatArray | IntArray]:
+    def parts(self, numeric: FloatArray, codes: Sequence[CodeArray]) -> dict[str, FloatArray | IntArray]:
         """Return of each part the functions' values (k, m), or the number of each row's level (m,)."""
         found: dict[str, FloatArray | IntArray] = {}
         for column in self.spec.derived:

@@ -34,22 +34,48 @@ def encode_chunks(
     levels_of = [
         level_lookup(column, levels) for column, levels in zip(spec.categorical, dictionaries, strict=True)
     ]
-    sparse = SparseEncoder(spec, lookups)
-    derived = DerivedRows(spec) if spec.derived else None
-    plain = [column.plain for column in spec.categorical]
-    buffer: FloatArray | None = None
+    encoder = RowEncoder(spec, lookups)
     for chunk in chunks:
-        n_rows = len(chunk.y)
-        if buffer is None or buffer.shape[1] != n_rows:
-            buffer = np.empty((spec.shape().n_dense, n_rows))
-        _fill_dense(buffer, chunk.numeric, spec)
-        groups = sparse.groups(chunk.sparse, buffer)
         codes = [lookup.take(codes) for lookup, codes in zip(levels_of, chunk.codes, strict=True)]
-        if derived is not None:
-            more = derived.fill(buffer, chunk.numeric, codes)
-            codes = [*(own for own, has_terms in zip(codes, plain, strict=True) if has_terms), *more]
-        yield Block(
-            dense=buffer,
+        yield encoder.block(chunk, codes)
+
+
+class RowEncoder:
+    """Makes blocks of chunks; all share one buffer, so use each before the next.
+
+    Parameters
+    ----------
+    spec : DesignSpec
+    lookups : sequence of ndarray or None
+        For each sparse column, see `SparseEncoder`.
+    """
+
+    def __init__(self, spec: DesignSpec, lookups: Sequence[CodeArray | None] = ()) -> None:
+        self._spec, self._sparse = spec, SparseEncoder(spec, lookups)
+        self._derived = DerivedRows(spec) if spec.derived else None
+        self._plain = [column.plain for column in spec.categorical]
+        self._buffer: FloatArray | None = None
+
+    def block(self, chunk: RawChunk, codes: Sequence[CodeArray]) -> Block:
+        """Return the block of a chunk whose rows have the design's own `codes`, see `level_lookup`.
+
+        Parameters
+        ----------
+        chunk : RawChunk
+            Its codes, which are a split's own, are not looked at.
+        codes : sequence of ndarray (m,)
+            One for each categorical column.
+        """
+        n_rows = len(chunk.y)
+        if self._buffer is None or self._buffer.shape[1] != n_rows:
+            self._buffer = np.empty((self._spec.shape().n_dense, n_rows))
+        _fill_dense(self._buffer, chunk.numeric, self._spec)
+        groups = self._sparse.groups(chunk.sparse, self._buffer)
+        if self._derived is not None:
+            more = self._derived.fill(self._buffer, chunk.numeric, codes)
+            codes = [*(own for own, has_terms in zip(codes, self._plain, strict=True) if has_terms), *more]
+        return Block(
+            dense=self._buffer,
             codes=codes,
             y=chunk.y,
             weight=chunk.weight,

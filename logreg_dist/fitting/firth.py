@@ -18,7 +18,7 @@ from logreg_dist.fitting.optimum import flat_start
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.separation_tasks import evaluate_adjusted_task
 from logreg_dist.fitting.start import sample_blocks, says_enough
-from logreg_dist.fitting.sums import in_kernel_order, in_term_order
+from logreg_dist.fitting.sums import in_kernel_order, in_term_order, matrix_in_kernel_order
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
@@ -93,8 +93,7 @@ def staged_rows(passes: FitPasses, profile: TableProfile) -> AdjustableRows:
 
     def evaluate_adjusted(beta: FloatArray, covariance: FloatArray) -> Sums:
         clock, shape, positions = time.perf_counter(), passes.shape, passes.positions
-        kernel = np.empty_like(covariance)
-        kernel[np.ix_(positions, positions)] = covariance
+        kernel = matrix_in_kernel_order(covariance, positions)
         task = evaluate_adjusted_task(passes.design, passes.layout, in_kernel_order(beta, positions), kernel)
         state: LogisticState = passes.staged.sum_pass(task, result_bytes=state_bytes(shape))
         log.info("pass %d: leverages (%.2f s)", passes.staged.n_passes, time.perf_counter() - clock)
@@ -110,8 +109,8 @@ def rows_of_blocks(blocks: Sequence[Block], shape: BlockShape, positions: NDArra
         return in_term_order(evaluate(in_kernel_order(beta, positions), blocks, shape), shape, positions)
 
     def evaluate_adjusted(beta: FloatArray, covariance: FloatArray) -> Sums:
-        kernel_beta, kernel = in_kernel_order(beta, positions), np.empty_like(covariance)
-        kernel[np.ix_(positions, positions)] = covariance
+        kernel_beta = in_kernel_order(beta, positions)
+        kernel = matrix_in_kernel_order(covariance, positions)
         adjusted = with_half_events(kernel_beta, kernel, blocks, shape)
         return in_term_order(evaluate(kernel_beta, adjusted, shape), shape, positions)
 

@@ -23,6 +23,8 @@ from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
 from logreg_dist.fitting.diagnostics.diagnose import diagnosed
 from logreg_dist.fitting.diagnostics.fitted import fitted_rows
+from logreg_dist.fitting.diagnostics.refits import refuse_costly_profiles
+from logreg_dist.fitting.diagnostics.robust import RobustOutcome, refuse_without_matrix, robust_outcome
 from logreg_dist.fitting.estimates import binary_outcome
 from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
@@ -41,7 +43,7 @@ from logreg_dist.fitting.ways_out import SeparatedFit, WayOut, take_way_out
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
-from logreg_dist.model.model import LogisticModel
+from logreg_dist.model.model import LogisticModel, Status
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -183,6 +185,7 @@ def _learn(
     layout, n_splits = record_layout(resolved.plan), len(staged.splits)
     learned = learn_table(run_pass, layout, resolved.asked, profile, config, n_splits=n_splits)
     refuse_too_many_terms(learned.spec)
+    refuse_costly_profiles(learned.spec, config)
     for note in learned.notes:
         log.info("%s", note)
     return learned
@@ -196,6 +199,7 @@ def _solve(
     config: TrainConfig,
     warm_start: LogisticModel | None,
 ) -> LogisticModel:
+    refuse_without_matrix(passes.shape, config)
     label = label_record(config.label, profile.label_levels)
     asked, chosen = config, choose_penalty(passes, profile, config)
     near = None
@@ -206,11 +210,11 @@ def _solve(
     optimum = find_optimum(passes, profile, samples, config, near=near)
     learned = selected_design(learned, optimum.selection)
     spec = learned.spec
-    rows = SeparatedRows(passes, profile, samples, label, config)
-    look = look_into_separation(rows, optimum, terms_of(spec, passes.spec))
+    separated = SeparatedRows(passes, profile, samples, label, config)
+    look = look_into_separation(separated, optimum, terms_of(spec, passes.spec))
     optimum, taken = look.optimum, None
     if look.separation is not None and config.solver.on_separation != "error":
-        taken = take_way_out(SeparatedFit(rows, samples, optimum, look.separation))
+        taken = take_way_out(SeparatedFit(separated, samples, optimum, look.separation))
     way_out = taken if isinstance(taken, WayOut) else None
     if way_out is not None:
         optimum, config = way_out.optimum, way_out.config
@@ -240,6 +244,20 @@ def _solve(
     )
     if way_out is None and (remark := taken or look.remark):
         verdict = replace(verdict, text=f"{verdict.text}\n  {remark}")
+    rows, robust = None, RobustOutcome(outcome)
+    if verdict.status is Status.CONVERGED:
+        rows = fitted_rows(
+            passes,
+            optimum.result,
+            spec,
+            profile=profile,
+            samples=samples,
+            label=label,
+            config=config if way_out is None else way_out.config_of_checks,
+            inference=outcome.found.covariance is not None,
+        )
+        robust = robust_outcome(rows, outcome, spec)
+        outcome = robust.outcome
     model = assemble_model(
         optimum.result,
         verdict,
@@ -253,21 +271,14 @@ def _solve(
     )
     if way_out is not None:
         model = way_out.flagged(model, asked)
-    if model.converged:
-        fitted = fitted_rows(
-            passes,
-            optimum.result,
-            spec,
-            profile=profile,
-            samples=samples,
-            label=label,
-            config=config,
-            inference=outcome.found.covariance is not None,
-        )
-        model = diagnosed(model, fitted, outcome)
+    if rows is not None:
+        checks = Checks(clusters=robust.clusters)
+        notes = (*model.notes, *robust.notes)
+        model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
+        model = diagnosed(model, rows, outcome)
+        model = replace(model, n_passes=passes.staged.n_passes)
     if look.separation is not None:
-        name = None if way_out is None else way_out.name
-        finding = replace(look.separation.finding, way_out=name)
+        finding = replace(look.separation.finding, way_out=None if way_out is None else way_out.name)
         model = replace(model, checks=replace(model.checks or Checks(), separation=finding))
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 

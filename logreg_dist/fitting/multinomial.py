@@ -24,6 +24,7 @@ from logreg_dist.fitting.aliases import describe_aliases
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
 from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
+from logreg_dist.fitting.diagnostics.diagnose import diagnosed_classes
 from logreg_dist.fitting.estimates import Estimates, ModelTerm, Outcome
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
@@ -127,6 +128,10 @@ def fit_classes(
         kkt_residual=optimum.kkt_residual,
         selection=optimum.selection,
     )
+    if model.converged:
+        information = result.point.sums.information
+        assert information is None or isinstance(information, np.ndarray)
+        model = diagnosed_classes(model, outcome, information, counts=counts, config=config)
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
 
 

@@ -84,6 +84,13 @@ def in_kernel_order(beta: NDArray[np.float64], positions: NDArray[np.intp]) -> N
     return kernel
 
 
+def matrix_in_kernel_order(matrix: NDArray[np.float64], positions: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return a matrix (p, p) of terms, such as a covariance, in the kernel's order."""
+    kernel = np.empty_like(matrix)
+    kernel[np.ix_(positions, positions)] = matrix
+    return kernel
+
+
 def _arrowhead(
     blocks: InformationBlocks, shape: BlockShape, positions: NDArray[np.intp], column: int
 ) -> ArrowheadInformation:

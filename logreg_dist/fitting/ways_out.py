@@ -64,6 +64,15 @@ class WayOut:
     left_out: Mapping[str, str] = field(default_factory=dict)
     likelihood_ratio: float | None = None
 
+    @property
+    def config_of_checks(self) -> TrainConfig:
+        """What is asked of the rows afterwards: of Firth's likelihood nothing that takes another's optimum."""
+        if self.name != "firth":
+            return self.config
+        asked = self.config.inference
+        plain = asked.model_copy(update={"covariance": "model", "intervals": "wald", "tests": None})
+        return self.config.model_copy(update={"inference": plain})
+
     def renamed(self, outcome: Outcome) -> Outcome:
         """Return the outcome with the reasons of the terms left out."""
         aliased = tuple(

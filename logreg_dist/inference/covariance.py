@@ -86,7 +86,7 @@ def variances(
     factor = factor_of(active_part(information, estimable))
     found[estimable] = factor.inverse_diagonal()
     if intercept is not None and estimable[intercept]:
-        kept = _undo(centres, intercept)[estimable]
+        kept = uncentring(centres, intercept)[estimable]
         found[intercept] = float(kept @ factor.solve(kept))
     return found
 
@@ -135,7 +135,7 @@ def uncentred_covariance(spread: FloatArray, centres: FloatArray, intercept: int
     """
     if intercept is None:
         return spread
-    undo = _undo(centres, intercept)
+    undo = uncentring(centres, intercept)
     row = undo @ spread
     found = spread.copy()
     found[intercept] = found[:, intercept] = row
@@ -143,8 +143,34 @@ def uncentred_covariance(spread: FloatArray, centres: FloatArray, intercept: int
     return found
 
 
-def _undo(centres: FloatArray, intercept: int) -> FloatArray:
-    """Return what the intercept in the units of the columns is made of, shape (p,)."""
-    undo = -centres
+def centred_covariance(found: FloatArray, centres: FloatArray, intercept: int | None) -> FloatArray:
+    """Return the covariance of the coefficients of centred columns, shape (p, p): the inverse of `uncentred_covariance`.
+
+    The intercept's row loses the digits that the square of the centres, in standard deviations, takes.
+
+    Parameters
+    ----------
+    found : ndarray (p, p)
+        Covariance of the coefficients in the units of the columns, symmetric.
+    centres : ndarray (p,)
+    intercept : int or None
+
+    Examples
+    --------
+    >>> centred_covariance(np.array([[2.75, -0.75], [-0.75, 0.25]]), np.array([0.0, 3.0]), 0).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
+    return uncentred_covariance(found, -centres, intercept)
+
+
+def uncentring(centres: FloatArray, intercept: int) -> FloatArray:
+    """Return what the intercept in the units of the columns is made of, shape (p,): g of ``g'beta``.
+
+    Examples
+    --------
+    >>> uncentring(np.array([0.0, 3.0]), 0).tolist()
+    [1.0, -3.0]
+    """
+    undo = 0.0 - centres
     undo[intercept] += 1.0
     return undo

@@ -70,7 +70,8 @@ class MarginalEffect:
     ----------
     column : str
     level : str or None
-        Of a category the level, against the reference.
+        Of a category the level, against the reference; ``missing`` of a number's indicator; of a text the word, of
+        a vector the place.
     kind : str
         ``slope``: mean derivative by the column, per unit; ``difference``: mean change from reference to level.
     effect, std_error, conf_low, conf_high : float

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from logreg_dist.model.selection import SelectionRecord
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
+
+    from logreg_dist.inference.contrasts import Contrast, JointContrast
 
 
 class Status(StrEnum):
@@ -272,6 +274,72 @@ class LogisticModel:
         from logreg_dist.report.summary import summarise  # reports stand above models
 
         return summarise(self)
+
+    @overload
+    def contrast(self, what: Mapping[str, float], *, class_name: str | None = None) -> Contrast: ...
+
+    @overload
+    def contrast(
+        self, what: Sequence[Mapping[str, float]], *, class_name: str | None = None
+    ) -> JointContrast: ...
+
+    @overload
+    def contrast(
+        self,
+        what: str,
+        level: str | int,
+        other: str | int,
+        *,
+        class_name: str | None = None,
+        at: Mapping[str, float | str] = ...,
+    ) -> Contrast: ...
+
+    def contrast(
+        self,
+        what: str | Mapping[str, float] | Sequence[Mapping[str, float]],
+        level: str | int | None = None,
+        other: str | int | None = None,
+        *,
+        class_name: str | None = None,
+        at: Mapping[str, float | str] | None = None,
+    ) -> Contrast | JointContrast:
+        """Return a linear combination of the coefficients with its test and interval, or a joint test of several.
+
+        Standard errors come from `covariance`, so they are robust where those of the table are. Intervals are Wald's.
+
+        Parameters
+        ----------
+        what : mapping, sequence of mappings, or str
+            Terms with their weights, ``{"contract[One year]": 1, "contract[Two year]": -1}``; several such
+            combinations that are all 0 under the hypothesis, of which those that follow from others do not count; or the
+            name of a category (also ``bins(age, 4)``) two levels of which are compared.
+        level, other : str or int
+            The log-odds at `level` less those at `other`; either may be the reference level.
+        class_name : str or None
+            With several classes the one whose coefficients are meant, against the reference class. Levels need it;
+            in mappings terms can also be written ``class:term``.
+        at : mapping or None
+            Where the other columns of the category's interactions are, ``{"tenure": 24}``: levels then differ by
+            more or less depending on these, so a comparison without them is refused.
+
+        Raises
+        ------
+        ConfigError
+            When a term, level or class is not there, with the nearest name, or a term has no estimate, with the reason.
+        FitNotUsable
+            When the model has no covariance, or did not converge.
+        """
+        from logreg_dist.model.contrasts import joint_terms_contrast, level_contrast, terms_contrast
+
+        if isinstance(what, str):
+            if level is None or other is None:
+                raise TypeError("two levels are compared: contrast(column, level, other)")
+            return level_contrast(self, what, level, other, class_name=class_name, at=at or {})
+        if level is not None or other is not None or at is not None:
+            raise TypeError("level, other and at are for a category: contrast(column, level, other)")
+        if isinstance(what, Mapping):
+            return terms_contrast(self, what, class_name=class_name)
+        return joint_terms_contrast(self, what, class_name=class_name)
 
     def score(
         self,

@@ -26,7 +26,8 @@ def sample_size(model: LogisticModel) -> Iterator[Finding]:
     if found is None:
         return
     each = found.events_per_parameter
-    what = f"{found.n_rarer:,.0f} observations of the rarer label for {found.n_parameters:,} parameters"
+    rarer = "rarer label" if model.label.classes is None else "rarest class"
+    what = f"{found.n_rarer:,.0f} observations of the {rarer} for {found.n_parameters:,} parameters"
     few = each is not None and each < FEW_EVENTS
     if few:
         yield Finding(
@@ -36,13 +37,13 @@ def sample_size(model: LogisticModel) -> Iterator[Finding]:
             f"{each:.1f} events per parameter ({what}): below {FEW_EVENTS:g} estimates are extreme, intervals unreliable",
             "Use fewer columns, merge levels (min_level_count), more rows, or a penalty with cross_validation.",
         )
-    for cells, n, kind in (
-        (found.empty_cells, found.n_empty_cells, "has one label only"),
-        (found.tiny_cells, found.n_tiny_cells, "has fewer than 5 rows of a label"),
+    for severity, cells, n, kind in (
+        ("warning", found.empty_cells, found.n_empty_cells, "has one label only"),
+        ("note", found.tiny_cells, found.n_tiny_cells, "has fewer than 5 rows of a label"),
     ):
         if n:
             yield Finding(
-                "warning" if cells is found.empty_cells else "note",
+                severity,
                 "sample_size",
                 ", ".join(f"{cell.column}[{cell.level}]" for cell in cells[:MAX_NAMED]),
                 f"{n:,} {'levels' if n > 1 else 'level'}, each {kind}: {_cells(cells)}"
@@ -51,9 +52,9 @@ def sample_size(model: LogisticModel) -> Iterator[Finding]:
                 "Merge such levels (min_level_count), or expect wide intervals.",
             )
     if not (few or found.n_empty_cells or found.n_tiny_cells) and each is not None:
-        yield Finding(
-            "fine", "sample_size", "", f"{each:,.0f} events per parameter ({what}), no empty cells", ""
-        )
+        cells_too = "" if found.n_empty_cells is None else ", no empty cells"
+        text = f"{each:,.0f} events per parameter ({what}){cells_too}"
+        yield Finding("fine", "sample_size", "", text, "")
 
 
 def independence(model: LogisticModel) -> Iterator[Finding]:
@@ -122,7 +123,7 @@ def _cells(cells: Sequence[Cell]) -> str:
     shown = ", ".join(
         f"{one.column}[{one.level}] {one.events:,.0f} of {one.n:,.0f}" for one in cells[:MAX_NAMED]
     )
-    return f"{shown} (events of rows)"
+    return f"{shown} (events of rows)" if cells else "too rare to be named"
 
 
 def _is_clustered(model: LogisticModel) -> bool:

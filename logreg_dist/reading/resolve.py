@@ -130,7 +130,7 @@ def _carried(position: Mapping[str, int], config: TrainConfig) -> Iterator[Carri
         yield CarriedColumn("order", CarriedRule.NUMBER, position["checks.order"])
     if config.checks.influence.key is not None:
         yield CarriedColumn("key", CarriedRule.TEXT, position["checks.influence.key"])
-    if config.inference.covariance.startswith("hc") and (config.frequency or config.label.trials):
+    if config.needs_single_trials:
         yield CarriedColumn("frequency", CarriedRule.FREQUENCY, None)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
+from logreg_dist.report.effects import effects_table
 from logreg_dist.report.selection import selection_path
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
@@ -25,6 +27,14 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
         parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+    tests = column_test_table(model.column_tests)
+    if tests is not None:
+        parts.append(tests)
+    collinear = collinear_columns(model)
+    if collinear is not None:
+        parts.append(collinear)
+    if model.marginal_effects:
+        parts.append(effects_table(model))
     if model.selection is not None:
         parts.append(selection_path(model.selection))
     if model.notes:
@@ -43,7 +53,7 @@ def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> 
         "p",
         "",
         "odds ratio" if model.label.classes is None else "risk ratio",
-        f"{confidence:.0%} interval",
+        f"{confidence:.0%} {'profile interval' if model.interval_kind == 'profile' else 'interval'}",
     ]
     shown = model.coefficient_rows[:max_terms]
     table = text_table(header, [_row(row) for row in shown])
@@ -80,7 +90,7 @@ def _head(model: LogisticModel) -> str:
         rows += f", {model.n_events:,.0f} events ({model.n_events / model.n_obs:.2%})"
     if model.weight_sum != model.n_obs:
         rows += f", weights add to {model.weight_sum:,.6g}"
-    return "\n".join([*lines, rows, *_classes(model)])
+    return "\n".join([*lines, rows, *_classes(model), *_covariance(model)])
 
 
 def _classes(model: LogisticModel) -> list[str]:
@@ -94,10 +104,18 @@ def _classes(model: LogisticModel) -> list[str]:
     return [f"{len(classes):,} classes by rows: {shown}{more}"]
 
 
+def _covariance(model: LogisticModel) -> list[str]:
+    """Return a line that says where the standard errors come from, where not from the model."""
+    record = model.covariance_record
+    if record is None or record.kind == "model":
+        return []
+    return [f"Standard errors: {one_line(record.text, limit=1_000)}"]
+
+
 def _row(row: Coefficient) -> list[str]:
     interval = "-"
     if row.odds_ratio_low is not None or row.odds_ratio_high is not None:
-        interval = f"{_ratio(row.odds_ratio_low)} to {_ratio(row.odds_ratio_high)}"
+        interval = f"{_end(row.conf_low, row.odds_ratio_low)} to {_end(row.conf_high, row.odds_ratio_high)}"
     stars = ""
     if row.p_value is not None:
         stars = next((mark for limit, mark in _STARS if row.p_value < limit), "")
@@ -113,6 +131,11 @@ def _row(row: Coefficient) -> list[str]:
         _ratio(row.odds_ratio) if row.estimate is not None else "-",
         interval,
     ]
+
+
+def _end(limit: float | None, ratio: float | None) -> str:
+    """Write an end of an interval; a profile may have none, which a note of the model explains."""
+    return "none" if limit is None and ratio is None else _ratio(ratio)
 
 
 def _ratio(value: float | None) -> str:
@@ -132,13 +155,11 @@ def _measures(model: LogisticModel) -> str:
             f"Likelihood-ratio test against the null model: {model.lr_statistic:,.2f} on {model.lr_df} "
             f"degrees of freedom, p {_with_sign(p_value(model.lr_p_value))}"
         )
-    fit = f"AIC {model.aic:,.3f}   BIC {model.bic:,.3f}"
-    if model.mcfadden_r2 is not None:
-        fit += f"   McFadden R2 {model.mcfadden_r2:.4f}"
     lines = [
         f"Null deviance      {model.null_deviance:,.3f} on {null_df:,.0f} degrees of freedom",
         f"Residual deviance  {model.deviance:,.3f} on {model.n_obs * n_free - n_estimated:,.0f} degrees of freedom",
-        fit,
+        f"AIC {model.aic:,.3f}   BIC {model.bic:,.3f}",
+        r2_measures(model) or "",
         test,
         *_penalty(model),
         f"Iterations {model.n_iterations}, passes {model.n_passes}   model {model.model_id}",

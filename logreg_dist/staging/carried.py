@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logreg_dist.staging.decode import numbers, plain_texts
+from logreg_dist.staging.decode import numbers, plain_texts_and_counts
 from logreg_dist.staging.folds import text_hashes
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +37,7 @@ class CarriedColumn:
     Attributes
     ----------
     name : str
-        What it is for, the name it is read back by: ``cluster``, ``cluster[1]``, ``order``, ``key``, ``frequency``.
+        What it is for, the name it is read back by: ``cluster[0]``, ``cluster[1]``, ``order``, ``key``, ``frequency``.
     rule : CarriedRule
     position : int or None
         Its place in the batches; None for a frequency.
@@ -119,8 +119,9 @@ def read_carried(
             problems[f"{column.name}.missing"] += int(np.isnan(values).sum()) - bad
             arrays.append(pa.array(values))
             continue
-        text = plain_texts(source)
-        problems[f"{column.name}.missing"] += int(text.null_count)
+        text, not_whole = plain_texts_and_counts(source)
+        problems[f"{column.name}.not_whole"] += not_whole
+        problems[f"{column.name}.missing"] += int(text.null_count) - not_whole
         arrays.append(text if column.rule is CarriedRule.TEXT else pa.array(text_hashes(text)))
     return CarriedRows(arrays, Counter({name: n for name, n in problems.items() if n}))
 

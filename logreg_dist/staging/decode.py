@@ -100,8 +100,13 @@ def plain_texts(column: pa.Array) -> pa.Array:
 
     A file's dictionary holds texts in another order than the rows, and texts of other rows.
     """
-    text, _ = texts(column)
-    return text.dictionary_decode() if pa.types.is_dictionary(text.type) else text
+    return plain_texts_and_counts(column)[0]
+
+
+def plain_texts_and_counts(column: pa.Array) -> tuple[pa.Array, int]:
+    """Return `plain_texts`, and the count of numbers that are not whole."""
+    text, n_not_whole = texts(column)
+    return (text.dictionary_decode() if pa.types.is_dictionary(text.type) else text), n_not_whole
 
 
 class LevelDictionary:

@@ -66,10 +66,15 @@ def folds_of_hashes(hashes: HashArray, n_folds: int) -> FoldArray:
     >>> bool(abs(counts - 2_500).max() < 250)
     True
     """
+    return (mixed_hashes(hashes) % np.uint64(n_folds)).astype(np.uint8)
+
+
+def mixed_hashes(hashes: HashArray) -> HashArray:
+    """Return 31 well-mixed bits of each hash (m,): those of texts that are alike are alike themselves."""
     mixed = hashes * _FINAL
     mixed ^= mixed >> _SHIFT
     mixed *= _FINAL
-    return ((mixed >> _SHIFT) % np.uint64(n_folds)).astype(np.uint8)
+    return mixed >> _SHIFT
 
 
 def text_hashes(text: pa.Array) -> HashArray:

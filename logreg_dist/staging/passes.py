@@ -11,13 +11,14 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyspark import RDD, StorageLevel
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.spark.job_tags import cancelled_on_error
+from logreg_dist.staging.buckets import Ended, Merged, added_buckets, gathered_pieces, scattered_pieces
 from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
 from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.split_tasks import (
@@ -134,6 +135,52 @@ class StagedTable:
             return found
 
         return reduce(add, self._run(collect))
+
+    def bucket_pass(
+        self,
+        task: Callable[[StagedSplit], Iterator[tuple[int, Any]]],
+        merge: Callable[[int, Iterator[Any]], Result],
+        *,
+        n_buckets: int,
+        group: int = 1,
+    ) -> list[Result]:
+        """Bring pieces of all splits together by bucket and return what becomes of each; one Spark job with a shuffle.
+
+        Parameters
+        ----------
+        task : callable
+            Yields pieces of a split with the bucket that each is for, a number below `n_buckets`.
+        merge : callable
+            Told the bucket and its pieces, in the order of the splits and in that of a split's yielding.
+        n_buckets : int
+            A function of the table and the splits alone: the results may depend on it by rounding.
+        group : int
+            So many neighbouring buckets' results are added in Spark.
+
+        Returns
+        -------
+        list
+            One result for each group of buckets that has pieces, in order.
+
+        Raises
+        ------
+        InputRejected, TemporaryFailure
+            As `run_pass`.
+        """
+        merged: list[Merged[Result]] = []
+
+        def collect() -> list[Done[None]]:
+            pieces = self._rdd.mapPartitions(scattered_pieces(task, n_buckets))
+            found = pieces.partitionBy(n_buckets, int).mapPartitionsWithIndex(gathered_pieces(merge))
+            if group > 1:
+                groups = found.keyBy(lambda one: one.bucket // group).groupByKey(-(-n_buckets // group))
+                found = groups.flatMap(lambda members: added_buckets(members[1]))
+            ended: list[Ended | Merged[Result]] = found.collect()
+            merged[:] = sorted((one for one in ended if isinstance(one, Merged)), key=lambda one: one.bucket)
+            return [one.done for one in ended if isinstance(one, Ended)]
+
+        self._run(collect)
+        return [one.result for one in merged]
 
     def release(self) -> None:
         """Remove the staged files and forget the splits; stages nothing and never raises."""

@@ -368,3 +368,25 @@ def test_unknown_settings_by_the_thousand_are_reported_at_once(load):
     columns = "".join(f"    c{i}: {{typ: numeric}}\n" for i in range(5_000))
     with pytest.raises(ConfigError, match="has 5,000 problems"):
         load(BASE + "features:\n  columns:\n" + columns)
+
+
+def test_a_check_looks_into_what_the_configuration_says_nothing_of():
+    checked = TrainConfig(label=LABEL).for_check()
+    assert (checked.checks.linearity, checked.checks.fit, checked.checks.influence.rows) == (True, True, 20)
+    assert (checked.inference.tests, checked.inference.marginal_effects) == ("likelihood_ratio", True)
+    asked = {"checks": {"fit": False, "influence": {"rows": 0}}, "inference": {"tests": "wald"}}
+    said = TrainConfig(label=LABEL, **asked).for_check()
+    assert (said.checks.fit, said.checks.influence.rows, said.inference.tests) == (False, 0, "wald")
+    assert said.checks.linearity is True
+
+
+def test_a_check_asks_no_inference_of_a_penalised_fit_and_no_rows_of_several_classes():
+    penalised = TrainConfig(label=LABEL, penalty={"l2": 0.1}).for_check()
+    assert (penalised.inference.tests, penalised.checks.influence.rows) == (None, None)
+    assert penalised.checks.linearity is True
+    several = TrainConfig(label={"column": "y"}, family="multinomial").for_check()
+    assert (several.checks.linearity, several.checks.fit, several.inference.marginal_effects) == (
+        False,
+        False,
+        False,
+    )

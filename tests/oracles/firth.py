@@ -27,10 +27,8 @@ def completely_separated() -> dict[str, np.ndarray]:
 
 def design(table: dict[str, np.ndarray]) -> np.ndarray:
     """Return the columns as R's model.matrix has them, the intercept first."""
-    if "a" in table:
-        columns = [table["a"], table["b"]]
-    else:
-        columns = [table["x"], table["level"] == 1, table["level"] == 2]
+    level = table.get("level", np.zeros(0))
+    columns = [table["a"], table["b"]] if "a" in table else [table["x"], level == 1, level == 2]
     return np.column_stack([np.ones(len(table["y"])), *columns]).astype(float)
 
 

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from logreg_dist.checks.records import Checks, Collinearity, GoodnessOfFit, Inflation
+from logreg_dist.inference.records import ColumnTest
 from logreg_dist.model.model import AliasedTerm, Coefficient, Status
+from logreg_dist.report.columns import MAX_ROWS, column_test_table
 from logreg_dist.report.summary import coefficient_table, summarise
 from logreg_dist.report.table import number, one_line, p_value, text_table
 from tests.model.models import awkward_model
@@ -36,6 +39,17 @@ def test_a_fit_that_cannot_be_trusted_never_looks_like_one_that_can(status):
     assert text.splitlines()[1] == f"STATUS {status.upper()}: do not use these estimates."
     assert "what happened" in text
     assert "do not use" not in summarise(MODEL)
+
+
+def test_a_profile_interval_says_so_and_may_have_no_end():
+    endless = row("x", estimate=1.0, std_error=0.1, conf_low=0.5, odds_ratio=2.72, odds_ratio_low=1.65)
+    huge = row(
+        "z", estimate=1.0, std_error=0.1, conf_low=0.5, conf_high=800.0, odds_ratio=2.72, odds_ratio_low=1.65
+    )
+    table = coefficient_table(replace(MODEL, coefficient_rows=(endless, huge), interval_kind="profile"))
+    assert "90% profile interval" in table
+    ends = [line.split()[-3:] for line in table.splitlines()[1:]]
+    assert ends == [["1.6500", "to", "none"], ["1.6500", "to", "inf"]]
 
 
 def test_the_table_shows_each_term_once_with_stars_and_odds_ratios():
@@ -125,3 +139,64 @@ def test_columns_line_up_whatever_the_width():
     lines = text_table(["a", "bb"], [["long name", "1"], ["x", "12345"]]).splitlines()
     assert {len(line) for line in lines} == {16}
     assert one_line("tab\t") == "tab\\t"
+
+
+def test_columns_are_tested_in_a_block_of_their_own_where_one_has_several_terms():
+    tests = (
+        ColumnTest("plan", 3, 25.546, 1.2e-5, 2.4e-5, 1.2e-5),
+        ColumnTest("age\n", 1, None, None, None, None),
+    )
+    lines = summarise(replace(MODEL, column_tests=tests)).splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("Tests of columns"))
+    assert "adjusted for 2 columns" in lines[start]
+    assert [line.split() for line in lines[start + 1 : start + 4]] == [
+        ["df", "Wald", "p", "p", "(Holm)"],
+        ["plan", "3", "25.546", "1.2e-05", "2.4e-05"],
+        ["age\\n", "1", "-", "-", "-"],
+    ]
+
+
+def test_columns_of_one_term_are_tested_by_the_table_of_terms():
+    tests = tuple(ColumnTest(f"x{k}", 1, 4.0, 0.05, 0.1, 0.05) for k in range(3))
+    assert "Tests of columns" not in summarise(replace(MODEL, column_tests=tests))
+    refitted = (replace(tests[0], lr=5.0, lr_p_value=0.025, score=4.5, score_p_value=0.034), *tests[1:])
+    text = summarise(replace(MODEL, column_tests=refitted))
+    assert ["x0", "1", "4.000", "0.0500", "0.1000", "5.000", "0.0250", "4.500", "0.0340"] in [
+        line.split() for line in text.splitlines()
+    ]
+    assert ["x1", "1", "4.000", "0.0500", "0.1000", "-", "-", "-", "-"] in [
+        line.split() for line in text.splitlines()
+    ]
+
+
+def test_of_many_columns_only_those_of_several_terms_are_shown():
+    tests = tuple(ColumnTest(f"x{k}", 1 + (k == 7), 4.0, 0.05, 0.1, 0.05) for k in range(30))
+    block = column_test_table(tests).splitlines()
+    assert [line.split()[0] for line in block[2:]] == ["x7", "..."]
+    assert block[-1] == "... and 29 more columns of one term, tested by z above"
+    many = tuple(ColumnTest(f"x{k}", 2, 4.0, 0.05, 0.1, 0.05) for k in range(30))
+    assert column_test_table(many).splitlines()[-1] == f"... and {30 - MAX_ROWS} more columns, in model.json"
+
+
+def test_collinearity_is_told_where_it_is_remarkable():
+    def model_with(*inflations: Inflation):
+        return replace(MODEL, checks=Checks(collinearity=Collinearity(inflations, (), ())))
+
+    mild = Inflation("mild", 1, 9.9, 9.9**0.5)
+    assert "Collinearity" not in summarise(model_with(mild))
+    strong = Inflation("plan", 2, 400.0, 400.0**0.25)
+    text = summarise(model_with(mild, strong, Inflation("charges", 1, 687.3, 687.3**0.5)))
+    assert (
+        "Collinearity: variances are inflated by other columns: charges 687.3 times, plan 20.0 times a term"
+        in text
+    )
+    huge = model_with(*(Inflation(f"x{k}", 1, 1e12, 1e6) for k in range(9)))
+    assert "x3 1.0e+12 times and 5 more" in summarise(huge)
+
+
+def test_measures_of_determination_stand_in_a_line_where_they_are_known():
+    assert "R2:" not in summarise(MODEL)
+    text = summarise(replace(MODEL, mcfadden_r2=0.25, cox_snell_r2=0.2, nagelkerke_r2=0.3))
+    assert "R2: McFadden 0.2500   Cox-Snell 0.2000   Nagelkerke 0.3000\n" in text
+    fit = GoodnessOfFit(1.0, 1.0, None, 0.125, None, 0, None, (), None, None, None, None)
+    assert "Tjur 0.1250" in summarise(replace(MODEL, checks=Checks(fit=fit)))

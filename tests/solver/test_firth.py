@@ -11,7 +11,6 @@ import pytest
 
 from logreg_dist.fitting.firth import rows_of_blocks
 from logreg_dist.kernel.block import Block, BlockShape
-from logreg_dist.kernel.leverage import QuadraticForm
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
 from logreg_dist.solver.result import Ending
 from tests.oracles.firth import completely_separated, design, separated
@@ -50,7 +49,7 @@ def certified(
     X: np.ndarray, y: np.ndarray, weight: np.ndarray, near: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve ``sum((w (y - mu) + h (1/2 - mu)) x) = 0`` at 30 digits: estimates and standard errors."""
-    n, p = X.shape
+    p = X.shape[1]
     rows = [[mpmath.mpf(float(value)) for value in row] for row in X]
     w, label = [mpmath.mpf(float(v)) for v in weight], [mpmath.mpf(float(v)) for v in y]
 
@@ -150,19 +149,6 @@ def test_levels_as_codes_are_their_indicators_and_blocks_add():
     ]
     coded = estimates(X, y, blocks=halves, shape=shape)
     np.testing.assert_allclose(coded, estimates(X, y, weight), atol=INVARIANT)
-
-
-@pytest.mark.parametrize("widths", [(), (3,), (3, 2)])
-def test_a_quadratic_form_of_codes_is_that_of_their_indicators(widths):
-    rng = np.random.default_rng(0)
-    shape, n = BlockShape(2, widths), 50
-    codes = [rng.integers(0, width + 1, n).astype(np.int32) for width in widths]
-    dense = rng.normal(size=(2, n))
-    X = np.hstack([dense.T, *(np.eye(w + 1)[:, :w][c] for w, c in zip(widths, codes, strict=True))])
-    root = rng.normal(size=(shape.p, shape.p))
-    matrix = root @ root.T
-    found = QuadraticForm(matrix, shape).of(Block(dense, codes, np.zeros(n)))
-    np.testing.assert_allclose(found, np.einsum("ni,ij,nj->n", X, matrix, X), rtol=1e-12)
 
 
 def test_dependent_terms_are_aliased_as_by_newton():

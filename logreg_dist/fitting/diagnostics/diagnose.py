@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from logreg_dist.checks.records import Checks
+from logreg_dist.config import TrainConfig
+from logreg_dist.fitting.diagnostics.at_no_cost import (
+    class_collinearity,
+    class_sample_size,
+    collinearity_of,
+    sample_size_of,
+    with_column_tests,
+)
+from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.diagnostics.influence import with_influence
+from logreg_dist.fitting.diagnostics.refits import with_refits_of
+from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
+from logreg_dist.fitting.diagnostics.serial import serial_dependence
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.model.model import LogisticModel
+
+FloatArray = NDArray[np.float64]
 
 _MODEL_COVARIANCE = CovarianceRecord(
     "model", "inverse information: right where the model is, and where rows are independent"
@@ -17,7 +36,49 @@ _MODEL_COVARIANCE = CovarianceRecord(
 
 def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> LogisticModel:
     """Return a converged binary model with the tests, effects and checks that its configuration asks for."""
-    checks = Checks()
+    checks = replace(
+        model.checks or Checks(), collinearity=collinearity_of(rows), sample_size=sample_size_of(model, rows)
+    )
     if outcome.found.covariance is not None and model.covariance_record is None:
         model = replace(model, covariance_record=_MODEL_COVARIANCE)
-    return replace(model, checks=checks)
+    model = with_column_tests(model)  # by the covariance of the table, whichever that is by now
+    if rows.config.checks.order is not None:
+        checks = replace(checks, serial=serial_dependence(rows))
+    model = replace(model, checks=checks)
+    if rows.config.inference.marginal_effects:
+        model = with_marginal_effects(model, rows)
+    model = with_refits_of(model, rows)
+    if rows.config.checks.linearity or rows.config.checks.fit:
+        model = with_row_checks(model, rows)
+    if rows.config.checks.influence.rows:
+        model = with_influence(model, rows)
+    return replace(model, n_passes=rows.passes.staged.n_passes)
+
+
+def diagnosed_classes(
+    model: LogisticModel,
+    outcome: Outcome,
+    information: FloatArray | None,
+    *,
+    counts: Mapping[str, float],
+    config: TrainConfig,
+) -> LogisticModel:
+    """Return a converged model of several classes with the tests and checks that there are for it.
+
+    Parameters
+    ----------
+    model : LogisticModel
+    outcome : Outcome
+    information : ndarray (k p, k p) or None
+        Of all coefficients, on the centred columns.
+    counts : mapping of str to float
+        Observations of each class.
+    config : TrainConfig
+    """
+    checks = Checks(
+        collinearity=class_collinearity(outcome, information, config),
+        sample_size=class_sample_size(model, counts, config),
+    )
+    if outcome.found.covariance is not None and model.covariance_record is None:
+        model = replace(model, covariance_record=_MODEL_COVARIANCE)
+    return replace(with_column_tests(model), checks=checks)

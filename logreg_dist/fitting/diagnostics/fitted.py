@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.spec import DesignSpec
+from logreg_dist.design.spec import INTERCEPT, DesignSpec
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.tasks import SampleRows
-from logreg_dist.inference.covariance import covariance
+from logreg_dist.inference.covariance import centred_covariance, covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
-from logreg_dist.model.model import LabelRecord
-from logreg_dist.solver.linear_system import SingularInformation
+from logreg_dist.model.model import LabelRecord, LogisticModel
+from logreg_dist.solver.information import whole_matrix
+from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.profile import TableProfile
 
@@ -43,6 +45,10 @@ class FittedRows:
         By split; empty where the fit started from 0.
     label : LabelRecord
     config : TrainConfig
+    dependences : tuple of Dependence
+        Why terms of the model have no estimate; numbers are those of the p terms.
+    information : ndarray (p, p) or None
+        What `covariance` is the inverse of; None where it is.
     """
 
     passes: FitPasses
@@ -53,11 +59,18 @@ class FittedRows:
     samples: tuple[SampleRows, ...]
     label: LabelRecord
     config: TrainConfig
+    dependences: tuple[Dependence, ...] = ()
+    information: FloatArray | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of the p terms."""
         return [term.name for term in self.passes.spec.terms()]
+
+    @property
+    def carries_frequency(self) -> bool:
+        """Whether the number of trials that a row stands for lies beside it, in ``frequency``; otherwise it is 1."""
+        return self.config.needs_single_trials
 
 
 def fitted_rows(
@@ -95,7 +108,7 @@ def fitted_rows(
     p = len(names)
     beta, estimable = np.zeros(p), np.zeros(p, dtype=bool)
     beta[own], estimable[own] = np.where(has_estimate, result.point.beta, 0.0), has_estimate
-    spread = None
+    spread = whole = None
     information = result.point.sums.information
     if inference and information is not None and len(own) <= MAX_COVARIANCE_TERMS:
         try:
@@ -103,6 +116,39 @@ def fitted_rows(
         except SingularInformation:  # the model has no standard errors either
             found = None
         if found is not None:
-            spread = np.zeros((p, p))
+            spread, whole = np.zeros((p, p)), np.zeros((p, p))
             spread[np.ix_(own, own)] = np.nan_to_num(found)
-    return FittedRows(passes, beta, estimable, spread, profile, tuple(samples), label, config)
+            kept = own[has_estimate]
+            whole[np.ix_(kept, kept)] = whole_matrix(information)[np.ix_(has_estimate, has_estimate)]
+    dependences = tuple(
+        Dependence(int(own[one.position]), {int(own[k]): weight for k, weight in one.weights.items()})
+        for one in result.dependences
+    )
+    return FittedRows(
+        passes,
+        beta,
+        estimable,
+        spread,
+        profile,
+        tuple(samples),
+        label,
+        config,
+        dependences,
+        information=whole,
+    )
+
+
+def model_covariance(model: LogisticModel, rows: FittedRows) -> FloatArray | None:
+    """Return the covariance of the model's table on the centred columns, shape (p, p), 0 for terms without an estimate."""
+    if rows.covariance is None or model.covariance is None or model.covariance_record is None:
+        return None
+    if model.covariance_record.kind == "model":
+        return rows.covariance
+    place = {name: k for k, name in enumerate(rows.names)}
+    terms = [row.term for row in model.coefficient_rows if row.estimate is not None]
+    own = np.array([place[term] for term in terms], dtype=np.intp)
+    spread = np.zeros_like(rows.covariance)
+    intercept = terms.index(INTERCEPT) if INTERCEPT in terms else None
+    centres = term_centres(rows.passes.spec)[own]
+    spread[np.ix_(own, own)] = centred_covariance(model.covariance, centres, intercept)
+    return spread

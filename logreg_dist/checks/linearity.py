@@ -1,0 +1,143 @@
+"""Whether the log-odds are linear in a column: score tests, bins with their log-odds, and what would fit better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from logreg_dist.checks.records import Linearity, LogitBin
+from logreg_dist.checks.row_sums import EVENTS, FITTED, N_ROWS, VALUES, WEIGHT, RowSums
+from logreg_dist.kernel.block import FloatArray
+
+# Of an added column: less of its information left beside the terms of the model is rounding.
+_NOTHING_LEFT = 1e-9
+
+
+def score_tests(sums: RowSums, covariance: FloatArray) -> list[float | None]:
+    """Return the score statistic of each added column, chi-squared on 1 degree of freedom where it adds nothing.
+
+    ``U**2 / (I_zz - I_zX V I_Xz)`` at the estimates without it. None where the column depends on the terms.
+
+    Parameters
+    ----------
+    sums : RowSums
+    covariance : ndarray (p, p)
+        Of the estimates, in the kernel's order: those that maximise the likelihood.
+
+    Notes
+    -----
+    Rao (1948), Proc. Cambridge Phil. Soc. 44; as R's ``anova(..., test = "Rao")``.
+    """
+    explained = np.einsum("ij,ij->i", sums.added_cross @ covariance, sums.added_cross)
+    left = sums.added_information - explained
+    has_rest = left > _NOTHING_LEFT * sums.added_information
+    return [
+        float(score**2 / rest) if usable else None
+        for score, rest, usable in zip(sums.added_score, left, has_rest, strict=True)
+    ]
+
+
+def chi_squared_p(statistic: float | None, df: int = 1) -> float | None:
+    """Return the probability of a chi-squared variable above `statistic`."""
+    return None if statistic is None else float(chi2.sf(statistic, df))
+
+
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for the false discovery rate; None stays None and does not count.
+
+    Benjamini and Hochberg (1995), J. R. Statist. Soc. B 57, section 3.1; as R's ``p.adjust``.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, None, 0.04, 0.03])
+    [0.03, None, 0.04, 0.04]
+    """
+    known = np.array([p for p in p_values if p is not None], dtype=np.float64)
+    order = np.argsort(known)[::-1]
+    scaled = known[order] * (len(known) / np.arange(len(known), 0, -1))
+    adjusted = np.empty_like(known)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
+    left = iter(adjusted.tolist())
+    return [None if p is None else next(left) for p in p_values]
+
+
+def merged_bins(
+    table: FloatArray, edges: Sequence[float], least: float, count: int
+) -> tuple[FloatArray, list[float]]:
+    """Merge neighbouring bins until each has enough rows; return their sums and the edges left.
+
+    Parameters
+    ----------
+    table : ndarray (8, b)
+        Sums of the bins, see `RowSums`.
+    edges : sequence of b - 1 floats
+    least : float
+        What each must have of the sum `count`, unless there is one bin only.
+    count : int
+
+    Examples
+    --------
+    >>> table, edges = merged_bins(np.array([[5.0, 1, 9, 2]]), [1.0, 2.0, 3.0], 4, 0)
+    >>> table.tolist(), edges
+    ([[5.0, 12.0]], [1.0])
+    """
+    starts, so_far = [0], 0.0
+    for k, size in enumerate(table[count].tolist()):
+        if so_far >= least:
+            starts.append(k)
+            so_far = 0.0
+        so_far += size
+    if so_far < least and len(starts) > 1:
+        starts.pop()
+    return np.add.reduceat(table, starts, axis=1), [edges[k - 1] for k in starts[1:]]
+
+
+def logit_bins(table: FloatArray, edges: Sequence[float]) -> tuple[LogitBin, ...]:
+    """Return the bins of a column with their empirical and fitted log-odds.
+
+    Examples
+    --------
+    >>> table = np.zeros((8, 1))
+    >>> table[[WEIGHT, EVENTS, FITTED, VALUES], 0] = 10.0, 5.0, 4.0, 20.0
+    >>> found = logit_bins(table, [])[0]
+    >>> found.low, found.mean, found.logit, round(found.fitted, 4)
+    (None, 2.0, 0.0, -0.3677)
+    """
+    logit, fitted = _logit(table[EVENTS], table[WEIGHT]), _logit(table[FITTED], table[WEIGHT])
+    lows, highs = [None, *edges], [*edges, None]
+    return tuple(
+        LogitBin(
+            low=lows[k],
+            high=highs[k],
+            mean=float(table[VALUES, k] / table[WEIGHT, k]),
+            n=float(table[WEIGHT, k]),
+            events=float(table[EVENTS, k]),
+            logit=float(logit[k]),
+            fitted=float(fitted[k]),
+        )
+        for k in range(table.shape[1])
+        if table[N_ROWS, k] > 0 or table[WEIGHT, k] > 0
+    )
+
+
+def linearities(
+    columns: Sequence[str],
+    tests: Sequence[str],
+    statistics: Sequence[float | None],
+    bins: Sequence[tuple[LogitBin, ...]],
+    suggestions: Sequence[str | None],
+) -> tuple[Linearity, ...]:
+    """Return the records of all columns, p-values adjusted for their number."""
+    p_values = [chi_squared_p(statistic) for statistic in statistics]
+    each = zip(
+        columns, tests, statistics, p_values, benjamini_hochberg(p_values), suggestions, bins, strict=True
+    )
+    return tuple(Linearity(*fields) for fields in each)
+
+
+def _logit(events: FloatArray, weight: FloatArray) -> NDArray[np.float64]:
+    found: FloatArray = np.log((events + 0.5) / (weight - events + 0.5))
+    return found

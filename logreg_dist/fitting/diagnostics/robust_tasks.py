@@ -1,0 +1,69 @@
+"""The task that sums squared scores of single trials over a split's rows. Runs on executors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, row_blocks
+from logreg_dist.fitting.tasks import SharedDesign
+from logreg_dist.kernel.block import Block, BlockShape, FloatArray
+from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.row_quadratics import RowQuadratics
+from logreg_dist.kernel.state import InformationBlocks
+from logreg_dist.kernel.trials import probabilities
+from logreg_dist.kernel.weighted_information import weighted_information
+from logreg_dist.staging.pass_timing import Measured, ReadingClock
+from logreg_dist.staging.split_file import RecordLayout
+from logreg_dist.staging.stage_split import StagedSplit
+
+
+def squared_scores_task(
+    design: SharedDesign,
+    layout: RecordLayout,
+    beta: FloatArray,
+    *,
+    with_frequency: bool,
+    leverage: FloatArray | None = None,
+    power: int = 0,
+) -> Callable[[StagedSplit], Measured[InformationBlocks]]:
+    """Return the task that sums ``residual^2 / (1 - h)^power x x'`` over the single trials of a split.
+
+    Parameters
+    ----------
+    design, layout
+    beta : ndarray (p,)
+        In the kernel's order.
+    with_frequency : bool
+        Whether the number of trials of a row is carried.
+    leverage : ndarray (p, p) or None
+        The inverse information, in the kernel's order: ``h = weight mu (1 - mu) x' V x`` of a single trial. None where
+        `power` is 0.
+    power : int
+        0, 1 (HC2) or 2 (HC3).
+    """
+    names = ("frequency",) if with_frequency else ()
+
+    def task(split: StagedSplit) -> Measured[InformationBlocks]:
+        clock, spec = ReadingClock(), design.value
+        shape = spec.shape()
+        form = None if leverage is None else RowQuadratics(leverage, shape)
+        rows = clock.over(row_blocks(split, spec, layout, names))
+        sums = weighted_information(_weighted(rows, beta, shape, form, power), shape)
+        return Measured(sums, clock.seconds)
+
+    return task
+
+
+def _weighted(
+    rows: Iterator[RowBlock], beta: FloatArray, shape: BlockShape, form: RowQuadratics | None, power: int
+) -> Iterator[tuple[Block, FloatArray]]:
+    for row in rows:
+        trials = row.trials
+        mu, one_minus_mu = probabilities(linear_predictor(beta, row.block, shape))
+        of_events = (trials.event_weight * one_minus_mu) ** 2
+        of_others = (trials.other_weight * mu) ** 2
+        if form is not None:
+            spread = mu * one_minus_mu * form.of(row.block)
+            of_events /= (1.0 - trials.event_weight * spread) ** power
+            of_others /= (1.0 - trials.other_weight * spread) ** power
+        yield row.block, trials.events * of_events + trials.others * of_others

@@ -1,0 +1,102 @@
+"""Whole columns as text: their tests, and which of them are collinear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from logreg_dist.checks.records import Inflation
+from logreg_dist.inference.records import ColumnTest
+from logreg_dist.model.column_findings import HIGH_INFLATION
+from logreg_dist.model.model import LogisticModel
+from logreg_dist.report.table import number, one_line, p_value, text_table
+
+# With more columns than these only those of several terms are shown: of the others the coefficient table says it all
+# but the adjusted p-value.
+MAX_ROWS = 14
+MAX_NAMED = 4
+
+
+def column_test_table(tests: Sequence[ColumnTest]) -> str | None:
+    """Return the tests of columns as a table; None where each has one term and Wald's test, which the terms' table has.
+
+    Examples
+    --------
+    >>> test = ColumnTest("plan", 2, 9.21034037, 0.01, 0.02, 0.015)
+    >>> print(column_test_table([test]))
+    Tests of columns (all terms of a column are 0; Holm: adjusted for 1 column):
+          df   Wald       p  p (Holm)
+    plan   2  9.210  0.0100    0.0200
+    """
+    has_refits = any(test.lr is not None or test.score is not None for test in tests)
+    if not has_refits and all(test.df == 1 for test in tests):
+        return None
+    wanted = list(tests) if len(tests) <= MAX_ROWS else [test for test in tests if test.df > 1]
+    shown = (wanted or list(tests))[:MAX_ROWS]
+    header = ["", "df", "Wald", "p", "p (Holm)"]
+    if has_refits:
+        header += ["LR", "p", "score", "p"]
+    rows = [_row(test, has_refits=has_refits) for test in shown]
+    n = f"{len(tests):,} {'column' if len(tests) == 1 else 'columns'}"
+    head = f"Tests of columns (all terms of a column are 0; Holm: adjusted for {n}):"
+    lines = [head, text_table(header, rows)]
+    hidden = [test for test in tests if test not in shown]
+    if hidden:
+        of_one = (
+            " of one term, tested by z above" if all(test.df == 1 for test in hidden) else ", in model.json"
+        )
+        lines.append(f"... and {len(hidden):,} more {'column' if len(hidden) == 1 else 'columns'}{of_one}")
+    return "\n".join(lines)
+
+
+def collinear_columns(model: LogisticModel) -> str | None:
+    """Return a line on the columns whose variances are inflated tenfold or more by the others; None without any."""
+    found = None if model.checks is None else model.checks.collinearity
+    high = [] if found is None else [one for one in found.inflations if one.per_df**2 >= HIGH_INFLATION]
+    if not high:
+        return None
+    high.sort(key=lambda one: -one.per_df)
+    named = ", ".join(_inflated(one) for one in high[:MAX_NAMED])
+    more = f" and {len(high) - MAX_NAMED:,} more" if len(high) > MAX_NAMED else ""
+    return f"Collinearity: variances are inflated by other columns: {named}{more}"
+
+
+def r2_measures(model: LogisticModel) -> str | None:
+    """Return a line of the coefficients of determination that are known."""
+    fit = None if model.checks is None else model.checks.fit
+    values = {
+        "McFadden": model.mcfadden_r2,
+        "Cox-Snell": model.cox_snell_r2,
+        "Nagelkerke": model.nagelkerke_r2,
+        "Tjur": None if fit is None else fit.tjur_r2,
+    }
+    known = [f"{name} {value:.4f}" for name, value in values.items() if value is not None]
+    return f"R2: {'   '.join(known)}" if known else None
+
+
+def _inflated(one: Inflation) -> str:
+    size = f"{one.per_df**2:,.1f} times" if one.per_df < 1e3 else f"{one.per_df**2:.1e} times"
+    return f"{one_line(one.column)} {size}" + (" a term" if one.df > 1 else "")
+
+
+def _row(test: ColumnTest, *, has_refits: bool) -> list[str]:
+    cells = [
+        one_line(test.column),
+        f"{test.df:,}",
+        _statistic(test.wald),
+        p_value(test.wald_p_value),
+        p_value(test.wald_p_holm),
+    ]
+    if has_refits:
+        cells += [
+            _statistic(test.lr),
+            p_value(test.lr_p_value),
+            _statistic(test.score),
+            p_value(test.score_p_value),
+        ]
+    return cells
+
+
+def _statistic(value: float | None) -> str:
+    if value is None or abs(value) >= 1e6:
+        return number(value, 4)
+    return f"{value:,.1f}" if value >= 100 else f"{value:.3f}"

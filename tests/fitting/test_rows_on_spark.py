@@ -1,0 +1,62 @@
+"""Linearity, fit and influence of a fit on Spark, and the files that the train job makes of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+
+from logreg_dist import TrainConfig, fit
+from logreg_dist.commands.train import write_outputs
+from logreg_dist.model.file import model_from_json, model_to_json
+from logreg_dist.publishing.filesystem import local_filesystem
+from tests.fitting.test_influence import ORACLE
+from tests.oracles import rows as tables
+
+pytestmark = pytest.mark.spark
+
+CONFIG = {
+    "label": {"column": "label"},
+    "features": {"columns": {"plan": {"reference": "basic"}}},
+    "checks": {"linearity": True, "fit": True, "influence": {"rows": 5, "key": "id"}},
+}
+
+
+@pytest.fixture(scope="module")
+def model(spark):
+    frame = tables.single().to_pandas()
+    frame["id"] = [f"row {k}" for k in range(len(frame))]
+    return fit(spark.createDataFrame(frame).repartition(3), TrainConfig(**CONFIG))
+
+
+def test_a_fit_on_spark_has_the_checks_of_r(model):
+    oracle = ORACLE["single"]
+    statistics = {one.column: one.statistic for one in model.checks.linearity}
+    assert statistics == pytest.approx(oracle["rao"], rel=1e-8)
+    assert model.checks.fit.pearson == pytest.approx(oracle["pearson"], rel=1e-9)
+    assert model.checks.fit.hosmer_lemeshow == pytest.approx(oracle["hosmer_lemeshow"], rel=1e-9)
+    largest = sorted(range(400), key=lambda k: -oracle["cook"][k])[:5]
+    assert model.influential.keys == tuple(f"row {k}" for k in largest)
+
+
+def test_the_model_file_holds_the_checks_and_no_row(model):
+    text = model_to_json(model)
+    assert not re.search(r'"row \d+"', text)
+    again = model_from_json(text)
+    assert again.checks == model.checks
+    assert again.influential is None
+
+
+def test_the_files_of_the_checks_come_and_go_with_the_model(model, tmp_path):
+    recorder = SimpleNamespace(outputs={})
+    write_outputs(local_filesystem(), str(tmp_path), model, recorder)
+    assert (tmp_path / "linearity.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert pq.read_table(tmp_path / "influence.parquet").column_names[0] == "id"
+    assert recorder.outputs["influence"].endswith("influence.parquet")
+    without = replace(model, checks=None, influential=None)
+    write_outputs(local_filesystem(), str(tmp_path), without, recorder)
+    assert not (tmp_path / "linearity.svg").exists()
+    assert not (tmp_path / "influence.parquet").exists()

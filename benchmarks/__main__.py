@@ -1,4 +1,4 @@
-"""``python -m benchmarks fit|score|scale``: see ``--help`` and benchmarks/README.md."""
+"""``python -m benchmarks fit|score|scale|accuracy|checks``: see ``--help`` and benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import CASES, FIT_CASES, SCORE_CASES, Case
+from benchmarks.checks_cost import ALONE, OPTIONS, OptionCost, keyed_table, option_rows
+from benchmarks.checks_cost import HEADER as CHECKS_HEADER
 from benchmarks.data import Table, table_of
 from benchmarks.environment import describe_environment
 from benchmarks.fit import compare
@@ -77,7 +79,45 @@ def _scale(asked: argparse.Namespace, options: Options, environment: dict[str, s
         yield section, scale_values(points)
 
 
-_SECTIONS = {"fit": _fit, "score": _score, "scale": _scale}
+def _accuracy(asked: argparse.Namespace, options: Options, environment: dict[str, str]) -> Sections:
+    # The certified sets come from packages of the test extra, which the other commands do without.
+    from benchmarks import accuracy
+    from benchmarks.peers.spark_session import plain_session
+
+    tools = asked.peers or list(accuracy.TOOLS)
+    spark = plain_session()
+    results = list(accuracy.measure(asked.set or accuracy.ALL_SETS, tools, spark, _say))
+    spark.stop()
+    about, header = accuracy.about(results, tools), accuracy.header(tools)
+    yield (
+        Section("Accuracy", about, header, accuracy.table_rows(results), {}, environment),
+        accuracy.values(results),
+    )
+
+
+def _checks(asked: argparse.Namespace, options: Options, environment: dict[str, str]) -> Sections:
+    for case_id in asked.case:
+        table = keyed_table(table_of(CASES[case_id].at(options.rows), options.data))
+        names = [ALONE, *(name for name in asked.options or OPTIONS if name != ALONE)]
+        request = {"work": "checks", "case": asdict(table.case), "folder": str(table.folder)}
+        request |= {"options": names, "repeat": options.repeat}
+        run = run_in_process(request, timeout=options.timeout)
+        if run.status != "done":
+            _say(f"{case_id}: {run.status}: {run.words}")
+            continue
+        found = [OptionCost(**option) for option in run.result["options"]]
+        title, _ = _words(table.case)
+        about = (
+            f"whole fits in one warm session, each option alone beside a fit without any check; {table.case.rows:,} rows, "
+            f"{table.case.n_terms:,} terms, median of {options.repeat} rounds after a dropped one"
+        )
+        yield (
+            Section(f"checks {title}", about, CHECKS_HEADER, option_rows(found), {}, environment),
+            run.result,
+        )
+
+
+_SECTIONS = {"fit": _fit, "score": _score, "scale": _scale, "accuracy": _accuracy, "checks": _checks}
 
 
 def _limits(table: Table, options: Options) -> dict[str, float]:
@@ -112,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare logreg_dist with other tools, on the same cores, to the same accuracy.",
         epilog="The protocol, and what is fair about it: benchmarks/README.md.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|score|scale")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|score|scale|accuracy|checks")
     fit = commands.add_parser("fit", help="fit the model of each case with every peer")
     _add_cases(fit, FIT_CASES, list(PEERS))
     score = commands.add_parser("score", help="score tables from Parquet to Parquet")
@@ -127,8 +167,29 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N",
             help=f"instead of {' '.join(map(str, sizes))}",
         )
-    for command in (fit, score, scale):
+    checks = commands.add_parser("checks", help="what each check and kind of inference costs beside the fit")
+    binary = [case_id for case_id in FIT_CASES if CASES[case_id].classes == 2]
+    checks.add_argument(
+        "--case", nargs="+", choices=binary, metavar="CASE", default=["D30"], help="D30 by default"
+    )
+    checks.add_argument(
+        "--options",
+        nargs="+",
+        choices=list(OPTIONS),
+        metavar="OPTION",
+        help=f"of {' '.join(OPTIONS)}; all by default",
+    )
+    for command in (fit, score, scale, checks):
         _add_common(command)
+    accuracy = commands.add_parser("accuracy", help="count right digits on the certified sets")
+    accuracy.add_argument(
+        "--set", "--case", nargs="+", metavar="SET", help="of tests/certified; all by default"
+    )
+    accuracy.add_argument(
+        "--peers", nargs="+", metavar="TOOL", help="of benchmarks/accuracy_tools.py; all by default"
+    )
+    _add_outputs(accuracy)
+    accuracy.set_defaults(repeat=1, timeout=1800.0, rows=None)
     return parser
 
 
@@ -149,6 +210,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--rows", type=int, metavar="N", help="rows instead of the case's own, for a quick look"
     )
     parser.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="for one run (1800)")
+    _add_outputs(parser)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--markdown", metavar="FILE", help="write or update the sections of a Markdown file")
     parser.add_argument(

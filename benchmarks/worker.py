@@ -74,10 +74,22 @@ def _score(request: Mapping[str, Any], phases: Phases) -> Mapping[str, Any]:
     return run_scoring(request["way"], table_in(request), phases)
 
 
+def _checks(request: Mapping[str, Any], phases: Phases) -> Mapping[str, Any]:
+    from benchmarks.checks_cost import measure_options
+    from benchmarks.peers.spark_session import job_session
+
+    spark = job_session()
+    with phases.phase("fits"):
+        found = measure_options(spark, table_in(request), names=request["options"], repeat=request["repeat"])
+    spark.stop()
+    return {"options": [asdict(option) for option in found]}
+
+
 _WORK: dict[str, Work] = {
     "fit": _fit,
     "scale": _scale,
     "limits": _limits,
+    "checks": _checks,
     "prepare-score": _prepare_score,
     "score": _score,
 }

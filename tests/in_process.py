@@ -16,6 +16,7 @@ from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.design.term_moments import term_scales
+from logreg_dist.fitting.mixtures import in_mixtures, of_columns, on_mixtures
 from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.fitting.terms import learn_table
@@ -23,6 +24,7 @@ from logreg_dist.inference.covariance import covariance
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts, count_along, neutral_rows
 from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.mixed_rows import mixed_blocks
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, SolverResult
 from logreg_dist.solver.ridge import scaled_ridge
@@ -144,6 +146,13 @@ def fit_rows(
         states = [evaluate(kernel_beta, blocks(split), shape) for split in staged.splits]
         return in_term_order(add_in_groups(states, len(states)), shape, positions)
 
+    def mixed_sums(beta: np.ndarray, mixing: np.ndarray):
+        of_mixtures, by_kernel = in_mixtures(beta, mixing, positions, shape.n_dense)
+        states = [
+            evaluate(of_mixtures, mixed_blocks(blocks(split), by_kernel), shape) for split in staged.splits
+        ]
+        return of_columns(in_term_order(add_in_groups(states, len(states)), shape, positions), mixing)
+
     def count(direction: np.ndarray, blur: np.ndarray) -> DirectionCounts:
         along = in_kernel_order(direction, positions)
         parts = (
@@ -171,7 +180,8 @@ def fit_rows(
     is_penalised = np.array([term.column is not None for term in spec.terms()])
     ridge = scaled_ridge(l2, staged.profile.rows.weight_sum, is_penalised) if l2 else None
     options = replace(options or NewtonOptions(), ridge=ridge, alias=ridge is None)
-    result = newton(sums, np.zeros(shape.p), options, rises_for_ever=rises_for_ever)
+    evaluate_all = on_mixtures(sums, mixed_sums, positions < shape.n_dense) if not l2 else sums
+    result = newton(evaluate_all, np.zeros(shape.p), options, rises_for_ever=rises_for_ever)
     return _in_column_units(result, spec, staged, counts, penalised=l2 > 0)
 
 

@@ -58,6 +58,7 @@ from logreg_dist.fitting.separation_tasks import (
 )
 from logreg_dist.fitting.tasks import (
     count_along_task,
+    evaluate_mixed_task,
     evaluate_null_task,
     evaluate_task,
     first_look_task,
@@ -133,6 +134,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
+    "logreg_dist.scoring.interval_rows",
     "logreg_dist.assessment.passes",
     "logreg_dist.assessment.rows",
     "logreg_dist.assessment.groups",
@@ -310,6 +312,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     row_plan, influence = RowPlan((), (), (), 0.0, 1.0), InfluencePlan(np.eye(1), 1, 1, 1)
     tasks = [
         evaluate_task(design, layout, beta),
+        evaluate_mixed_task(design, layout, beta, np.eye(1)),
         evaluate_many_task(design, layout, [beta, beta]),
         evaluate_score_task(design, layout, beta),
         information_diagonal_task(design, layout, beta),

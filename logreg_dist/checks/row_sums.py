@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logreg_dist.checks.added_columns import AddedColumn, added_values
 from logreg_dist.checks.residuals import pearson_residuals, probabilities
@@ -170,7 +171,7 @@ class _Sums:
         self.line_information += (line * working_weight) @ line.T
 
     def _add_groups(self, eta: FloatArray, values: tuple[FloatArray, ...]) -> None:
-        group = np.searchsorted(self.plan.group_edges, eta)
+        group = _bin_numbers(eta, self.plan.group_edges)
         for total, value in zip(self.groups, values, strict=True):
             total += np.bincount(group, value, minlength=len(total))
 
@@ -181,9 +182,11 @@ class _Sums:
             own = [*values, weight * x, working_weight, working_weight * x]
             if column.has_log:
                 own.append(working_weight * np.log(x))
-            number = np.searchsorted(column.edges, x)
-            for total, value in zip(table, own, strict=False):  # without a logarithm its sums stay 0
-                total += np.bincount(number, value, minlength=len(total))
+            number = _bin_numbers(x, column.edges)
+            recent = np.zeros_like(table)
+            for total, value in zip(recent, own, strict=False):  # without a logarithm its sums stay 0
+                np.add.at(total, number, value)
+            table += recent  # not row by row: a total is not rounded once for every row of the split
 
     def _add_columns(
         self, block: Block, eta: FloatArray, residual: FloatArray, working_weight: FloatArray
@@ -219,3 +222,12 @@ class _Sums:
             deviance=self.deviance,
             n_rows=self.n_rows,
         )
+
+
+def _bin_numbers(values: FloatArray, edges: Sequence[float]) -> NDArray[np.intp]:
+    """Return for each value how many edges lie below it, shape (m,)."""
+    # A dozen comparisons of all values take a tenth of the time of a search for each (np.searchsorted).
+    number = np.zeros(len(values), dtype=np.int8)
+    for edge in edges:
+        number += values > edge
+    return number.astype(np.intp)  # the fast path of np.add.at

@@ -13,6 +13,7 @@ from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
+from logreg_dist.fitting.mixtures import on_mixtures
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
 from logreg_dist.fitting.restricted import restricted
@@ -70,6 +71,9 @@ def find_optimum(
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
+    # A penalty and a selection work on the matrix itself.
+    if choice.method is Method.NEWTON and penalty is None and not by_cell and not config.selection.is_active:
+        evaluate = on_mixtures(evaluate, passes.evaluate_mixed, passes.positions < shape.n_dense)
     scale, of_column = term_scales(spec), has_column(spec)
 
     def start() -> Start:

@@ -18,6 +18,7 @@ from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.many_tasks import ManyStates, evaluate_many_task
 from logreg_dist.fitting.method import bytes_of, vectors_at_once
+from logreg_dist.fitting.mixtures import in_mixtures, of_columns
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
     evaluate_score_task,
@@ -32,6 +33,7 @@ from logreg_dist.fitting.sums import (
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
     count_along_task,
+    evaluate_mixed_task,
     evaluate_null_task,
     evaluate_task,
     neutral_information_task,
@@ -71,6 +73,15 @@ class FitPasses:
         state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(self.shape))
         self._log(f"deviance {state.deviance:.10g}", clock)
         return in_term_order(state, self.shape, self.positions)
+
+    def evaluate_mixed(self, beta: FloatArray, mixing: FloatArray) -> Sums:
+        """Return the same sums by mixtures of the dense columns, see `on_mixtures`; `mixing` is (p, p), in term order."""
+        clock = time.perf_counter()
+        of_mixtures, by_kernel = in_mixtures(beta, mixing, self.positions, self.shape.n_dense)
+        task = evaluate_mixed_task(self.design, self.layout, of_mixtures, by_kernel)
+        state: LogisticState = self.staged.sum_pass(task, result_bytes=state_bytes(self.shape))
+        self._log(f"deviance {state.deviance:.10g}, by mixtures", clock)
+        return of_columns(in_term_order(state, self.shape, self.positions), mixing)
 
     def evaluate_many(self, asked: Mapping[int, FloatArray]) -> dict[int, Sums]:
         """Return the sums at each of several coefficient vectors (p,), by their numbers; one pass.

@@ -19,6 +19,7 @@ from logreg_dist.inference.separation import (
 )
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.mixed_rows import mixed_blocks
 from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
@@ -46,6 +47,19 @@ def evaluate_task(
     def task(split: StagedSplit) -> Measured[LogisticState]:
         clock = ReadingClock()
         blocks = clock.over(split_blocks(split, design.value, layout))
+        return Measured(evaluate(beta, blocks, design.value.shape()), clock.seconds)
+
+    return task
+
+
+def evaluate_mixed_task(
+    design: SharedDesign, layout: RecordLayout, beta: FloatArray, mixing: FloatArray
+) -> Callable[[StagedSplit], Measured[LogisticState]]:
+    """Return the same for mixtures of the d dense columns: `mixing` (d, d) has a column for each."""
+
+    def task(split: StagedSplit) -> Measured[LogisticState]:
+        clock = ReadingClock()
+        blocks = mixed_blocks(clock.over(split_blocks(split, design.value, layout)), mixing)
         return Measured(evaluate(beta, blocks, design.value.shape()), clock.seconds)
 
     return task

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.solver.information import Information, active_part, factor_of, whole_matrix
 from logreg_dist.solver.linear_system import factorise
+from logreg_dist.solver.mixed import MixedInformation, factorise_mixed
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +17,7 @@ def covariance(information: Information, estimable: NDArray[np.bool_]) -> FloatA
 
     Parameters
     ----------
-    information : ndarray (p, p) or ArrowheadInformation
+    information : Information
         At the estimates; assembled, so only where p is small. See `variances` for the others.
     estimable : ndarray (p,) of bool
 
@@ -41,11 +42,14 @@ def covariance(information: Information, estimable: NDArray[np.bool_]) -> FloatA
     >>> covariance(np.array([[4.0, 0], [0, 0]]), np.array([True, False])).tolist()
     [[0.25, nan], [nan, nan]]
     """
-    matrix = whole_matrix(information)
-    full = np.full(matrix.shape, np.nan)
+    full = np.full((len(estimable), len(estimable)), np.nan)
     block = np.ix_(estimable, estimable)
-    if estimable.any():
-        full[block] = factorise(matrix[block]).inverse()
+    if not estimable.any():
+        return full
+    if isinstance(information, MixedInformation):
+        full[block] = factorise_mixed(information.part(estimable)).inverse()
+    else:
+        full[block] = factorise(whole_matrix(information)[block]).inverse()
     return full
 
 
@@ -59,7 +63,7 @@ def variances(
 
     Parameters
     ----------
-    information : ndarray (p, p) or ArrowheadInformation
+    information : Information
         At the estimates, of the centred columns.
     estimable : ndarray (p,) of bool
         The variances of the others are NaN.

@@ -1,8 +1,8 @@
-"""The information matrix in either of its forms, and what a solver asks of it.
+"""The information matrix in any of its forms, and what a solver asks of it.
 
-A model's matrix is one array, or an arrow when one category has most of its terms: the same
-questions get the same answers, and p terms of which w are levels of that category then take
-``O(w (p - w))`` memory.
+A model's matrix is one array; an arrow when one category has most of its terms: p terms of which w are levels of
+that category then take ``O(w (p - w))`` memory; or that of mixtures of columns that are ill-conditioned themselves.
+The same questions get the same answers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from logreg_dist.solver.arrowhead import ArrowheadFactor, ArrowheadInformation, factorise_arrowhead
 from logreg_dist.solver.arrowhead_dependences import find_arrowhead_dependences
 from logreg_dist.solver.linear_system import Dependence, Factor, factorise, find_dependences
+from logreg_dist.solver.mixed import MixedFactor, MixedInformation, factorise_mixed
 
 FloatArray = NDArray[np.float64]
 
-Information = FloatArray | ArrowheadInformation
+Information = FloatArray | ArrowheadInformation | MixedInformation
 
 
 def plus_ridge(information: Information, ridge: FloatArray | None) -> Information:
@@ -25,20 +26,20 @@ def plus_ridge(information: Information, ridge: FloatArray | None) -> Informatio
         return information
     if isinstance(information, ArrowheadInformation):
         return information.plus_diagonal(ridge)
-    penalised = information.copy()
+    penalised = whole_matrix(information).copy()
     penalised.flat[:: len(ridge) + 1] += ridge
     return penalised
 
 
 def active_part(information: Information, active: NDArray[np.bool_]) -> Information:
     """Return the matrix of the active terms (p,) alone."""
-    if isinstance(information, ArrowheadInformation):
+    if isinstance(information, ArrowheadInformation | MixedInformation):
         return information.part(active)
     return information if active.all() else information[np.ix_(active, active)]
 
 
-def factor_of(information: Information) -> Factor | ArrowheadFactor:
-    """Factor the matrix; both factors solve with it and know the diagonal of its inverse.
+def factor_of(information: Information) -> Factor | ArrowheadFactor | MixedFactor:
+    """Factor the matrix; all factors solve with it and know the diagonal of its inverse.
 
     Raises
     ------
@@ -47,6 +48,8 @@ def factor_of(information: Information) -> Factor | ArrowheadFactor:
     """
     if isinstance(information, ArrowheadInformation):
         return factorise_arrowhead(information)
+    if isinstance(information, MixedInformation):
+        return factorise_mixed(information)
     return factorise(information)
 
 
@@ -54,9 +57,13 @@ def dependences_in(information: Information) -> list[Dependence]:
     """Return the terms that are linear combinations of earlier ones, whichever the form."""
     if isinstance(information, ArrowheadInformation):
         return find_arrowhead_dependences(information)
+    if isinstance(information, MixedInformation):
+        return information.dependences()
     return find_dependences(information)
 
 
 def whole_matrix(information: Information) -> FloatArray:
     """Return the (p, p) array; only where p is small."""
+    if isinstance(information, MixedInformation):
+        return information.whole()
     return information.matrix() if isinstance(information, ArrowheadInformation) else information

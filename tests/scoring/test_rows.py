@@ -8,7 +8,10 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import SLICE_ROWS, score_rows
 from logreg_dist.scoring.tasks import BatchLayout, read_notes, score_batches
 from logreg_dist.scoring.terms import LevelTerm, NumericTerm, ScoreTerms, count_names, score_terms
@@ -16,6 +19,8 @@ from tests.scoring.models import categorical, model_of, numeric
 
 # One rounding of each product and sum.
 ROUNDING = 1e-14
+# Two ways to write the sigmoid.
+SIGMOID = 1e-13
 
 AGE = NumericTerm("age", 0.5, missing_value=None, missing_is_error=True)
 FILLED = NumericTerm("filled", 2.0, missing_value=-7.0, missing_is_error=False)
@@ -56,6 +61,27 @@ def test_a_long_batch_is_the_sum_of_its_terms_row_by_row():
     expected = [-1.5 + 0.5 * x[i] + ESTIMATES[plan[i]] + 2.0 * z[i] for i in range(n)]
     np.testing.assert_allclose(found.linear_predictor, expected, rtol=0, atol=ROUNDING * 10)
     assert found.odd.sum() == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 9), st.floats(0, 300))
+def test_the_probability_is_the_sigmoid_of_x_beta(seed, n_columns, size):
+    rng = np.random.default_rng(seed)
+    beta, X = rng.normal(size=n_columns + 1) * size, rng.normal(size=(20, n_columns))
+    numbers = tuple(NumericTerm(f"x{k}", float(beta[k + 1]), None, True) for k in range(n_columns))
+    plan = rng.choice(["a", "b", "c"], 20)
+    terms = ScoreTerms(float(beta[0]), (*numbers, level()), None)
+    eta = score_rows([*X.T.copy(), pa.array(plan)], terms, 20).linear_predictor
+    expected = np.array(
+        [
+            beta[0] + ESTIMATES[p] + sum(x * b for x, b in zip(row, beta[1:], strict=True))
+            for p, row in zip(plan, X, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(eta, expected, rtol=0, atol=ROUNDING * (10 + np.abs(beta).sum() * 10))
+    of_positive = class_probabilities(by_class([eta], [None, 0]))[1]
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(of_positive, 1 / (1 + np.exp(-eta)), rtol=SIGMOID, atol=1e-300)
 
 
 @pytest.mark.parametrize("n_columns", [0, 1, 2, 3, 7, 64, 65])

@@ -55,6 +55,48 @@ def test_a_row_of_weight_k_is_a_row_repeated_k_times(table, tmp_path, role):
     assert weighted.staged.profile.rows.weight_sum == repeated.staged.profile.rows.n_rows
 
 
+@FEW
+@given(st.integers(0, 10**6))
+def test_a_row_of_weight_two_is_a_duplicated_row(tmp_path_factory, seed):
+    rng = np.random.default_rng(seed)
+    some = logistic_table(150, seed=seed % 97, levels=LEVELS)
+    twice = rng.random(some.num_rows) < 0.3
+    doubled = pa.concat_tables([some, some.filter(pa.array(twice))])
+    folder = tmp_path_factory.mktemp("twice")
+    assert_same(
+        fit_rows(with_column(some, "weight", 1.0 + twice), folder / "weight"),
+        fit_rows(doubled, folder / "repeated"),
+    )
+
+
+@FEW
+@given(st.integers(0, 10**6), st.floats(0.001, 0.999))
+def test_a_row_split_in_two_parts_of_its_weight_is_the_row(table, tmp_path_factory, fitted, seed, share):
+    split = np.random.default_rng(seed).random(table.num_rows) < 0.5
+    weights = [np.where(split, share, 1.0), np.full(split.sum(), 1.0 - share)]
+    parts = pa.concat_tables([table, table.filter(pa.array(split))])
+    found = fit_rows(
+        with_column(parts, "weight", np.concatenate(weights)), tmp_path_factory.mktemp("parts"), n_splits=2
+    )
+    assert_same(found, fitted)
+
+
+@FEW
+@given(
+    st.floats(-1e15, 1e15),
+    st.floats(-1e15, 1e15),
+    st.sampled_from(["a", "never seen", ""]),
+    st.sampled_from([0.0, 1.0]),
+)
+def test_whatever_a_row_of_weight_zero_holds_it_is_absent(
+    table, tmp_path_factory, fitted, x1, x2, plan, label
+):
+    odd = pa.Table.from_pylist([{"x1": x1, "x2": x2, "plan": plan, "label": label}])
+    more = pa.concat_tables([odd, table])
+    weight = np.r_[0.0, np.ones(table.num_rows)]
+    assert_same(fit_rows(with_column(more, "weight", weight), tmp_path_factory.mktemp("zero")), fitted)
+
+
 def test_a_row_of_weight_zero_is_absent_whatever_it_holds(table, tmp_path, fitted):
     odd = {"x1": 1e30, "x2": -7.0, "plan": "never seen", "label": 1.0}
     more = pa.concat_tables([table, pa.Table.from_pylist([odd] * 5)])
@@ -85,6 +127,17 @@ def test_many_empty_splits_change_no_more_than_rounding(table, tmp_path):
 def test_flipping_the_label_negates_the_estimates(table, tmp_path, fitted):
     flipped = with_column(table, "label", 1.0 - column(table, "label"))
     assert_same(fit_rows(flipped, tmp_path), fitted, sign=-1.0)
+
+
+@FEW
+@given(st.integers(0, 96), st.sampled_from([0.0, 0.01, 1.0]))
+def test_flipping_the_label_of_any_table_negates_them_with_a_ridge_or_without(tmp_path_factory, seed, l2):
+    some, folder = logistic_table(150, seed=seed, levels=LEVELS), tmp_path_factory.mktemp("flip")
+    plain = fit_rows(some, folder / "plain", l2=l2)
+    flipped = fit_rows(
+        with_column(some, "label", 1.0 - column(some, "label")), folder / "flipped", l2=l2, n_splits=2
+    )
+    assert_same(flipped, plain, sign=-1.0)
 
 
 @FEW
@@ -142,10 +195,13 @@ def test_halves_of_a_column_share_its_estimate_under_half_the_ridge(table, tmp_p
         assert found[f"{name}b"] == pytest.approx(whole[name], rel=SAME)
 
 
-def test_a_column_of_zeros_gets_zero_under_a_ridge(table, tmp_path):
-    found = fit_rows(with_column(table, "nothing", np.zeros(table.num_rows)), tmp_path / "zero", l2=0.1)
+@FEW
+@given(st.floats(1e-6, 10.0))
+def test_a_column_of_zeros_gets_zero_under_a_ridge(table, tmp_path_factory, l2):
+    folder = tmp_path_factory.mktemp("zeros")
+    found = fit_rows(with_column(table, "nothing", np.zeros(table.num_rows)), folder / "zero", l2=l2)
     assert found["nothing"] == 0.0
-    assert found["x1"] == pytest.approx(fit_rows(table, tmp_path / "without", l2=0.1)["x1"], rel=SAME)
+    assert found["x1"] == pytest.approx(fit_rows(table, folder / "without", l2=l2)["x1"], rel=SAME)
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.1])

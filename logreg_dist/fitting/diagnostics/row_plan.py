@@ -162,18 +162,31 @@ def row_plan(
     return RowPlan(
         added=(*added_columns(columns), link) if with_tests else (),
         columns=tuple(one.binned for one in columns),
-        group_edges=tuple(quantile.between for quantile in _quantiles(eta, weight, N_GROUPS)),
+        group_edges=tuple(quantile.between for quantile in quantile_gaps(eta, weight, N_GROUPS)),
         eta_centre=centre,
         eta_scale=scale,
     )
 
 
 def _short_edges(values: FloatArray, weight: FloatArray, n_bins: int) -> list[float]:
-    return sorted({quantile.short for quantile in _quantiles(values, weight, n_bins)})
+    return sorted({quantile.short for quantile in quantile_gaps(values, weight, n_bins)})
 
 
-def _quantiles(values: FloatArray, weight: FloatArray, n: int) -> Iterator[Quantile]:
-    """Yield what lies between n bins of about equal weight, or between all values where they are not more."""
+def quantile_gaps(values: FloatArray, weight: FloatArray, n: int) -> Iterator[Quantile]:
+    """Yield what lies between n bins of about equal weight, or between all values where there are not more.
+
+    A bin ends with the first value that its share of the weight is reached at; equal values are never parted.
+
+    Parameters
+    ----------
+    values, weight : ndarray (m,)
+    n : int
+
+    Examples
+    --------
+    >>> [gap.between for gap in quantile_gaps(np.arange(8.0), np.ones(8), 4)]
+    [1.5, 3.5, 5.5]
+    """
     distinct, code = np.unique(values, return_inverse=True)
     if len(distinct) < 2:
         return

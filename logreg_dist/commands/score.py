@@ -15,6 +15,7 @@ from logreg_dist.commands.models import read_model
 from logreg_dist.config import load_score_config
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import join
+from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.open_table import open_table
@@ -22,6 +23,7 @@ from logreg_dist.report.table import text_table
 from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.counts import read_counts, refuse_forbidden
 from logreg_dist.scoring.direct import can_be_direct, direct_scores
+from logreg_dist.scoring.intervals import asked_intervals
 from logreg_dist.scoring.match import match_table
 from logreg_dist.scoring.score import refuse_repeated_names, select_scores
 from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
@@ -39,10 +41,11 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     """
     config = load_score_config(request.config, request.overrides)
     model = read_model(spark, config.model)
+    intervals = asked_intervals(model, config.output.columns)
     table = open_table(spark, config.input)
     columns = score_columns(model, config.output.columns).names
     refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])
-    source = match_table(table, model, keys=config.keys, others=config.keep)
+    source = match_table(table, model, keys=config.keys, others=config.keep, intervals=intervals)
     way = choose_way(source, config.engine)
     destination = Destination(
         path=config.output.path,
@@ -54,7 +57,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     )
     direct = None
     # Carried columns of such names are added up too when the output is verified, and the tasks do not.
-    plain_names = not any(name.startswith("probability") for name in (*config.keys, *config.keep))
+    plain_names = not any(is_added_up(name) for name in (*config.keys, *config.keep))
     if way.files is not None and plain_names and can_be_direct(destination, spark):
         direct = direct_scores(
             source,

@@ -23,8 +23,9 @@ class InfluenceConfig(Section):
 class ChecksConfig(Section):
     """The checks of the assumptions. Null: not in a fit, but in a check, because it takes a pass.
 
-    `collinearity` and `sample_size` cost nothing. `linearity` and `fit` share one pass, and `influence` takes one.
-    `order` is the column that rows follow each other by, for an index of serial dependence.
+    `collinearity` and `sample_size` cost nothing. `linearity` and `fit` share one pass; `influence` takes two, of
+    which the second reads few rows. `order` is the column that rows follow each other by, for an index of serial
+    dependence.
     """
 
     collinearity: Flag = True

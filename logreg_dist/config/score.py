@@ -14,7 +14,7 @@ from logreg_dist.config.fields import AS_TUPLE, Flag, Location, Names, choice, e
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.table_input import InputConfig, overlap
 
-_LATER = ("conf_low", "conf_high", "reasons")
+_LATER = ("reasons",)
 # Columns that scoring adds by itself; a carried column must not have the same name.
 _ADDED = ("run_date", "model_id", "run_id")
 
@@ -27,16 +27,17 @@ def _iso_date(text: str) -> str:
 
 
 _ScoreColumn = Annotated[
-    Literal["probability", "linear_predictor", "predicted_class"],
-    choice("probability", "linear_predictor", "predicted_class", later=_LATER),
+    Literal["probability", "conf_low", "conf_high", "linear_predictor", "predicted_class"],
+    choice("probability", "conf_low", "conf_high", "linear_predictor", "predicted_class", later=_LATER),
 ]
 
 
 class ScoreOutputConfig(Section):
     """Where scores go. `run_date` is the logical date of the run and has no default.
 
-    `mode` says what happens to data that is there: ``replace_partition`` (the partition of
-    `run_date`), ``error_if_exists`` or ``replace_all``.
+    `columns` may hold ``conf_low`` and ``conf_high``, the ends of the probability's interval. `mode` says what
+    happens to data that is there: ``replace_partition`` (the partition of `run_date`), ``error_if_exists`` or
+    ``replace_all``.
     """
 
     path: Location

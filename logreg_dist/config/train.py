@@ -237,8 +237,20 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
         for place, value in only.items():
             if value is not None:
                 yield Problem(place, f"{value} is for family binary")
-    if separated != "error" and config.penalty.is_active:
-        yield Problem(("solver", "on_separation"), f"{separated} has no use with a penalty; leave one out")
+    if separated != "error":
+        yield from _on_separation_problems(separated, config)
+
+
+def _on_separation_problems(asked: str, config: TrainConfig) -> Iterator[Problem]:
+    """Report what does not go with a way out of separation."""
+    others = {
+        "has no use with a penalty": config.penalty.is_active or config.penalty.path is not None,
+        "cannot have bounds of columns": config.features.has_bounds,
+        "cannot have a selection of columns": config.selection.is_active,
+    }
+    for why, is_so in others.items():
+        if is_so:
+            yield Problem(("solver", "on_separation"), f"{asked} {why}; leave one out")
 
 
 def _selection_problems(config: TrainConfig) -> Iterator[Problem]:

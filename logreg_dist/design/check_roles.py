@@ -17,6 +17,7 @@ _ROLE_PROBLEMS = {
     "infinite": ("1 infinite value", "{n} infinite values"),
     "not_whole": ("1 value that is not a whole number", "{n} values that are not whole numbers"),
     "too_large": ("1 value beyond 1e100", "{n} values beyond 1e100"),
+    "not_exact": ("1 number of more than 53 bits", "{n} numbers of more than 53 bits"),
     "more_than_trials": ("1 row with more events than trials", "{n} rows with more events than trials"),
 }
 _EXPECTED = {

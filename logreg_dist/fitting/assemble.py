@@ -23,6 +23,7 @@ from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.model.model import Coefficient, HistoryEntry, LogisticModel
 from logreg_dist.model.selection import SelectionRecord
 from logreg_dist.solver.result import SolverResult
+from logreg_dist.staging.outcome_checksum import joined
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import TableProfile
 
@@ -69,6 +70,7 @@ def assemble_model(
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(outcome.terms, table, outcome.at_bound),
         covariance=found.covariance,
+        covariance_at_centres=found.at_centres,
         aliased=outcome.aliased,
         label=outcome.label,
         design=spec,
@@ -145,6 +147,7 @@ def _fingerprint(staged: StagedTable, *, by_class: bool) -> dict[str, Any]:
         # The codes of classes are each split's own.
         **({} if by_class else {"label_sum": sum(split.label_sum for split in staged.splits)}),
         "weight_sum": sum(split.weight_sum for split in staged.splits),
+        "outcomes": joined(split.outcome_checksum for split in staged.splits).as_dict(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         **{name: _version(name) for name in packages},

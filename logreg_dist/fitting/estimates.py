@@ -35,6 +35,8 @@ class Estimates:
     covariance : ndarray (k, k) or None
         Of the k estimable terms; None where there is no inference, and for more than
         `MAX_COVARIANCE_TERMS` terms.
+    at_centres : ndarray (k,) or None
+        The intercept's row of the same on the centred columns; None without one.
     estimable : ndarray (p,) of bool
     """
 
@@ -42,6 +44,7 @@ class Estimates:
     variance: FloatArray
     covariance: FloatArray | None
     estimable: NDArray[np.bool_]
+    at_centres: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,10 @@ def estimates_in_column_units(result: SolverResult, spec: DesignSpec, *, penalis
     found = uncentred_covariance(centred, centres[estimable], intercept) if estimable.any() else centred
     spread = np.full(len(beta), np.nan)
     spread[estimable] = np.diag(found)
-    return Estimates(estimate, spread, found if np.isfinite(found).all() else None, estimable)
+    if not np.isfinite(found).all():
+        return Estimates(estimate, spread, None, estimable)
+    at_centres = centred[0] if spec.intercept and estimable[0] else None
+    return Estimates(estimate, spread, found, estimable, at_centres)
 
 
 @dataclass(frozen=True)

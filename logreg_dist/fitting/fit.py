@@ -18,7 +18,6 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
-from logreg_dist.design.spec import DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
@@ -31,19 +30,20 @@ from logreg_dist.fitting.label import label_record, refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.multinomial import fit_classes
 from logreg_dist.fitting.optimum import find_optimum
-from logreg_dist.fitting.outcome import Separation, empty_cells, judge
+from logreg_dist.fitting.outcome import judge
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.path_models import choose_penalty
 from logreg_dist.fitting.selection import selected_design
+from logreg_dist.fitting.separated import SeparatedRows, look_into_separation, terms_of
 from logreg_dist.fitting.start import null_start
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.fitting.terms import learn_table
 from logreg_dist.fitting.warm_start import near_model, refuse_other_model
+from logreg_dist.fitting.ways_out import SeparatedFit, WayOut, take_way_out
 from logreg_dist.inference.fit_measures import bernoulli_deviance
-from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
-from logreg_dist.model.model import LabelRecord, LogisticModel, Status
+from logreg_dist.model.model import LogisticModel, Status
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -209,9 +209,17 @@ def _solve(
         near = near_model(warm_start, learned.spec, label)
     optimum = find_optimum(passes, profile, samples, config, near=near)
     learned = selected_design(learned, optimum.selection)
-    spec, result, counts = learned.spec, optimum.result, optimum.counts
+    spec = learned.spec
+    separated = SeparatedRows(passes, profile, samples, label, config)
+    look = look_into_separation(separated, optimum, terms_of(spec, passes.spec))
+    optimum, taken = look.optimum, None
+    if look.separation is not None and config.solver.on_separation != "error":
+        taken = take_way_out(SeparatedFit(separated, samples, optimum, look.separation))
+    way_out = taken if isinstance(taken, WayOut) else None
+    if way_out is not None:
+        optimum, config = way_out.optimum, way_out.config
     outcome = binary_outcome(
-        result,
+        optimum.result,
         null_deviance=_null_deviance(passes, profile, samples),
         spec=spec,
         profile=profile,
@@ -220,31 +228,38 @@ def _solve(
         population_rate=config.population_rate,
         at_bound=optimum.at_bound,
     )
-    verdict = judge(
-        result,
-        _separation(passes, counts, spec, profile, label, config) if counts is not None else None,
-        terms=outcome.terms,
-        scale=term_scales(spec),
-        aliased=outcome.aliased,
-        collinear_is_error=config.solver.on_collinear == "error",
-        bounded=config.features.bounded,
+    outcome = outcome if way_out is None else way_out.renamed(outcome)
+    verdict = (
+        way_out.verdict
+        if way_out is not None
+        else judge(
+            optimum.result,
+            look.separation,
+            terms=outcome.terms,
+            scale=term_scales(spec),
+            aliased=outcome.aliased,
+            collinear_is_error=config.solver.on_collinear == "error",
+            bounded=config.features.bounded,
+        )
     )
+    if way_out is None and (remark := taken or look.remark):
+        verdict = replace(verdict, text=f"{verdict.text}\n  {remark}")
     rows, robust = None, RobustOutcome(outcome)
     if verdict.status is Status.CONVERGED:
         rows = fitted_rows(
             passes,
-            result,
+            optimum.result,
             spec,
             profile=profile,
             samples=samples,
             label=label,
-            config=config,
+            config=config if way_out is None else way_out.config_of_checks,
             inference=outcome.found.covariance is not None,
         )
         robust = robust_outcome(rows, outcome, spec)
         outcome = robust.outcome
     model = assemble_model(
-        result,
+        optimum.result,
         verdict,
         outcome,
         learned=learned,
@@ -254,28 +269,17 @@ def _solve(
         kkt_residual=optimum.kkt_residual,
         selection=optimum.selection,
     )
+    if way_out is not None:
+        model = way_out.flagged(model, asked)
     if rows is not None:
         checks = Checks(clusters=robust.clusters)
         notes = (*model.notes, *robust.notes)
         model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
         model = diagnosed(model, rows, outcome)
-        model = replace(model, n_passes=passes.staged.n_passes)
+    if look.separation is not None:
+        finding = replace(look.separation.finding, way_out=None if way_out is None else way_out.name)
+        model = replace(model, checks=replace(model.checks or Checks(), separation=finding))
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
-
-
-def _separation(
-    passes: FitPasses,
-    counts: DirectionCounts,
-    spec: DesignSpec,
-    profile: TableProfile,
-    label: LabelRecord,
-    config: TrainConfig,
-) -> Separation:
-    min_count = config.features.defaults.min_level_count
-    cells = empty_cells(passes.spec, profile, label, min_count=min_count)
-    names = {term.name for term in spec.terms()}  # of the columns in the model, which may be selected ones
-    alone = {term: sign for term, sign in passes.separating_columns().items() if term in names}
-    return Separation(counts, alone, tuple(sentence for term, sentence in cells.items() if term in names))
 
 
 def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[SampleRows]) -> float:

@@ -107,7 +107,7 @@ def fit_classes(
         reference_class=classes.reference,
         at_bound=optimum.at_bound,
     )
-    separation = None if optimum.counts is None else Separation(optimum.counts, {}, ())
+    separation = None if optimum.counts is None else Separation(optimum.counts)
     verdict = judge(
         result,
         separation,

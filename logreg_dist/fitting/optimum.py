@@ -16,6 +16,7 @@ from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obst
 from logreg_dist.fitting.mixtures import on_mixtures
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
+from logreg_dist.fitting.restricted import restricted
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.selection import search_selected, terms_by_column
 from logreg_dist.fitting.start import sample_start
@@ -35,6 +36,7 @@ def find_optimum(
     config: TrainConfig,
     *,
     near: FloatArray | None = None,
+    kept: NDArray[np.bool_] | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table.
 
@@ -47,6 +49,8 @@ def find_optimum(
     config : TrainConfig
     near : ndarray (p,) or None
         Where to start instead.
+    kept : ndarray (p,) of bool or None
+        The terms to fit, the others held at 0; the optimum is then of these alone. None for all.
 
     Raises
     ------
@@ -98,6 +102,9 @@ def find_optimum(
         flat_start=flat_start(passes, profile) if near is None else near,
         suspects=suspects if by_lbfgs else (),
     )
+    if kept is not None:
+        part = restricted(likelihood, kept, likelihood.sample_start().beta)
+        return search(part, None, choice, config.solver)
     if config.selection.is_active:
         terms = terms_by_column(spec)
         return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)

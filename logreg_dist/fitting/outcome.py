@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.design.problems import counted, quoted
-from logreg_dist.design.spec import DesignSpec
+from logreg_dist.checks.records import SeparatingTerm, SeparationFinding
+from logreg_dist.design.problems import counted
+from logreg_dist.design.spec import INTERCEPT
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.model.model import AliasedTerm, LabelRecord, Status
+from logreg_dist.model.model import AliasedTerm, Status
 from logreg_dist.solver.result import Ending, Method, SolverResult
-from logreg_dist.staging.profile import TableProfile
 
 MIN_EVENTS_PER_PARAMETER = 10
+# That a model names.
+MAX_TERMS = 50
 
 _LOOK = "Look for near-collinear columns, or shrink the estimates with penalty.l2."
 _WAYS_ON = {Ending.ITERATIONS: "Raise solver.max_iterations, or look for near-collinear columns."}
@@ -50,15 +52,35 @@ class Separation:
     ----------
     counts : DirectionCounts
         Of the rows along the direction in which the likelihood rises for ever.
-    alone : mapping of str to str
-        Terms that separate on their own, with the sign of their estimate.
-    cells : tuple of str
-        Levels whose rows all have one label, as sentences.
+    terms : tuple of SeparatingTerm
+        Those whose estimates run to infinity, first those that separate on their own; empty where only the
+        direction is known.
+    sentences : tuple of str
+        What separates, with its rows.
+    proof : str
+        ``direction`` or ``linear_programme``.
+    ways_out : str
+        What to do about it.
     """
 
     counts: DirectionCounts
-    alone: Mapping[str, str]
-    cells: tuple[str, ...]
+    terms: tuple[SeparatingTerm, ...] = ()
+    sentences: tuple[str, ...] = ()
+    proof: str = "direction"
+    ways_out: str = (
+        "exclude the column, merge the level into another, or shrink the estimates with penalty.l2"
+    )
+
+    @property
+    def kind(self) -> str:
+        """``complete`` or ``quasi``."""
+        return "complete" if self.counts.is_complete else "quasi"
+
+    @property
+    def finding(self) -> SeparationFinding:
+        """The same as the model file holds it."""
+        n_separated, n_neutral = self.counts.separated, self.counts.neutral
+        return SeparationFinding(self.kind, self.terms[:MAX_TERMS], n_separated, n_neutral, self.proof, None)
 
 
 def judge(
@@ -91,7 +113,7 @@ def judge(
         would not be the optimum that was asked for.
     """
     if separation is not None and result.direction is not None:
-        return _separated(separation, _named_direction(result.direction, terms, scale))
+        return _separated(separation, named_direction(result.direction, terms, scale))
     if not result.history:
         return Verdict(
             Status.NOT_CONVERGED,
@@ -114,23 +136,6 @@ def judge(
         if at_odds:
             return Verdict(Status.RANK_DEFICIENT, _collinear_with_bounds(at_odds))
     return Verdict(Status.CONVERGED, _converged(result))
-
-
-def empty_cells(
-    spec: DesignSpec, profile: TableProfile, label: LabelRecord, *, min_count: int
-) -> dict[str, str]:
-    """Return the levels whose rows all have one label, by term, as sentences: they surely separate."""
-    sentences = {}
-    positive, negative = label.positive or "1", label.negative or "0"
-    for column, found in zip(spec.categorical, profile.categorical, strict=True):
-        for level in column.levels if column.plain else ():
-            n, events = found.levels.get(level, (0.0, 0.0))
-            if n < max(min_count, 1) or 0 < events < n:
-                continue
-            only = positive if events else negative
-            term = f"{column.name}[{level}]"
-            sentences[term] = f"all {n:,.0f} rows of {term} have label {quoted(only)}"
-    return sentences
 
 
 def few_events_note(n_events: float, n_obs: float, n_terms: int) -> list[str]:
@@ -189,24 +194,31 @@ def _collinear_with_bounds(aliased: Sequence[AliasedTerm]) -> str:
 
 
 def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
-    counts, complete = separation.counts, separation.counts.is_complete
-    # A column that does it alone says more than the direction, which mixes all that separate.
-    named = [f"{term} ({sign})" for term, sign in separation.alone.items()] or list(direction)
-    along = ", ".join(named[:8]) + (f" and {len(named) - 8} more terms" if len(named) > 8 else "")
-    rows = counted(counts.separated, "row")
-    if not complete:
-        rows += f"; {counts.neutral:,} undecided"
     sentences = [
-        f"the label is {'completely' if complete else 'quasi-completely'} separated ({rows}) along "
-        f"{along or 'the intercept'}: no finite estimates exist.",
-        *([f"{'; '.join(separation.cells[:3])}."] if separation.cells else []),
-        "Ways out: exclude the column, merge the level into another, or shrink the estimates with penalty.l2.",
+        f"{separated_along(separation, direction)}: no finite estimates exist.",
+        *([f"{'; '.join(separation.sentences[:3])}."] if separation.sentences else []),
+        f"Ways out: {separation.ways_out}.",
     ]
-    status = Status.SEPARATED_COMPLETE if complete else Status.SEPARATED_QUASI
+    status = Status.SEPARATED_COMPLETE if separation.counts.is_complete else Status.SEPARATED_QUASI
     return Verdict(status, "\n  ".join(sentences))
 
 
-def _named_direction(
+def separated_along(separation: Separation, direction: Sequence[str] = ()) -> str:
+    """Say how far and along which terms the label is separated, those that do it on their own if there are any."""
+    counts, complete = separation.counts, separation.counts.is_complete
+    # A column that does it alone says more than the direction, which mixes all that separate.
+    alone = [term for term in separation.terms if term.text is not None]
+    named = [f"{term.term} ({term.sign})" for term in alone or separation.terms if term.term != INTERCEPT]
+    named = named or list(direction)
+    along = ", ".join(named[:8]) + (f" and {len(named) - 8} more terms" if len(named) > 8 else "")
+    rows = counted(counts.separated, "row")
+    if not complete:
+        rows += f"; {counts.neutral:,} on the boundary"
+    extent = "completely" if complete else "quasi-completely"
+    return f"the label is {extent} separated ({rows}) along {along or 'the intercept'}"
+
+
+def named_direction(
     direction: NDArray[np.float64], terms: Sequence[NamedTerm], scale: NDArray[np.float64]
 ) -> list[str]:
     """Return the terms that matter in a direction with their signs, the largest first."""

@@ -32,7 +32,6 @@ from logreg_dist.fitting.sums import (
 )
 from logreg_dist.fitting.tasks import (
     NULL_SHAPE,
-    column_ranges_task,
     count_along_task,
     evaluate_mixed_task,
     evaluate_null_task,
@@ -155,19 +154,6 @@ class FitPasses:
         counts = prove_separation(direction / np.abs(direction).max(), passes)
         self._log(f"looking for separation: {counts.violated:,} rows speak against it", clock)
         return counts
-
-    def separating_columns(self) -> dict[str, str]:
-        """Return the terms of dense columns that separate on their own, with the sign; one pass."""
-        clock = time.perf_counter()
-        parts = self.staged.run_pass(column_ranges_task(self.design, self.layout))
-        signs = reduce(add, parts).separators()
-        self._log(f"{len(signs)} columns separate on their own", clock)
-        names = [term.name for term in self.spec.terms()]
-        return {
-            name: signs[position]
-            for name, position in zip(names, self.positions.tolist(), strict=True)
-            if position in signs
-        }
 
     def entries_by_label(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return for each term (p,) the sign of a sparse column whose entries are of one label, and if it has none; a pass.

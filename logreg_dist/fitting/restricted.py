@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from logreg_dist.fitting.search import Likelihood, Start
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.solver.information import whole_matrix
-from logreg_dist.solver.result import Sums
+from logreg_dist.solver.linear_system import Dependence
+from logreg_dist.solver.result import Point, SolverResult, Sums
 
 FloatArray = NDArray[np.float64]
 
@@ -35,6 +37,31 @@ def embedded(beta: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
     whole = np.zeros(len(kept))
     whole[kept] = beta
     return whole
+
+
+def embedded_result(result: SolverResult, kept: NDArray[np.bool_]) -> SolverResult:
+    """Return the result of the terms `kept` (p,) among all; the others depend on nothing and have no estimate."""
+    places = np.flatnonzero(kept)
+    left_out = [Dependence(int(k), {}) for k in np.flatnonzero(~kept)]
+    dependences = [
+        replace(one, position=int(places[one.position]), weights=_at(one.weights, places))
+        for one in result.dependences
+    ]
+    point, information = result.point, None
+    if point.sums.information is not None:
+        information = np.zeros((len(kept), len(kept)))
+        information[np.ix_(kept, kept)] = whole_matrix(point.sums.information)
+    sums = replace(point.sums, score=embedded(point.sums.score, kept), information=information)
+    return replace(
+        result,
+        point=Point(embedded(point.beta, kept), sums),
+        dependences=sorted([*dependences, *left_out], key=lambda one: one.position),
+        direction=None if result.direction is None else embedded(result.direction, kept),
+    )
+
+
+def _at(weights: Mapping[int, float], places: NDArray[np.intp]) -> dict[int, float]:
+    return {int(places[k]): weight for k, weight in weights.items()}
 
 
 def restricted(likelihood: Likelihood, kept: NDArray[np.bool_], start: FloatArray) -> Likelihood:

@@ -13,9 +13,7 @@ from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.encode_sparse import word_lookups
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.inference.separation import (
-    ColumnRanges,
     DirectionCounts,
-    column_ranges,
     count_along,
     neutral_rows,
 )
@@ -133,16 +131,6 @@ class SampleRows:
     def n_rows(self) -> int:
         """Rows of the sample."""
         return sum(len(chunk.y) for chunk in self.chunks)
-
-
-def column_ranges_task(design: SharedDesign, layout: RecordLayout) -> Callable[[StagedSplit], ColumnRanges]:
-    """Return the task that finds the ranges of a split's dense columns by label."""
-
-    def task(split: StagedSplit) -> ColumnRanges:
-        spec = design.value
-        return column_ranges(split_blocks(split, spec, layout), spec.shape())
-
-    return task
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,29 +101,26 @@ def merged_clusters(parts: Sequence[ClusterSums], p: int) -> ClusterSums:
     return sum_by_cluster(together, p)
 
 
-def by_bucket(sums: ClusterSums, bucket: NDArray[np.intp]) -> Iterator[tuple[int, ClusterSums]]:
-    """Yield the clusters of each bucket; `bucket` (g,) says which one a cluster is in."""
+def by_bucket(sums: ClusterSums, bucket: NDArray[np.intp], at_most: int) -> Iterator[tuple[int, ClusterSums]]:
+    """Yield the clusters of each bucket, `at_most` so many at a time; `bucket` (g,) says which one a cluster is in."""
     order = np.argsort(bucket, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     owner = rank[sums.owner]
     entries = np.argsort(owner, kind="stable")
     owner, place, amount = owner[entries], sums.place[entries], sums.amount[entries]
-    found, starts = np.unique(bucket[order], return_index=True)
-    for number, start, stop in zip(
-        found.tolist(), starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True
-    ):
-        first, last = np.searchsorted(owner, [start, stop])
-        yield (
-            number,
-            ClusterSums(
-                sums.cluster[order[start:stop]],
-                sums.values[:, order[start:stop]],
-                owner[first:last] - start,
-                place[first:last],
-                amount[first:last],
-            ),
-        )
+    found, begins = np.unique(bucket[order], return_index=True)
+    edges = [*begins.tolist(), len(order)]
+    for number, (begin, end) in zip(found.tolist(), pairwise(edges), strict=True):
+        for start in range(begin, end, at_most):
+            stop = min(start + at_most, end)
+            own = slice(*np.searchsorted(owner, [start, stop]))
+            members = order[start:stop]
+            values = sums.values[:, members]
+            yield (
+                number,
+                ClusterSums(sums.cluster[members], values, owner[own] - start, place[own], amount[own]),
+            )
 
 
 @dataclass(frozen=True)

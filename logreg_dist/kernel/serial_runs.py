@@ -124,7 +124,7 @@ class RangeSums:
 
 
 def range_sums(runs: Sequence[Run]) -> RangeSums:
-    """Return the pairs of a range of which `runs` are all rows, in the order of their splits.
+    """Return the pairs of a range of which `runs` are all rows, sorted each, in the order of their splits and rows.
 
     Examples
     --------
@@ -134,11 +134,10 @@ def range_sums(runs: Sequence[Run]) -> RangeSums:
     >>> found.pairs.n, found.pairs.products, found.last
     (1, 2.0, (2, 3.0))
     """
-    split = np.repeat([run.split for run in runs], [len(run.row) for run in runs])
-    series, order, row, value = (
-        np.concatenate([getattr(run, name) for run in runs]) for name in ("series", "order", "row", "value")
+    series, order, value = (
+        np.concatenate([getattr(run, name) for run in runs]) for name in ("series", "order", "value")
     )
-    at = np.lexsort((row, split, order, series))
+    at = np.lexsort((order, series))  # stable
     series, value = series[at], value[at]
     ends = (int(series[0]), float(value[0])), (int(series[-1]), float(value[-1]))
     together = series[1:] == series[:-1]

@@ -89,7 +89,7 @@ def probabilities(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.where(is_high, near, far), np.where(is_high, far, near)
 
 
-def pearson_residuals(eta: FloatArray, trials: SingleTrials) -> tuple[FloatArray, FloatArray]:
+def trial_residuals(eta: FloatArray, trials: SingleTrials) -> tuple[FloatArray, FloatArray]:
     """Return the Pearson residual of an event and of another trial of each row, both (m,).
 
     ``sqrt(weight) (y - mu) / sqrt(mu (1 - mu))``, which is ``exp(-eta / 2)`` for an event and ``-exp(eta / 2)`` for
@@ -97,24 +97,10 @@ def pearson_residuals(eta: FloatArray, trials: SingleTrials) -> tuple[FloatArray
 
     Examples
     --------
-    >>> of_event, of_other = pearson_residuals(np.zeros(1), single_trials(np.ones(1), None))
+    >>> of_event, of_other = trial_residuals(np.zeros(1), single_trials(np.ones(1), None))
     >>> of_event.tolist(), of_other.tolist()
     ([1.0], [-0.0])
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         half = np.exp(0.5 * eta)
         return np.sqrt(trials.event_weight) / half, -np.sqrt(trials.other_weight) * half
-
-
-def row_residuals(eta: FloatArray, y: FloatArray, weight: FloatArray | None) -> FloatArray:
-    """Return the Pearson residual of each row, all its trials together, shape (m,); infinite beyond ``|eta| = 1419``.
-
-    Examples
-    --------
-    >>> row_residuals(np.zeros(2), np.array([1.0, 0.25]), np.array([1.0, 4.0])).tolist()
-    [1.0, -1.0]
-    """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        half = np.exp(0.5 * eta)
-        found = np.where(y > 0, y / half, 0.0) - np.where(y < 1, (1.0 - y) * half, 0.0)
-        return found if weight is None else found * np.sqrt(weight)

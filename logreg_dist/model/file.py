@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from logreg_dist.design.sparse_column import SparseColumn
@@ -69,9 +70,11 @@ def _id(data: _Json) -> str:
 
 def _content(model: LogisticModel) -> _Json:
     estimated = [row.term for row in model.coefficient_rows if row.estimate is not None]
-    covariance = None
+    covariance: _Json | None = None
     if model.covariance is not None:
         covariance = {"terms": estimated, "values": model.covariance.tolist()}
+        if model.covariance_at_centres is not None:
+            covariance["at_centres"] = model.covariance_at_centres.tolist()
     data = {
         name: getattr(model, name)
         for name in ModelFile.model_fields
@@ -213,6 +216,7 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
     scalars |= {
         "status": Status(file.status),
         "covariance": None if file.covariance is None else np.array(file.covariance.values, dtype=np.float64),
+        "covariance_at_centres": _at_centres(file),
         "aliased": tuple(AliasedTerm(**term.model_dump()) for term in file.aliased),
         "label": LabelRecord(**file.label.model_dump()),
         "design": design,
@@ -223,6 +227,12 @@ def _from_file(file: ModelFile, where: str) -> LogisticModel:
     }
     rows = tuple(Coefficient(**row.model_dump()) for row in file.coefficients)
     return LogisticModel(coefficient_rows=rows, **scalars)
+
+
+def _at_centres(file: ModelFile) -> NDArray[np.float64] | None:
+    if file.covariance is None or file.covariance.at_centres is None:
+        return None
+    return np.array(file.covariance.at_centres, dtype=np.float64)
 
 
 def _cross_validation_to_dict(record: CrossValidation | None) -> _Json | None:

@@ -169,6 +169,9 @@ class LogisticModel:
     covariance : ndarray (k, k) or None
         Of the `k` estimated terms in order; None for penalised fits and for more than
         `MAX_COVARIANCE_TERMS` terms.
+    covariance_at_centres : ndarray (k,) or None
+        Covariance of each of them with the log-odds of a row at the columns' centres; in the intercept's place the
+        variance of that. With it the variance of any row's log-odds has all its digits.
     aliased : tuple of AliasedTerm
     label : LabelRecord
     design : DesignSpec
@@ -246,6 +249,7 @@ class LogisticModel:
     marginal_effects: tuple[MarginalEffect, ...] = ()
     checks: Checks | None = None
     influential: InfluentialRows | None = None
+    covariance_at_centres: NDArray[np.float64] | None = None
 
     @property
     def free_classes(self) -> tuple[str, ...]:

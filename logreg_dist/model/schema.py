@@ -118,6 +118,7 @@ class _Covariance(BaseModel):
     model_config = _STRICT
     terms: list[str]
     values: list[list[float]]
+    at_centres: list[float] | None = None
 
 
 class _CrossValidationPoint(BaseModel):
@@ -261,6 +262,8 @@ def contradiction(file: ModelFile) -> str | None:
         return "the covariance is not of the estimated terms"
     if any(len(row) != len(terms) for row in values) or len(values) != len(terms):
         return "the covariance is not square"
+    if file.covariance.at_centres is not None and len(file.covariance.at_centres) != len(terms):
+        return "the covariance at the centres is not of the estimated terms"
     return None
 
 

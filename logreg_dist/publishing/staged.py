@@ -16,6 +16,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import NULL_PARTITION, RUN_DATE, Destination, partition_folder
 from logreg_dist.publishing.filesystem import join
+from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.publishing.write_errors import explain_write_error
 
 N_ROWS = "n_rows"
@@ -78,7 +79,7 @@ class StagedTotals:
     n_rows : int
         All of the run's date.
     sums : mapping of str to float or None
-        Of the columns ``probability`` and ``probability_*``; None where no row has a value.
+        Of the columns that `is_added_up` names; None where no row has a value.
     """
 
     n_rows: int
@@ -173,7 +174,7 @@ def read_back(table: DataFrame, destination: Destination, folder: str, *, base: 
 
 def _totals(table: DataFrame, destination: Destination) -> dict[str, Column]:
     numbers = [name for name, kind in table.dtypes if kind in ("double", "float")]
-    probabilities = [name for name in numbers if name == "probability" or name.startswith("probability_")]
+    probabilities = [name for name in numbers if is_added_up(name)]
     sums = {f"{SUM_OF}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
     # count() ignores null, so a row without a date is not counted either.
     of_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))

@@ -91,6 +91,7 @@ def file_work(source: ScoreInput, files: ParquetFiles) -> FileWork:
         types=tuple(_arrow_type(leaf.type, spark) for leaf in carried),
         further=source.further,
         n_free=source.n_free,
+        intervals=source.intervals,
     )
     n_values = sum(file.n_rows for file in files.files) * sum(column.width for column in columns)
     return FileWork(cut_files(files.files, _enough_tasks(spark, n_values)), columns, layout)
@@ -111,7 +112,7 @@ def score_files(source: ScoreInput, files: ParquetFiles) -> DataFrame:
     task = score_files_task(work.splits, work.columns, work.layout)
     n = len(work.splits)
     spark = source.table.sparkSession
-    return spark.range(0, n, 1, n).mapInArrow(task, _schema(_carried(source), source.n_free))
+    return spark.range(0, n, 1, n).mapInArrow(task, _schema(source))
 
 
 def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] | None = None) -> DataFrame:
@@ -151,9 +152,10 @@ def score_through_arrow(source: ScoreInput, refusals: Sequence[tuple[int, str]] 
         refusals=None if refusals is None else tuple(refusals),
         further=source.further,
         n_free=source.n_free,
+        intervals=source.intervals,
     )
     batches = source.table.select(*(column.alias(f"c{i}") for i, column in enumerate(selected)))
-    return batches.mapInArrow(score_batches_task(layout), _schema(carried, source.n_free))
+    return batches.mapInArrow(score_batches_task(layout), _schema(source))
 
 
 def _carried(source: ScoreInput) -> list[LeafColumn]:
@@ -180,8 +182,9 @@ def _enough_tasks(spark: SparkSession, n_values: int) -> int:
     return max(min(by_cores, worth_it), n_values * 8 // MAX_BYTES_PER_TASK)
 
 
-def _schema(carried: Sequence[LeafColumn], n_free: int) -> T.StructType:
-    names = output_names(len(carried), n_free)
+def _schema(source: ScoreInput) -> T.StructType:
+    carried = _carried(source)
+    names = output_names(len(carried), source.n_free, with_intervals=source.intervals is not None)
     scores = [T.DoubleType()] * (len(names) - len(carried) - 1)
     kinds = [*(leaf.type for leaf in carried), *scores, T.StringType()]
     return T.StructType([T.StructField(name, kind) for name, kind in zip(names, kinds, strict=True)])

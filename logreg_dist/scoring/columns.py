@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from logreg_dist.model.model import LogisticModel
 
+# The ends of the interval of ``probability``.
+INTERVALS = ("conf_low", "conf_high")
+
 
 @dataclass(frozen=True)
 class ScoreColumns:
@@ -15,8 +18,8 @@ class ScoreColumns:
     Attributes
     ----------
     names : tuple of str
-        Of ``probability``, ``linear_predictor`` and ``predicted_class``; with several classes of
-        ``predicted_class``, ``probability_<class>`` and ``linear_predictor_<class>``.
+        Of ``probability``, ``conf_low``, ``conf_high``, ``linear_predictor`` and ``predicted_class``; with several
+        classes of ``predicted_class``, ``probability_<class>`` and ``linear_predictor_<class>``.
     classes : tuple of str
         All classes in sorted order; of a binary model the levels that mean 0 and 1.
     free : tuple of str
@@ -31,6 +34,11 @@ class ScoreColumns:
     def is_binary(self) -> bool:
         """Whether there is one probability, that of label 1."""
         return not self.free
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether rows have an interval."""
+        return not set(INTERVALS).isdisjoint(self.names)
 
     @property
     def places(self) -> tuple[int | None, ...]:

@@ -14,6 +14,7 @@ from logreg_dist.errors import ArtefactInvalid, InputRejected
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.names import LeafColumn, leaf_columns
 from logreg_dist.reading.vector_columns import is_array, is_ml_vector
+from logreg_dist.scoring.interval_rows import IntervalTerms
 from logreg_dist.scoring.terms import ScoreTerms, score_terms
 
 _CLASSES: Mapping[str, tuple[type[T.DataType], ...]] = {
@@ -51,6 +52,8 @@ class ScoreInput:
         Of the other classes: the same columns and policies, other numbers.
     n_free : int
         Classes beside the reference; 0 for a binary model.
+    intervals : IntervalTerms or None
+        What intervals need, where they are asked for.
     """
 
     table: DataFrame
@@ -60,10 +63,16 @@ class ScoreInput:
     others: tuple[str, ...]
     further: tuple[ScoreTerms, ...] = ()
     n_free: int = 0
+    intervals: IntervalTerms | None = None
 
 
 def match_table(
-    table: DataFrame, model: LogisticModel, *, keys: Sequence[str], others: Sequence[str]
+    table: DataFrame,
+    model: LogisticModel,
+    *,
+    keys: Sequence[str],
+    others: Sequence[str],
+    intervals: IntervalTerms | None = None,
 ) -> ScoreInput:
     """Find the columns that a model needs in a table; no job.
 
@@ -86,7 +95,14 @@ def match_table(
         for prefix in ([f"{name}:" for name in free] or [""])
     ]
     return ScoreInput(
-        table, leaves, terms, tuple(keys), tuple(others), further=tuple(further), n_free=len(free)
+        table,
+        leaves,
+        terms,
+        tuple(keys),
+        tuple(others),
+        further=tuple(further),
+        n_free=len(free),
+        intervals=intervals,
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.scoring.columns import ScoreColumns
 from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import IntArray
@@ -59,7 +60,7 @@ class PartWritten:
         Of the file, under a name that readers do not look at.
     n_rows : int
     sums : mapping of str to float or None
-        Of the probabilities; None where no row has a score.
+        Of the probabilities and the ends of their intervals; None where no row has a score.
     counts : tuple of int
         Rows by `count_names`.
     """
@@ -76,7 +77,7 @@ def write_part(
 ) -> PartWritten:
     """Score batches and write them to `path`, a file without rows if there are none."""
     counts, n_rows = no_counts(layout), 0
-    names = [name for name in output.scores.names if name.split("_")[0] == "probability"]
+    names = [name for name in output.scores.names if is_added_up(name)]
     sums: dict[str, float | None] = dict.fromkeys(names)
     # Texts repeat, numbers do not: looking for repetitions takes longer than writing them.
     repeated = [field.name for field in output.schema if pa.types.is_string(field.type)]
@@ -134,7 +135,7 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iter
 
 
 def _with_scores(columns: list[pa.Array], output: PartOutput) -> pa.RecordBatch:
-    n_predictors = max(len(output.scores.free), 1)
+    n_predictors = max(len(output.scores.free), 1) + output.scores.has_intervals
     carried, predictors = columns[:-n_predictors], columns[-n_predictors:]
     found = (_binary_scores if output.scores.is_binary else _class_scores)(predictors, output.scores)
     constants = [pa.repeat(value, len(predictors[0])) for _, value in output.constants]
@@ -142,11 +143,13 @@ def _with_scores(columns: list[pa.Array], output: PartOutput) -> pa.RecordBatch:
 
 
 def _binary_scores(predictors: Sequence[pa.Array], wanted: ScoreColumns) -> list[pa.Array]:
-    [eta] = predictors
+    eta, *half_width = predictors  # the second one with intervals
     negative, positive = wanted.classes
     available = {
         "linear_predictor": lambda: eta,
         "probability": lambda: _probability(eta),
+        "conf_low": lambda: _probability(pc.subtract(eta, *half_width)),
+        "conf_high": lambda: _probability(pc.add(eta, *half_width)),
         "predicted_class": lambda: pc.if_else(
             pc.greater_equal(eta, 0.0), pa.scalar(positive), pa.scalar(negative)
         ),

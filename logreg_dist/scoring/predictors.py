@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# Under which half the width of a linear predictor's interval travels behind it.
+HALF_WIDTH = "half_width"
+
 
 def predictor_names(n_free: int) -> list[str]:
     """Return the names under which linear predictors travel: one, or one for each class but the reference.
@@ -19,6 +22,17 @@ def predictor_names(n_free: int) -> list[str]:
     (['linear_predictor'], ['linear_predictor_0', 'linear_predictor_1'])
     """
     return [f"linear_predictor_{k}" for k in range(n_free)] or ["linear_predictor"]
+
+
+def travelling_names(n_free: int, *, with_intervals: bool) -> list[str]:
+    """Return the names of all numbers that travel: linear predictors, and half the width of their interval.
+
+    Examples
+    --------
+    >>> travelling_names(0, with_intervals=True)
+    ['linear_predictor', 'half_width']
+    """
+    return [*predictor_names(n_free), *([HALF_WIDTH] if with_intervals else [])]
 
 
 def by_class(predictors: Sequence[FloatArray], places: Sequence[int | None]) -> FloatArray:

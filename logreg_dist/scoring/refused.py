@@ -11,7 +11,7 @@ from logreg_dist.design.problems import quoted
 from logreg_dist.scoring.batches import score_through_arrow
 from logreg_dist.scoring.expression import plan_scores
 from logreg_dist.scoring.match import ScoreInput
-from logreg_dist.scoring.predictors import predictor_names
+from logreg_dist.scoring.predictors import predictor_names, travelling_names
 from logreg_dist.scoring.terms import count_names
 from logreg_dist.scoring.ways import carried_columns
 
@@ -46,7 +46,8 @@ def refused_scores_in_batches(source: ScoreInput, model_id: str) -> DataFrame:
     number = {name: k for k, name in enumerate(count_names(source.terms.columns, len(source.keys)))}
     refusals = [(number[name], sentence) for name, sentence in _refusals(source, model_id)]
     rows = score_through_arrow(source, refusals)
-    note, names = F.col("note"), predictor_names(source.n_free)
+    note = F.col("note")
+    names = travelling_names(source.n_free, with_intervals=source.intervals is not None)
     carried = [name for name in rows.columns if name not in (*names, "note")]
     guarded = (F.when(note.isNotNull(), _raise(note)).otherwise(F.col(name)).alias(name) for name in names)
     return rows.select(*carried, *guarded)

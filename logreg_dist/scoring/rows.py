@@ -119,7 +119,7 @@ def _write(
     if isinstance(term, NumericTerm):
         _add_number(column, term, out=out, odd=odd)
     else:
-        _add_level(column, term, out=out, odd=odd)
+        add_level(column, term, out=out, odd=odd)
 
 
 def _product(
@@ -168,7 +168,7 @@ def _add_number(column: pa.Array | FloatArray, term: NumericTerm, *, out: FloatA
     odd += np.array([np.count_nonzero(missing), 0, np.count_nonzero(unusable)])
 
 
-def _add_level(column: pa.Array, term: LevelTerm, *, out: FloatArray, odd: IntArray) -> None:
+def add_level(column: pa.Array, term: LevelTerm, *, out: FloatArray, odd: IntArray) -> None:
     """Write the estimate of each row's level to `out`, NaN where there is none."""
     text, n_unusable = texts(column)
     if not pa.types.is_dictionary(text.type):

@@ -14,8 +14,9 @@ from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.scoring.columns import ScoreColumns, score_columns
+from logreg_dist.scoring.intervals import asked_intervals
 from logreg_dist.scoring.match import ScoreInput, match_table
-from logreg_dist.scoring.predictors import predictor_names
+from logreg_dist.scoring.predictors import HALF_WIDTH, predictor_names
 from logreg_dist.scoring.refused import refused_scores, refused_scores_in_batches
 from logreg_dist.scoring.ways import lazy_way
 
@@ -42,9 +43,10 @@ def score_table(
     keys, keep : sequence of str
         Columns to carry.
     columns : sequence of str
-        Of ``probability`` (of the positive level), ``linear_predictor`` (log-odds) and
-        ``predicted_class`` (at 0.5). With several classes ``probability`` stands for ``predicted_class``
-        (the most probable one, of equals the first) and ``probability_<class>`` for every class.
+        Of ``probability`` (of the positive level), ``conf_low`` and ``conf_high`` (the ends of its interval, see
+        `asked_intervals`), ``linear_predictor`` (log-odds) and ``predicted_class`` (at 0.5). With several classes
+        ``probability`` stands for ``predicted_class`` (the most probable one, of equals the first) and
+        ``probability_<class>`` for every class.
     run_id : str or None
         A new one when None.
 
@@ -57,10 +59,11 @@ def score_table(
     ArtefactInvalid
         When the model did not converge.
     ConfigError
-        When two columns of the output would have one name.
+        When two columns of the output would have one name, or the model has no intervals.
     """
+    intervals = asked_intervals(model, columns)
     refuse_repeated_names([*keys, *keep, *score_columns(model, columns).names, "model_id", "run_id"])
-    source = match_table(table, model, keys=keys, others=keep)
+    source = match_table(table, model, keys=keys, others=keep, intervals=intervals)
     refused = refused_scores if lazy_way(source).name == "sql" else refused_scores_in_batches
     rows = refused(source, model.model_id)
     return select_scores(rows, source, model, columns=columns, run_id=run_id or new_run_id())
@@ -97,11 +100,19 @@ def select_scores(
 def _binary_scores(wanted: ScoreColumns) -> dict[str, Column]:
     eta = F.col("linear_predictor")
     negative, positive = wanted.classes
-    return {
-        "probability": F.lit(1.0) / (F.lit(1.0) + F.exp(-eta)),
+    found = {
+        "probability": _probability(eta),
         "linear_predictor": eta,
         "predicted_class": F.when(eta >= 0, F.lit(positive)).when(eta < 0, F.lit(negative)),
     }
+    if wanted.has_intervals:
+        half_width = F.col(HALF_WIDTH)
+        found |= {"conf_low": _probability(eta - half_width), "conf_high": _probability(eta + half_width)}
+    return found
+
+
+def _probability(eta: Column) -> Column:
+    return F.lit(1.0) / (F.lit(1.0) + F.exp(-eta))
 
 
 def _class_scores(rows: DataFrame, wanted: ScoreColumns) -> tuple[DataFrame, dict[str, Column]]:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logreg_dist.scoring.predictors import predictor_names
+from logreg_dist.scoring.interval_rows import IntervalTerms, half_widths
+from logreg_dist.scoring.predictors import travelling_names
 from logreg_dist.scoring.rows import FloatArray, IntArray, score_rows
 from logreg_dist.scoring.terms import ScoreTerms
 from logreg_dist.scoring.vector_terms import Entries, SparseTerm, read_entries
@@ -44,6 +45,8 @@ class BatchLayout:
         Of the other classes.
     n_free : int
         Classes beside the reference; 0 for a binary model.
+    intervals : IntervalTerms or None
+        What intervals need, where they are asked for.
     """
 
     terms: ScoreTerms
@@ -54,6 +57,7 @@ class BatchLayout:
     refusals: tuple[tuple[int, str], ...] | None = None
     further: tuple[ScoreTerms, ...] = ()
     n_free: int = 0
+    intervals: IntervalTerms | None = None
 
 
 def score_batches_task(layout: BatchLayout) -> BatchTask:
@@ -130,7 +134,7 @@ def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Arr
         if position not in together:
             together[position] = _transposed(batch.column(position))
         columns.append(together[position][place])
-    if layout.further:  # each class would split the texts once more
+    if layout.further or layout.intervals:  # each class would split the texts once more, and the intervals
         columns = [
             read_entries(column, term) if isinstance(term, SparseTerm) else column
             for column, term in zip(columns, layout.terms.columns, strict=True)
@@ -146,6 +150,9 @@ def score_batch(batch: pa.RecordBatch, layout: BatchLayout) -> tuple[list[pa.Arr
     for terms in layout.further:
         other = score_rows(columns, terms, batch.num_rows).linear_predictor
         scores.append(pa.array(other, mask=mask))
+    if layout.intervals is not None:
+        widths = half_widths(columns, layout.terms, layout.intervals, ~unscored)
+        scores.append(pa.array(widths, mask=np.isnan(widths)))
     if layout.types is not None:
         carried = [_as_type(column, kind) for column, kind in zip(carried, layout.types, strict=True)]
     return [*carried, *scores], np.array([n_unscored, *found.odd.ravel(), *no_key], dtype=np.int64)
@@ -174,10 +181,11 @@ def _with_note(arrays: Sequence[pa.Array], note: str | None, layout: BatchLayout
     n = len(arrays[-1])
     notes = pa.nulls(n, pa.string()) if note is None else pa.array([*[None] * (n - 1), note], pa.string())
     named = [*arrays, notes]
-    return pa.RecordBatch.from_arrays(named, names=output_names(len(layout.carried), layout.n_free))
+    names = output_names(len(layout.carried), layout.n_free, with_intervals=layout.intervals is not None)
+    return pa.RecordBatch.from_arrays(named, names=names)
 
 
-def output_names(n_carried: int, n_free: int = 0) -> list[str]:
+def output_names(n_carried: int, n_free: int = 0, *, with_intervals: bool = False) -> list[str]:
     """Return the names of the columns that the tasks yield.
 
     Examples
@@ -185,4 +193,5 @@ def output_names(n_carried: int, n_free: int = 0) -> list[str]:
     >>> output_names(2)
     ['carried_0', 'carried_1', 'linear_predictor', 'note']
     """
-    return [*(f"carried_{i}" for i in range(n_carried)), *predictor_names(n_free), "note"]
+    numbers = travelling_names(n_free, with_intervals=with_intervals)
+    return [*(f"carried_{i}" for i in range(n_carried)), *numbers, "note"]

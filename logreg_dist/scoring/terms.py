@@ -151,7 +151,7 @@ def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str 
         if isinstance(column, SparseColumn):
             columns.append(_sparse_term(column, estimates))
         elif isinstance(column, CategoricalColumn):
-            columns.append(_level_term(column, level_estimates(column, estimates)))
+            columns.append(level_term(column, level_estimates(column, estimates)))
         elif column.vector is None:
             columns.append(
                 replace(
@@ -167,7 +167,7 @@ def score_terms(design: DesignSpec, estimates: Mapping[str, float], offset: str 
         column = by_name[part.column]
         if isinstance(part, LevelPart):
             assert isinstance(column, CategoricalColumn)
-            return _level_term(column, dict(zip(part.levels, weights.tolist(), strict=True)))
+            return level_term(column, dict(zip(part.levels, weights.tolist(), strict=True)))
         assert isinstance(column, NumericColumn)
         return _curve_term(column, combined(part.curves(), weights))
 
@@ -245,7 +245,8 @@ def _at(value: float, curves: tuple[Curves, ...]) -> float:
     return sum(float(curve_values(curve, np.array([value]))[0, 0]) for curve in curves)
 
 
-def _level_term(column: CategoricalColumn, by_level: Mapping[str, float]) -> LevelTerm:
+def level_term(column: CategoricalColumn, by_level: Mapping[str, float]) -> LevelTerm:
+    """Return what is read of a category, `by_level` in place of each level, with the policies worked out."""
     missing_is_unseen = column.missing not in ("error", "drop") and column.missing_level is None
     unseen_value, unseen_is_error = None, True
     if column.has_other and column.unseen in ("error", "other"):

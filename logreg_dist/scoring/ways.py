@@ -80,8 +80,13 @@ def choose_way(source: ScoreInput, asked: str = "auto") -> Way:
     ------
     ConfigError
         When ``arrow`` is asked for and pyarrow cannot read the table as Spark would, or ``sql`` for a
-        model of vectors or texts.
+        model of vectors or texts, or for intervals.
     """
+    if asked == "sql" and source.intervals is not None:
+        raise ConfigError(
+            "engine is sql, but the intervals conf_low and conf_high have no SQL expression.\n"
+            "  Set engine to auto, array or arrow, or leave them out."
+        )
     if asked == "sql" and (names := without_expression(source)):
         raise ConfigError(
             f"engine is sql, but vectors and texts such as {quoted(names[0])} have no SQL expression.\n"
@@ -112,6 +117,8 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     """
     if without_expression(source):
         return Way("array", f"{why}; vectors and texts have no SQL expression")
+    if source.intervals is not None:
+        return Way("array", f"{why}; intervals have no SQL expression")
     n_columns, n_classes = _width(source.terms), 1 + len(source.further)
     n_levels = n_classes * sum(
         len(term.estimates)

@@ -168,6 +168,10 @@ class Factor:
         inverse = (inverse + inverse.T) / 2
         return inverse / np.outer(self.scale, self.scale)
 
+    def log_determinant(self) -> float:
+        """Return the logarithm of the determinant of the matrix."""
+        return 2.0 * float(np.log(np.diag(self.lower)).sum() + np.log(self.scale).sum())
+
     def inverse_diagonal(self) -> FloatArray:
         """Return the diagonal of the inverse, shape (p,), in a third of the work."""
         inverse = linalg.solve_triangular(self.lower, np.eye(len(self.scale)), lower=True)

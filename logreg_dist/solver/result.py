@@ -48,6 +48,7 @@ class Method(StrEnum):
     NEWTON = "newton"
     LBFGS = "lbfgs"
     PROXIMAL_NEWTON = "proximal_newton"
+    FIRTH = "firth"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class SolverResult:
 
     @property
     def n_steps(self) -> int:
-        """Steps taken; the last one of a converged Newton fit cost no pass of its own."""
-        polished = self.is_ahead or (self.method is Method.NEWTON and self.ending is Ending.CONVERGED)
+        """Steps taken; after the last one of a converged fit Newton makes no pass, and Firth's only that of the sums."""
+        last_counts = self.method in (Method.NEWTON, Method.FIRTH) and self.ending is Ending.CONVERGED
+        polished = self.is_ahead or last_counts
         return max(len(self.history) - 1, 0) + polished

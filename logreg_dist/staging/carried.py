@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logreg_dist.staging.decode import numbers, plain_texts_and_counts
+from logreg_dist.staging.decode import MAX_WHOLE, numbers, plain_texts_and_counts
 from logreg_dist.staging.folds import text_hashes
 
 FloatArray = NDArray[np.float64]
@@ -117,6 +117,9 @@ def read_carried(
             values, bad = numbers(source)
             problems[f"{column.name}.not_number"] += bad
             problems[f"{column.name}.missing"] += int(np.isnan(values).sum()) - bad
+            if pa.types.is_integer(source.type) or pa.types.is_decimal(source.type):
+                # Numbers that are rounded to one would tie, and follow each other in another order.
+                problems[f"{column.name}.not_exact"] += int((np.abs(values) >= MAX_WHOLE).sum())
             arrays.append(pa.array(values))
             continue
         text, not_whole = plain_texts_and_counts(source)

@@ -48,7 +48,7 @@ class ContentChecksum:
     @property
     def value(self) -> int:
         """The checksum as a signed 64-bit integer, which Arrow and Spark can hold."""
-        return self.total - 2**64 if self.total >= 2**63 else self.total
+        return as_signed(self.total)
 
     def add(self, numbers: Sequence[FloatArray], codes: NDArray[np.int32]) -> None:
         """Add m rows: columns of numbers (m,) and `codes` (n, m) of the dictionaries, -1 for missing."""
@@ -78,6 +78,17 @@ class ContentChecksum:
             known = np.array([*known[:n_known], *fresh, missing], dtype=np.uint64)
             self.level_hashes[k] = known
         return known
+
+
+def as_signed(bits: int) -> int:
+    """Return 64 bits as the signed integer that has them.
+
+    Examples
+    --------
+    >>> as_signed(2**64 - 1), as_signed(5)
+    (-1, 5)
+    """
+    return bits - 2**64 if bits >= 2**63 else bits
 
 
 def _mix_in(row_hash: HashArray, bits: HashArray) -> None:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from logreg_dist.kernel.sparse import SparseRows, concatenate
 from logreg_dist.staging.carried import CarriedWriter, read_carried
-from logreg_dist.staging.checksum import ContentChecksum
+from logreg_dist.staging.checksum import ContentChecksum, as_signed
 from logreg_dist.staging.decode import LevelDictionary, numbers, texts
 from logreg_dist.staging.folds import FoldArray, folds_of_hashes, folds_of_keys
+from logreg_dist.staging.outcome_checksum import OutcomeChecksum, OutcomeHasher
 from logreg_dist.staging.plan import RawColumn, StagePlan
 from logreg_dist.staging.profile import (
     NumericProfile,
@@ -58,6 +59,8 @@ class StagedSplit:
         For the record of the fit.
     content : int
         What a second reading of the same rows must give again, see `ContentChecksum`.
+    outcomes, outcomes_in_order : int
+        The checksums of `OutcomeChecksum`, as signed integers.
     seconds : float
         Taken by reading and writing the rows.
     """
@@ -68,7 +71,14 @@ class StagedSplit:
     label_sum: float
     weight_sum: float
     content: int
+    outcomes: int = 0
+    outcomes_in_order: int = 0
     seconds: float = 0.0
+
+    @property
+    def outcome_checksum(self) -> OutcomeChecksum:
+        """The checksum of label, weight and offset."""
+        return OutcomeChecksum(self.n_rows, self.outcomes % 2**64, self.outcomes_in_order % 2**64)
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,8 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         counts.label_sum,
         counts.weight_sum,
         survey.content.value,
+        as_signed(survey.outcomes.value.in_any_order),
+        as_signed(survey.outcomes.value.in_order),
         time.perf_counter() - clock,
     )
 
@@ -217,6 +229,7 @@ class _SplitSurvey:
         # A class goes into it by its name: its code depends on the order in which rows happen to come.
         by_class = [self.labels] if plan.label.by_class else []
         self.content = ContentChecksum([*self.dictionaries, *by_class])
+        self.outcomes = OutcomeHasher(by_class)
         self.not_whole = [0] * len(plan.categorical)
         self.sparse = [SparseReader(column, plan.max_levels) for column in plan.sparse]
 
@@ -289,14 +302,17 @@ class _SplitSurvey:
         return found.numbers
 
     def _add_to_content(self, rows: Rows, more: Sequence[FloatArray]) -> None:
-        others = [rows.weight, rows.offset, *rows.numeric, *more]
+        outcome = [rows.weight, rows.offset]
+        others = [*outcome, *rows.numeric, *more]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))
         if not self.plan.label.by_class:
             self.content.add([rows.y, *others], rows.codes)
+            self.outcomes.add([rows.y, *outcome], rows.codes[:0])
             return
         classes = np.where(np.isnan(rows.y), -1.0, rows.y).astype(np.int32)
         self.content.add(others, np.vstack([rows.codes, classes[None]]))
+        self.outcomes.add(outcome, classes[None])
 
     def add(self, rows: Rows) -> None:
         """Survey a chunk of rows that count."""

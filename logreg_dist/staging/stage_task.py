@@ -16,7 +16,10 @@ from logreg_dist.staging.scratch import scratch_folder
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
 
 # The wire schema of staging: one row for each split.
-STAGED_SCHEMA = "split int, path string, n_rows bigint, label_sum double, weight_sum double, content bigint, seconds double"
+STAGED_SCHEMA = (
+    "split int, path string, n_rows bigint, label_sum double, weight_sum double, content bigint, "
+    "outcomes bigint, outcomes_in_order bigint, seconds double"
+)
 _ARROW_SCHEMA = pa.schema(
     [
         ("split", pa.int32()),
@@ -25,6 +28,8 @@ _ARROW_SCHEMA = pa.schema(
         ("label_sum", pa.float64()),
         ("weight_sum", pa.float64()),
         ("content", pa.int64()),
+        ("outcomes", pa.int64()),
+        ("outcomes_in_order", pa.int64()),
         ("seconds", pa.float64()),
     ]
 )

@@ -51,7 +51,6 @@ def test_required_keys_are_reported_together():
             {"columns": ["probability", "reasons"]},
             r"output.columns\[1\]: reasons is not available in this version",
         ),
-        ({"columns": ["conf_low"]}, "conf_low is not available in this version"),
         ({"columns": ["probability", "probability"]}, "output.columns: lists .* more than once"),
         ({"columns": []}, "output.columns: "),
         ({"partition_by": []}, "output.partition_by: mode replace_partition needs run_date as the first"),

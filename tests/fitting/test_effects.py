@@ -334,7 +334,11 @@ def test_a_covariance_of_another_kind_is_the_one_of_the_table(tmp_path):
     ]
     robust = CovarianceRecord("hc0", "")
     model = replace(
-        model_of(), coefficient_rows=tuple(terms), covariance=2 * fit.covariance, covariance_record=robust
+        model_of(),
+        design=fit.spec,
+        coefficient_rows=tuple(terms),
+        covariance=2 * fit.covariance,
+        covariance_record=robust,
     )
     found = with_marginal_effects(model, rows).marginal_effects
     expected = {name: error * np.sqrt(2) for name, (_, error) in effects_of(rows).items()}

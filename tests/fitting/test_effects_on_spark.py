@@ -8,7 +8,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from logreg_dist import TrainConfig, fit
+from logreg_dist.design.term_moments import term_centres
 from logreg_dist.errors import ConfigError
+from logreg_dist.inference.covariance import centred_covariance
 from logreg_dist.model.file import model_from_json, model_to_json
 
 pytestmark = pytest.mark.spark
@@ -67,6 +69,8 @@ def test_every_column_has_an_effect_and_the_file_holds_them(model):
         ("emb", "1", "slope"),
     ]
     assert model_from_json(model_to_json(model)).marginal_effects == model.marginal_effects
+    at_centres = centred_covariance(model.covariance, term_centres(model.design), 0)[0]
+    np.testing.assert_allclose(model.covariance_at_centres, at_centres, rtol=1e-9, atol=1e-15)
     [line] = [line for line in model.summary().splitlines() if line.startswith("plan[__missing__]")][1:]
     assert f"{model.marginal_effects[3].effect:.5g}" in line
 

@@ -36,8 +36,9 @@ FITS = {
 R_NAMES = {"intercept": "(Intercept)", "x1:plan[plus]": "x1:planplus", "x1:plan[pro]": "x1:planpro"}
 
 
-def robust(folder, fit="plain", *, rows=None, kind="cluster", by=SITE, n_splits=1) -> RobustOutcome:
+def robust(folder, fit="plain", *, rows=None, kind="cluster", by=SITE, n_splits=1, more=()) -> RobustOutcome:
     columns, settings = FITS[fit]
+    columns = [*columns, *more]
     rows = robust_rows() if rows is None else rows
     rows = rows.assign(label=rows["y"].astype(float))
     label = [] if fit == "grouped" else ["label"]
@@ -178,3 +179,14 @@ def test_clusters_are_looked_into_where_standard_errors_are_the_models(tmp_path)
     one = robust(tmp_path / "one", kind="model", rows=robust_rows().assign(site="same"))
     assert (one.clusters[0].n_clusters, one.clusters[0].icc, one.clusters[0].largest_ratio) == (1, None, None)
     assert one.notes == ()
+
+
+@pytest.mark.parametrize(("kind", "by"), [("hc3", {}), ("cluster", SITE), ("cluster", BOTH)])
+def test_terms_without_an_estimate_change_nothing(tmp_path, kind, by):
+    rows = robust_rows().assign(again=robust_rows()["x1"] * 3 - 1)
+    without = robust(tmp_path / "without", rows=rows, kind=kind, by=by).outcome
+    found = robust(tmp_path / "with", rows=rows, kind=kind, by=by, more=["again"]).outcome
+    at = [term.name for term in found.terms].index("again")
+    assert np.flatnonzero(~found.found.estimable).tolist() == [at]
+    assert np.isnan(found.found.variance[at])
+    assert_close(found.found.covariance, without.found.covariance, ROUNDING)

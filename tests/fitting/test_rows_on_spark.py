@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -60,3 +61,26 @@ def test_the_files_of_the_checks_come_and_go_with_the_model(model, tmp_path):
     write_outputs(local_filesystem(), str(tmp_path), without, recorder)
     assert not (tmp_path / "linearity.svg").exists()
     assert not (tmp_path / "influence.parquet").exists()
+
+
+def test_texts_and_long_vectors_are_left_out_and_the_rest_is_looked_into(spark):
+    rng = np.random.default_rng(4)
+    x, words = rng.normal(size=400), rng.choice(["red", "green blue", "blue"], 400)
+    label = (rng.random(400) < 1 / (1 + np.exp(-x + (words == "red")))).astype(int)
+    long = [[float(v) for v in row] for row in rng.integers(0, 2, (400, 51))]
+    frame = list(zip(x.tolist(), words.tolist(), long, label.tolist(), strict=True))
+    table = spark.createDataFrame(frame, "x double, words string, long array<double>, label int")
+    config = {
+        "label": {"column": "label"},
+        "features": {"columns": {"words": {"type": "text", "vocabulary": 2}}},
+        "solver": {"start": "zero"},
+        "checks": {"linearity": True, "fit": True, "influence": {"rows": 3}},
+    }
+    model = fit(table.repartition(2), TrainConfig(**config))
+    assert model.converged
+    assert [(one.column, len(one.bins)) for one in model.checks.linearity] == [("x", 10)]
+    assert model.checks.fit.groups == ()
+    assert model.checks.fit.link is not None
+    assert model.checks.fit.calibration_slope == pytest.approx(1.0, abs=1e-7)
+    assert model.checks.influence.n_kept == 3
+    assert any("long (51)" in note for note in model.notes)

@@ -1,6 +1,7 @@
 # Profile intervals, likelihood-ratio and score tests by R, to the digits of its own iterations.
 # Usage: Rscript tests/oracles/profile.R, from the root of the repository, after python -m tests.oracles.profile.
 library(MASS)
+library(lmtest)
 control <- glm.control(epsilon = 1e-14, maxit = 100)
 born <- birthwt
 born$race <- factor(born$race, labels = c("white", "black", "other"))
@@ -24,4 +25,9 @@ for (name in names(fits)) {
       lr[columns, "Df"], number(lr[columns, "LRT"]), number(lr[columns, "Pr(>Chi)"]),
       number(rao[columns, "Rao score"]), number(rao[columns, "Pr(>Chi)"])), collapse = ",\n  ")))
 }
+smaller <- update(fits$birthwt, . ~ . - ftv - race)
+test <- lrtest(smaller, fits$birthwt)
+text <- c(text, sprintf('"nested": {"lr": %s, "df": %d, "p_value": %s, "aic": %s, "bic": %s}',
+  number(test$Chisq[2]), test$Df[2], number(test[["Pr(>Chisq)"]][2]),
+  number(AIC(fits$birthwt) - AIC(smaller)), number(BIC(fits$birthwt) - BIC(smaller))))
 writeLines(c("{", paste(text, collapse = ",\n"), "}"), "tests/oracles/profile_r.json")

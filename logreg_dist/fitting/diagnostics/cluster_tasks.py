@@ -21,13 +21,14 @@ from logreg_dist.kernel.cluster_sums import (
     sum_by_cluster,
 )
 from logreg_dist.kernel.evaluate import linear_predictor
-from logreg_dist.kernel.trials import pearson_residuals, probabilities
+from logreg_dist.kernel.trials import probabilities, trial_residuals
 from logreg_dist.staging.folds import mixed_hashes
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
 
-# Of the clusters' sums that a task collects before it sends them on. PySpark holds about ten such lots at a time.
-HELD_BYTES = 8_000_000
+# Of the clusters' sums that a task collects before it sends them on. The more, the fewer are sent of clusters whose
+# rows lie apart.
+HELD_BYTES = 32_000_000
 # Of the sums that come together in a bucket at most, where every row were a cluster of its own.
 BUCKET_BYTES = 64_000_000
 
@@ -82,7 +83,7 @@ def cluster_sums_task(
     def task(split: StagedSplit) -> Iterator[tuple[int, ClusterSums]]:
         spec = design.value
         shape = spec.shape()
-        held = [_Held(shape.p, n_buckets) for _ in clusterings]
+        held = [_Held(shape.p, n_buckets, len(clusterings)) for _ in clusterings]
         for row in row_blocks(split, spec, layout, sorted(names)):
             scored = _scored_rows(row, beta, shape, with_scores=with_scores)
             for k, (clustering, lot) in enumerate(zip(clusterings, held, strict=True)):
@@ -145,7 +146,7 @@ class _ScoredRows:
 def _scored_rows(row: RowBlock, beta: FloatArray, shape: BlockShape, *, with_scores: bool) -> _ScoredRows:
     block, trials = row.block, row.trials
     eta = linear_predictor(beta, block, shape)
-    of_event, of_other = pearson_residuals(eta, trials)
+    of_event, of_other = trial_residuals(eta, trials)
     with np.errstate(invalid="ignore", over="ignore"):
         # Of what there is none 0, whatever its residual were.
         events = np.where(trials.events > 0, trials.events * of_event, 0.0)
@@ -172,8 +173,10 @@ def _scored_rows(row: RowBlock, beta: FloatArray, shape: BlockShape, *, with_sco
 class _Held:
     """The sums of one clustering that a task has not sent on yet; a builder."""
 
-    def __init__(self, p: int, n_buckets: int) -> None:
+    def __init__(self, p: int, n_buckets: int, n_clusterings: int) -> None:
         self._p, self._n_buckets = p, n_buckets
+        # So many pieces PySpark holds before it writes them (`RDD.partitionBy`).
+        self._n_pieces = min(10 * n_buckets * n_clusterings, 1_000)
         self._parts: list[ClusterSums] = []
         self._n_bytes = 0
 
@@ -195,4 +198,6 @@ class _Held:
         sums = merged_clusters(self._parts, self._p)
         self._parts, self._n_bytes = [], 0
         bucket = (mixed_hashes(sums.cluster) % np.uint64(self._n_buckets)).astype(np.intp)
-        yield from by_bucket(sums, bucket)
+        clusters_per_byte = len(sums.cluster) / sums.n_bytes
+        at_most = max(1, int(HELD_BYTES / self._n_pieces * clusters_per_byte))
+        yield from by_bucket(sums, bucket, at_most)

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.spec import INTERCEPT, DesignSpec
-from logreg_dist.design.term_moments import term_centres
+from logreg_dist.design.spec import DesignSpec
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.tasks import SampleRows
-from logreg_dist.inference.covariance import centred_covariance, covariance
+from logreg_dist.inference.covariance import covariance
+from logreg_dist.model.covariance import centred_model_covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LabelRecord, LogisticModel
 from logreg_dist.solver.information import whole_matrix
@@ -140,15 +140,11 @@ def fitted_rows(
 
 def model_covariance(model: LogisticModel, rows: FittedRows) -> FloatArray | None:
     """Return the covariance of the model's table on the centred columns, shape (p, p), 0 for terms without an estimate."""
-    if rows.covariance is None or model.covariance is None or model.covariance_record is None:
+    found = centred_model_covariance(model)
+    if found is None:
         return None
-    if model.covariance_record.kind == "model":
-        return rows.covariance
     place = {name: k for k, name in enumerate(rows.names)}
-    terms = [row.term for row in model.coefficient_rows if row.estimate is not None]
-    own = np.array([place[term] for term in terms], dtype=np.intp)
-    spread = np.zeros_like(rows.covariance)
-    intercept = terms.index(INTERCEPT) if INTERCEPT in terms else None
-    centres = term_centres(rows.passes.spec)[own]
-    spread[np.ix_(own, own)] = centred_covariance(model.covariance, centres, intercept)
+    own = np.array([place[row.term] for row in model.coefficient_rows], dtype=np.intp)
+    spread = np.zeros((len(place), len(place)))
+    spread[np.ix_(own, own)] = found
     return spread

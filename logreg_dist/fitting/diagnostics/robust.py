@@ -18,7 +18,7 @@ from logreg_dist.fitting.diagnostics.clusters import ClusterCovariance, cluster_
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
 from logreg_dist.fitting.estimates import Outcome
-from logreg_dist.fitting.sums import in_kernel_order
+from logreg_dist.fitting.sums import in_kernel_order, matrix_in_kernel_order
 from logreg_dist.inference.covariance import uncentred_covariance
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.inference.sandwich import sandwich
@@ -99,7 +99,7 @@ def robust_outcome(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
         found = _with_clusters(rows, outcome, spec)
     if inference.covariance in _POWERS and has_covariance:
         spread, record = _by_residuals(rows)
-        found = _replaced(found, _in_column_units(spread, rows, spec), record)
+        found = _replaced(found, _of_model(spread, rows, spec), record, spec)
     return found
 
 
@@ -114,7 +114,7 @@ def _by_residuals(rows: FittedRows) -> tuple[FloatArray, CovarianceRecord]:
         passes.layout,
         in_kernel_order(rows.beta, positions),
         with_frequency=rows.carries_frequency,
-        leverage=_matrix_in_kernel_order(bread, positions) if power else None,
+        leverage=matrix_in_kernel_order(bread, positions) if power else None,
         power=power,
     )
     blocks: InformationBlocks = passes.staged.sum_pass(task, result_bytes=state_bytes(passes.shape))
@@ -146,7 +146,7 @@ def _with_clusters(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
     if not wanted:
         return result
     spread, record, notes = _combined(found, rows)
-    return replace(_replaced(result, _in_column_units(spread, rows, spec), record), notes=notes)
+    return replace(_replaced(result, _of_model(spread, rows, spec), record, spec), notes=notes)
 
 
 def _combined(
@@ -168,30 +168,36 @@ def _combined(
     return found.covariance, record, found.notes
 
 
-def _replaced(found: RobustOutcome, spread: FloatArray, record: CovarianceRecord) -> RobustOutcome:
-    """Put a covariance in the units of the columns, (k, k) of the estimable terms, in place of the model's."""
+def _replaced(
+    found: RobustOutcome, centred: FloatArray, record: CovarianceRecord, spec: DesignSpec
+) -> RobustOutcome:
+    """Put a covariance on the centred columns, (k, k) of the estimable terms, in place of the model's."""
     own = found.outcome.found
-    if not np.isfinite(spread).all():
+    if not np.isfinite(centred).all():
         note = f"there are no standard errors: {record.kind} is not defined where a row has leverage 1"
-        nothing = replace(own, variance=np.full_like(own.variance, np.nan), covariance=None)
+        nothing = replace(own, variance=np.full_like(own.variance, np.nan), covariance=None, at_centres=None)
         return replace(
             found, outcome=replace(found.outcome, found=nothing), record=record, notes=(*found.notes, note)
         )
     variance = np.full_like(own.variance, np.nan)
+    spread = _uncentred(centred, own.estimable, spec)
     variance[own.estimable] = np.diag(spread)
-    outcome = replace(found.outcome, found=replace(own, variance=variance, covariance=spread))
+    at_centres = None if own.at_centres is None else centred[0]
+    replaced = replace(own, variance=variance, covariance=spread, at_centres=at_centres)
+    outcome = replace(found.outcome, found=replaced)
     return replace(found, outcome=outcome, record=record)
 
 
-def _in_column_units(spread: FloatArray, rows: FittedRows, spec: DesignSpec) -> FloatArray:
-    """Return a covariance (p, p) of all staged terms, centred, as that of the k estimated terms of the model."""
+def _of_model(spread: FloatArray, rows: FittedRows, spec: DesignSpec) -> FloatArray:
+    """Return a covariance (p, p) of all staged terms as that of the k estimated terms of the model."""
     place = {name: k for k, name in enumerate(rows.names)}
     at = np.array([place[term.name] for term in spec.terms()], dtype=np.intp)
-    estimated = rows.estimable[at]
-    centres = term_centres(spec)[estimated]
-    return uncentred_covariance(
-        spread[np.ix_(at[estimated], at[estimated])], centres, 0 if spec.intercept else None
-    )
+    estimated = at[rows.estimable[at]]
+    return spread[np.ix_(estimated, estimated)]
+
+
+def _uncentred(centred: FloatArray, estimable: NDArray[np.bool_], spec: DesignSpec) -> FloatArray:
+    return uncentred_covariance(centred, term_centres(spec)[estimable], 0 if spec.intercept else None)
 
 
 def _with_ratio(
@@ -205,7 +211,8 @@ def _with_ratio(
     found = outcome.found
     if spread is None or found.covariance is None:
         return dependence
-    ratios = np.diag(_in_column_units(spread, rows, spec)) / np.diag(found.covariance)
+    own = _uncentred(_of_model(spread, rows, spec), found.estimable, spec)
+    ratios = np.diag(own) / np.diag(found.covariance)
     if not len(ratios) or not np.isfinite(ratios).all():
         return dependence
     names = [
@@ -213,9 +220,3 @@ def _with_ratio(
     ]
     largest = int(np.argmax(ratios))
     return replace(dependence, largest_ratio=float(ratios[largest]), ratio_term=names[largest])
-
-
-def _matrix_in_kernel_order(matrix: FloatArray, positions: NDArray[np.intp]) -> FloatArray:
-    found = np.empty_like(matrix)
-    found[np.ix_(positions, positions)] = matrix
-    return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, row_blocks
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
@@ -64,6 +66,8 @@ def _weighted(
         of_others = (trials.other_weight * mu) ** 2
         if form is not None:
             spread = mu * one_minus_mu * form.of(row.block)
-            of_events /= (1.0 - trials.event_weight * spread) ** power
-            of_others /= (1.0 - trials.other_weight * spread) ** power
+            # Infinite, and never of the wrong sign, where rounding makes a leverage 1.
+            with np.errstate(divide="ignore"):
+                of_events /= np.maximum(1.0 - trials.event_weight * spread, 0.0) ** power
+                of_others /= np.maximum(1.0 - trials.other_weight * spread, 0.0) ** power
         yield row.block, trials.events * of_events + trials.others * of_others

@@ -27,6 +27,8 @@ N_GROUPS = 10
 MAX_ELEMENTS = 50
 # Of the mean: what centring leaves of smaller values has too few digits for a logarithm.
 _LEAST_FOR_LOG = 1e-12
+# A mean above it, and centring leaves of 0 what is not near 0.
+_MOST_FOR_LOG1P = 1e9
 # Of a share of the weight: sums of weights are rounded.
 _ROUNDING = 1e-12
 
@@ -116,9 +118,15 @@ def look_at(
         least = float(profile.minimum[k])
         if column.fill is not None and profile.n_missing[k] > 0:
             least = min(least, column.fill)
-        has_log = least > _LEAST_FOR_LOG * max(column.centre, 0.0) and least > 0.0
         edges = tuple(_short_edges(x + centred, weight, MAX_BINS))
-        found.append(LookedAt(column, position, least > 0.0, BinnedColumn(row, centred, edges, has_log)))
+        found.append(
+            LookedAt(
+                column,
+                position,
+                least > 0.0,
+                BinnedColumn(row, centred, edges, _logarithm(least, column.centre)),
+            )
+        )
     return found
 
 
@@ -162,18 +170,38 @@ def row_plan(
     return RowPlan(
         added=(*added_columns(columns), link) if with_tests else (),
         columns=tuple(one.binned for one in columns),
-        group_edges=tuple(quantile.between for quantile in _quantiles(eta, weight, N_GROUPS)),
+        group_edges=tuple(quantile.between for quantile in quantile_gaps(eta, weight, N_GROUPS)),
         eta_centre=centre,
         eta_scale=scale,
     )
 
 
+def _logarithm(least: float, mean: float) -> str:
+    """Return the logarithm that all values from `least` have."""
+    if least > 0.0 and least > _LEAST_FOR_LOG * mean:
+        return "log"
+    return "log1p" if least >= 0.0 and mean < _MOST_FOR_LOG1P else ""
+
+
 def _short_edges(values: FloatArray, weight: FloatArray, n_bins: int) -> list[float]:
-    return sorted({quantile.short for quantile in _quantiles(values, weight, n_bins)})
+    return sorted({quantile.short for quantile in quantile_gaps(values, weight, n_bins)})
 
 
-def _quantiles(values: FloatArray, weight: FloatArray, n: int) -> Iterator[Quantile]:
-    """Yield what lies between n bins of about equal weight, or between all values where they are not more."""
+def quantile_gaps(values: FloatArray, weight: FloatArray, n: int) -> Iterator[Quantile]:
+    """Yield what lies between n bins of about equal weight, or between all values where there are not more.
+
+    A bin ends with the first value that its share of the weight is reached at; equal values are never parted.
+
+    Parameters
+    ----------
+    values, weight : ndarray (m,)
+    n : int
+
+    Examples
+    --------
+    >>> [gap.between for gap in quantile_gaps(np.arange(8.0), np.ones(8), 4)]
+    [1.5, 3.5, 5.5]
+    """
     distinct, code = np.unique(values, return_inverse=True)
     if len(distinct) < 2:
         return

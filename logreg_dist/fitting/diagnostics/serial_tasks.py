@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.checks.residuals import pearson_residuals
 from logreg_dist.fitting.diagnostics.row_blocks import row_blocks
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
 from logreg_dist.kernel.serial_runs import Key, RangeSums, Run, cut, range_sums, sorted_run
-from logreg_dist.kernel.trials import row_residuals
 from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
@@ -60,7 +60,7 @@ def serial_runs_task(
         start = stop = 0
         for row in row_blocks(split, spec, layout, ()):
             waiting.append(
-                row_residuals(linear_predictor(beta, row.block, shape), row.block.y, row.block.weight)
+                pearson_residuals(linear_predictor(beta, row.block, shape), row.block.y, row.block.weight)
             )
             stop += row.block.n_rows
             if stop - start >= RUN_ROWS or stop == len(order):

@@ -1,0 +1,56 @@
+"""The tasks that look at a separated label, and those of Firth's likelihood. Runs on executors: NumPy and pyarrow only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from logreg_dist.fitting.tasks import SharedDesign, split_blocks
+from logreg_dist.inference.label_sides import LabelSides, ThresholdRows, label_sides, threshold_rows
+from logreg_dist.kernel.block import FloatArray
+from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.kernel.leverage import with_half_events
+from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.pass_timing import Measured, ReadingClock
+from logreg_dist.staging.split_file import RecordLayout
+from logreg_dist.staging.stage_split import StagedSplit
+
+
+def label_sides_task(
+    design: SharedDesign, layout: RecordLayout, pairs: Sequence[tuple[int, int]] = ()
+) -> Callable[[StagedSplit], LabelSides]:
+    """Return the task that finds the ranges of a split's dense columns by label, and its levels' rows by label."""
+
+    def task(split: StagedSplit) -> LabelSides:
+        spec = design.value
+        return label_sides(split_blocks(split, spec, layout), spec.shape(), pairs)
+
+    return task
+
+
+def threshold_rows_task(
+    design: SharedDesign, layout: RecordLayout, thresholds: dict[int, tuple[float, float]]
+) -> Callable[[StagedSplit], ThresholdRows]:
+    """Return the task that counts a split's rows on either side of thresholds of dense columns."""
+
+    def task(split: StagedSplit) -> ThresholdRows:
+        return threshold_rows(split_blocks(split, design.value, layout), thresholds)
+
+    return task
+
+
+def evaluate_adjusted_task(
+    design: SharedDesign, layout: RecordLayout, beta: FloatArray, covariance: FloatArray
+) -> Callable[[StagedSplit], Measured[LogisticState]]:
+    """Return the task that sums a split's rows with half their leverage added to either label.
+
+    `beta` (p,) and the inverse information there (p, p) are in the kernel's order.
+    """
+
+    def task(split: StagedSplit) -> Measured[LogisticState]:
+        clock, spec = ReadingClock(), design.value
+        shape = spec.shape()
+        blocks = clock.over(split_blocks(split, spec, layout))
+        adjusted = with_half_events(beta, covariance, blocks, shape)
+        return Measured(evaluate(beta, adjusted, shape), clock.seconds)
+
+    return task

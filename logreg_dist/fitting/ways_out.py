@@ -1,0 +1,250 @@
+"""Ways out of separation: Firth's likelihood, a weak ridge, or leaving out what separates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from logreg_dist.config import TrainConfig
+from logreg_dist.design.problems import counted
+from logreg_dist.design.term_moments import term_scales
+from logreg_dist.fitting.estimates import Outcome
+from logreg_dist.fitting.firth import AdjustableRows, fit_firth
+from logreg_dist.fitting.optimum import find_optimum
+from logreg_dist.fitting.outcome import Separation, Verdict, separated_along
+from logreg_dist.fitting.restricted import embedded_result
+from logreg_dist.fitting.search import Optimum
+from logreg_dist.fitting.separated import Look, SeparatedRows, firth_fits, look_into_separation
+from logreg_dist.fitting.tasks import SampleRows
+from logreg_dist.model.file import MAX_COVARIANCE_TERMS
+from logreg_dist.model.model import LogisticModel, Status
+from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
+from logreg_dist.solver.result import Ending, Method
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+# Log-odds for each standard deviation of a number, and for each level.
+PRIOR_DEVIATION = 2.5
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """A fit that took the place of a separated one.
+
+    Attributes
+    ----------
+    name : str
+        ``firth``, ``ridge`` or ``drop``.
+    optimum : Optimum
+    config : TrainConfig
+        What was fitted: with a ridge that has a penalty.
+    verdict : Verdict
+    note : str
+    separation : Separation
+        Of the fit that was given up.
+    left_out : mapping of str to str
+        Terms without an estimate because they separate, with the reason.
+    likelihood_ratio : float or None
+        Of Firth's likelihood: twice its rise over the model of the intercept and offset alone.
+    """
+
+    name: str
+    optimum: Optimum
+    config: TrainConfig
+    verdict: Verdict
+    note: str
+    separation: Separation
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    likelihood_ratio: float | None = None
+
+    @property
+    def config_of_checks(self) -> TrainConfig:
+        """What is asked of the rows afterwards: of Firth's likelihood nothing that takes another's optimum."""
+        if self.name != "firth":
+            return self.config
+        asked = self.config.inference
+        plain = asked.model_copy(update={"covariance": "model", "intervals": "wald", "tests": None})
+        return self.config.model_copy(update={"inference": plain})
+
+    def renamed(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with the reasons of the terms left out."""
+        aliased = tuple(
+            replace(term, reason=self.left_out.get(term.term, term.reason)) for term in outcome.aliased
+        )
+        return replace(outcome, aliased=aliased)
+
+    def flagged(self, model: LogisticModel, asked: TrainConfig) -> LogisticModel:
+        """Return the model with what was done instead of what was asked for."""
+        changed = replace(model, config=asked.as_dict(), notes=(*model.notes, self.note))
+        if self.name == "ridge":
+            return replace(changed, estimator="ridge")
+        if self.name != "firth":
+            return changed
+        ratio = self.likelihood_ratio
+        if ratio is None:
+            return replace(changed, estimator="firth", lr_p_value=None)
+        p_value = float(stats.chi2.sf(ratio, model.lr_df)) if model.lr_df > 0 else None
+        return replace(changed, estimator="firth", lr_statistic=ratio, lr_p_value=p_value)
+
+
+@dataclass(frozen=True)
+class SeparatedFit:
+    """A fit that ended separated, with what it was fitted to.
+
+    Attributes
+    ----------
+    rows : SeparatedRows
+    samples : list of SampleRows
+    optimum : Optimum
+        Of all p terms.
+    separation : Separation
+    """
+
+    rows: SeparatedRows
+    samples: list[SampleRows]
+    optimum: Optimum
+    separation: Separation
+
+
+def take_way_out(fit: SeparatedFit) -> WayOut | str:
+    """Return the fit that ``solver.on_separation`` asks for, or a sentence saying why there is none."""
+    return _WAYS[fit.rows.config.solver.on_separation](fit)
+
+
+def _firth(fit: SeparatedFit) -> WayOut | str:
+    passes, config = fit.rows.passes, fit.rows.config
+    result = fit.optimum.result
+    if not firth_fits(passes):
+        return (
+            f"Firth's likelihood needs the information matrix, with at most {MAX_COVARIANCE_TERMS:,} terms and few "
+            "words: set solver.on_separation to ridge or drop"
+        )
+    known = None if result.method is Method.LBFGS else result.dependences
+    rows, found = fit_firth(passes, fit.rows.profile, fit.samples, config.solver, known)
+    why = f", because {separated_along(fit.separation)}"
+    solution = found.solution
+    verdict = _verdict(
+        solution.ending, "Firth's penalised likelihood", solution.n_steps, solution.history[-1].change, why
+    )
+    note = (
+        f"{separated_along(fit.separation)}: the estimates maximise Firth's penalised likelihood instead, which is finite; "
+        "standard errors are those of its information, and the likelihood, AIC and BIC are without its penalty"
+    )
+    ratio = _likelihood_ratio(rows, found, fit) if solution.ending is Ending.CONVERGED else None
+    return WayOut(
+        "firth", Optimum(solution, None), config, verdict, note, fit.separation, likelihood_ratio=ratio
+    )
+
+
+def _likelihood_ratio(rows: AdjustableRows, found: FirthResult, fit: SeparatedFit) -> float | None:
+    """Return twice the rise of the penalised likelihood over that of the intercept alone, in the same model.
+
+    Heinze and Schemper (2002), section 2.3: the penalty is of all terms, those held at 0 included.
+    """
+    spec = fit.rows.passes.spec
+    held = np.array([term.column is not None for term in spec.terms()], dtype=bool)
+    start = np.where(held, 0.0, found.solution.point.beta)
+    if spec.intercept:
+        counts = fit.rows.profile.rows
+        start[0] = np.log(counts.label_sum / (counts.weight_sum - counts.label_sum))
+    options = FirthOptions(fit.rows.config.solver.tolerance, fit.rows.config.solver.max_iterations, held)
+    null = firth(rows.evaluate, rows.evaluate_adjusted, start, options, known=found.solution.dependences)
+    if null.solution.ending is not Ending.CONVERGED:
+        return None
+    return max(null.penalised_deviance - found.penalised_deviance, 0.0)
+
+
+def _ridge(fit: SeparatedFit) -> WayOut | str:
+    rows, profile = fit.rows, fit.rows.profile
+    strength = PRIOR_DEVIATION**-2
+    l2 = strength / profile.rows.weight_sum
+    penalty = rows.config.penalty.model_copy(update={"l2": l2, "standardize": True})
+    config = rows.config.with_penalty(penalty)
+    optimum = find_optimum(rows.passes, profile, fit.samples, config)
+    result = optimum.result
+    what = "a weak ridge"
+    why = f", because {separated_along(fit.separation)}"
+    verdict = _verdict(result.ending, what, result.n_steps, result.history[-1].change, why)
+    note = (
+        f"{separated_along(fit.separation)}: the estimates are those of a weak ridge instead, a normal prior of standard "
+        f"deviation {PRIOR_DEVIATION:g} for each standard deviation of a number and for each level (penalty.l2 "
+        f"{l2:.6g} with penalty.standardize)"
+    )
+    return WayOut("ridge", optimum, config, verdict, note, fit.separation)
+
+
+def _drop(fit: SeparatedFit) -> WayOut | str:
+    rows, spec = fit.rows, fit.rows.passes.spec
+    if fit.optimum.result.method is Method.NEWTON and rows.passes.shape.p > MAX_COVARIANCE_TERMS:
+        return f"terms are left out of models of at most {MAX_COVARIANCE_TERMS:,} of them: set solver.on_separation to ridge"
+    names = [term.name for term in spec.terms()]
+    kept = np.ones(len(names), dtype=bool)
+    left_out: dict[str, str] = {}
+    look = Look(fit.optimum, fit.separation)
+    while look.separation is not None:
+        chosen = _to_leave_out(look, fit, kept)
+        if not chosen:
+            return "no term can be left out to end the separation"
+        left_out |= chosen
+        kept &= ~np.isin(names, list(chosen))
+        log.info("left out: %s", ", ".join(chosen))
+        optimum = find_optimum(rows.passes, rows.profile, fit.samples, rows.config, kept=kept)
+        look = look_into_separation(rows, optimum, kept)
+    result = embedded_result(look.optimum.result, kept)
+    why = f", leaving out {_listed(list(left_out))}, because {separated_along(fit.separation)}"
+    change = result.history[-1].change if result.history else np.nan
+    verdict = _verdict(result.ending, "maximum likelihood", result.n_steps, change, why)
+    note = (
+        f"{separated_along(fit.separation)}: left out {_listed(list(left_out))} ({counted(len(left_out), 'term')}), that "
+        "is, held at 0: rows of a level left out count as rows of the reference level"
+    )
+    return WayOut("drop", Optimum(result, None), rows.config, verdict, note, fit.separation, left_out)
+
+
+def _to_leave_out(look: Look, fit: SeparatedFit, kept: NDArray[np.bool_]) -> dict[str, str]:
+    """Return the terms that separate on their own, with the reason, or else the infinite ones of one column."""
+    assert look.separation is not None
+    column_of = {term.name: term.column for term in fit.rows.passes.spec.terms()}
+    terms = [term for term in look.separation.terms if column_of[term.term] is not None]
+    alone = {term.term: f"is left out: it separates the label: {term.text}" for term in terms if term.text}
+    if alone:
+        return alone
+    direction = look.optimum.result.direction
+    if direction is None or not terms:
+        return {}
+    places = {name: k for k, name in enumerate(column_of)}
+    whole = np.zeros(len(kept))
+    whole[kept] = direction * term_scales(fit.rows.passes.spec)[kept]
+    size = {term.term: abs(float(whole[places[term.term]])) for term in terms}
+    column = column_of[max(terms, key=lambda term: size[term.term]).term]
+    return {
+        term.term: f"is left out: with others it separates the label ({look.separation.counts.separated:,} rows)"
+        for term in terms
+        if column_of[term.term] == column
+    }
+
+
+def _verdict(ending: Ending, what: str, n_steps: int, change: float, why: str) -> Verdict:
+    if ending is Ending.CONVERGED:
+        steps = f"{n_steps} step{'s' * (n_steps != 1)}"
+        text = f"converged: {what} after {steps}, {change:.1g} standard errors from the optimum before the last{why}"
+        return Verdict(Status.CONVERGED, text)
+    return Verdict(Status.NOT_CONVERGED, f"not converged: {what} ended because {ending}{why}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+_WAYS: Mapping[str, Callable[[SeparatedFit], WayOut | str]] = {
+    "firth": _firth,
+    "ridge": _ridge,
+    "drop": _drop,
+}

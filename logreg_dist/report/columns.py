@@ -13,6 +13,8 @@ from logreg_dist.report.table import number, one_line, p_value, text_table
 # With more columns than these only those of several terms are shown: of the others the coefficient table says it all
 # but the adjusted p-value.
 MAX_ROWS = 14
+# Refits were asked for, so they are shown.
+MAX_REFITTED = 40
 MAX_NAMED = 4
 
 
@@ -32,7 +34,7 @@ def column_test_table(tests: Sequence[ColumnTest]) -> str | None:
         return None
     only_several = len(tests) > MAX_ROWS and not has_refits
     wanted = [test for test in tests if test.df > 1] if only_several else list(tests)
-    shown = wanted[:MAX_ROWS]
+    shown = wanted[: MAX_REFITTED if has_refits else MAX_ROWS]
     header = ["", "df", "Wald", "p", "p (Holm)"]
     if has_refits:
         header += ["LR", "p", "score", "p"]

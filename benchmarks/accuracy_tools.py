@@ -180,7 +180,7 @@ def _sklearn(problem: Problem, spark: SparkSession) -> Answer:
 
     def fit(solver: str) -> Answer:
         estimator = LogisticRegression(
-            C=math.inf, solver=solver, tol=1e-12, max_iter=10_000, fit_intercept=problem.intercept
+            C=math.inf, solver=solver, tol=1e-12, max_iter=1000, fit_intercept=problem.intercept
         )
         estimator.fit(problem.X, problem.y, sample_weight=problem.weight)
         found = [float(estimator.intercept_[0])] * problem.intercept + estimator.coef_[0].tolist()
@@ -267,6 +267,6 @@ TOOLS = {
             "robust=False and, as by default, an estimated dispersion",
             _glum,
         ),
-        Tool("sklearn", "C=inf, tol 1e-12, the better of newton-cholesky and lbfgs", _sklearn),
+        Tool("sklearn", "C=inf, tol 1e-12, max_iter 1000, the better of newton-cholesky and lbfgs", _sklearn),
     )
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.certified_sets import Problem, right_digits
+from benchmarks.certified_sets import Problem, as_shares, right_digits
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -86,6 +86,12 @@ def _mllib_lr(problem: Problem, spark: SparkSession) -> Answer:
 
 
 def _mllib_glr(problem: Problem, spark: SparkSession) -> Answer:
+    # It starts at (weight y + 1/2) / (weight + 1), next to 0 and 1 where a row of one outcome has a large weight.
+    ways = [problem] if problem.weight is None else [problem, as_shares(problem)]
+    return _best(problem, [lambda rows=rows: _glr_of(rows, spark) for rows in ways])
+
+
+def _glr_of(problem: Problem, spark: SparkSession) -> Answer:
     from pyspark.ml.regression import GeneralizedLinearRegression
 
     estimator = GeneralizedLinearRegression(
@@ -100,14 +106,13 @@ def _mllib_glr(problem: Problem, spark: SparkSession) -> Answer:
     )
     if problem.offset is not None:
         estimator = estimator.setOffsetCol("offset")
+    said = "outcomes as shares" if set(problem.y.tolist()) - {0.0, 1.0} else ""
     with _vectors(problem, spark) as table:
         model = estimator.fit(table)
         try:
             last_is_intercept = list(model.summary.coefficientStandardErrors)
         except Exception as error:  # Spark's own exception, whose Java words say more
             last_is_intercept, said = [], f"no standard errors: {_words(error)}"
-        else:
-            said = ""
     found = [model.intercept] * problem.intercept + model.coefficients.toArray().tolist()
     std_error = None
     if last_is_intercept:
@@ -253,7 +258,8 @@ TOOLS = {
         ),
         Tool(
             "mllib-glr",
-            "GeneralizedLinearRegression, binomial, tol 1e-12, maxIter 100, regParam 0",
+            "GeneralizedLinearRegression, binomial, tol 1e-12, maxIter 100, regParam 0; with weights the better of rows and "
+            "of shares of events of equal rows",
             _mllib_glr,
         ),
         Tool(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,22 @@ def problem_of(name: str) -> Problem:
         intercept=certified.intercept,
         terms=tuple(certified.terms(frame)),
         values=certified_values(name),
+    )
+
+
+def as_shares(problem: Problem) -> Problem:
+    """Return equal rows as one, `y` being the share of events among their weight."""
+    weight = np.ones(len(problem.y)) if problem.weight is None else problem.weight
+    offset = np.zeros(len(problem.y)) if problem.offset is None else problem.offset
+    keys, place = np.unique(np.column_stack([problem.X, offset]), axis=0, return_inverse=True)
+    total = np.bincount(place.ravel(), weight)
+    events = np.bincount(place.ravel(), weight * problem.y)
+    return replace(
+        problem,
+        X=np.ascontiguousarray(keys[:, :-1]),
+        y=events / total,
+        weight=total,
+        offset=None if problem.offset is None else keys[:, -1],
     )
 
 

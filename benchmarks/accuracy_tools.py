@@ -270,7 +270,7 @@ TOOLS = {
         Tool(
             "glum",
             "alpha 0, gradient_tol 1e-14, the better of scale_predictors false and true; standard errors with "
-            "robust=False and, as by default, an estimated dispersion",
+            "robust=False and, as by default, an estimated dispersion; it also multiplies variances by n / (n - p)",
             _glum,
         ),
         Tool("sklearn", "C=inf, tol 1e-12, max_iter 1000, the better of newton-cholesky and lbfgs", _sklearn),

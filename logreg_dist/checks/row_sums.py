@@ -19,6 +19,7 @@ from logreg_dist.kernel.rows import row_terms
 # The sums of a bin, see `RowSums`.
 N_ROWS, WEIGHT, EVENTS, FITTED, VALUES, WORKING, WORKING_VALUES, WORKING_LOGS = range(8)
 N_BIN_SUMS = 8
+_LOGARITHMS = {"log": np.log, "log1p": np.log1p}
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,15 @@ class BinnedColumn:
         What was subtracted from it: 0 without an intercept.
     edges : tuple of float
         Ascending, units of the column; a value at an edge is in the bin below.
-    has_log : bool
-        Whether all values are above 0, and not by so little that centring has lost them.
+    logarithm : str
+        The function that has a value for all values: ``log``, ``log1p`` or none, ''. For ``log`` none may be so near
+        to 0 that centring has lost it.
     """
 
     row: int
     centred: float
     edges: tuple[float, ...]
-    has_log: bool
+    logarithm: str
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def sum_rows(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape, plan:
     >>> block = Block(dense=np.array([[1.0, 1.0], [-1.0, 1.0]]), codes=(), y=np.array([0.0, 1.0]))
     >>> from logreg_dist.checks.added_columns import Added
     >>> square = AddedColumn(1, Added.SQUARE, shift=0.0, scale=1.0)
-    >>> halves = BinnedColumn(1, 0.0, (0.0,), has_log=False)
+    >>> halves = BinnedColumn(1, 0.0, (0.0,), "")
     >>> found = sum_rows(np.zeros(2), [block], BlockShape(2), RowPlan((square,), (halves,), (), 0.0, 1.0))
     >>> found.added_score.tolist(), found.added_information.tolist(), found.added_cross.tolist()
     ([0.0], [0.5], [[0.5, 0.0]])
@@ -180,8 +182,8 @@ class _Sums:
         for column, table in zip(self.plan.columns, self.bins, strict=True):
             x = block.dense[column.row] + column.centred
             own = [*values, weight * x, working_weight, working_weight * x]
-            if column.has_log:
-                own.append(working_weight * np.log(x))
+            if column.logarithm:
+                own.append(working_weight * _LOGARITHMS[column.logarithm](x))
             number = _bin_numbers(x, column.edges)
             recent = np.zeros_like(table)
             for total, value in zip(recent, own, strict=False):  # without a logarithm its sums stay 0

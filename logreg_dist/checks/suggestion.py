@@ -55,12 +55,14 @@ def largest_miss(bins: Sequence[LogitBin]) -> float:
     return max(misses, default=0.0)
 
 
-def suggested(table: FloatArray, slope: float, column: str, *, has_log: bool, may_spline: bool) -> str | None:
+def suggested(
+    table: FloatArray, slope: float, column: str, *, logarithm: str, may_spline: bool
+) -> str | None:
     """Return the transform in place of a column that its bins speak for, None where they are too few.
 
-    To the events of the bins, everything else in the model held, are fitted a line in log x, a natural spline and
-    steps. The first that leaves nothing worth mentioning is taken, or else the one of the lowest chi-squared plus
-    twice its coefficients (after Akaike 1974).
+    To the events of the bins, everything else in the model held, are fitted a line in log x (in log(1 + x) where x is
+    0 in some row), a natural spline and steps. The first that leaves nothing worth mentioning is taken, or else the
+    one of the lowest chi-squared plus twice its coefficients (after Akaike 1974).
 
     Parameters
     ----------
@@ -70,8 +72,8 @@ def suggested(table: FloatArray, slope: float, column: str, *, has_log: bool, ma
         The estimate of the column, log-odds per unit.
     column : str
         As a term writes it.
-    has_log : bool
-        Whether the column has a logarithm in every row.
+    logarithm : str
+        The one that the column has in every row, or ''.
     may_spline : bool
         Whether the table has the rows that a spline needs.
     """
@@ -81,7 +83,7 @@ def suggested(table: FloatArray, slope: float, column: str, *, has_log: bool, ma
     others = _logit(table[FITTED], table[WEIGHT]) - slope * means
     fits = [
         _fit(text, columns, others, table)
-        for text, columns in _candidates(table, column, has_log=has_log, may_spline=may_spline)
+        for text, columns in _candidates(table, column, logarithm=logarithm, may_spline=may_spline)
         if columns.shape[1] < len(means)
     ]
     enough = np.minimum(table[FITTED], table[WEIGHT] - table[FITTED]) >= _FEWEST
@@ -92,13 +94,13 @@ def suggested(table: FloatArray, slope: float, column: str, *, has_log: bool, ma
 
 
 def _candidates(
-    table: FloatArray, column: str, *, has_log: bool, may_spline: bool
+    table: FloatArray, column: str, *, logarithm: str, may_spline: bool
 ) -> Iterator[tuple[str, FloatArray]]:
     weight = table[WORKING]
     means = table[WORKING_VALUES] / weight
     ones = np.ones(len(weight))
-    if has_log:
-        yield f"log({column})", np.column_stack([ones, table[WORKING_LOGS] / weight])
+    if logarithm:
+        yield f"{logarithm}({column})", np.column_stack([ones, table[WORKING_LOGS] / weight])
     share = (np.cumsum(table[WEIGHT]) - 0.5 * table[WEIGHT]) / table[WEIGHT].sum()
     knots = np.concatenate([means[:1], np.interp((0.25, 0.5, 0.75), share, means), means[-1:]])
     if may_spline and (np.diff(knots) > 0).all():

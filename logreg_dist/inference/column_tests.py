@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,6 @@ from logreg_dist.inference.records import ColumnTest
 from logreg_dist.solver.linear_system import SingularInformation, factorise, find_dependences
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Refit:
-    """What fits without a column say of it: chi-squared statistics, None where there is none."""
-
-    lr: float | None
-    score: float | None
 
 
 def column_tests(
@@ -73,36 +64,6 @@ def column_tests(
     return tuple(
         ColumnTest(name, df, statistic, p_values[k], holms.get(k), bhs.get(k))
         for k, (name, statistic, df) in enumerate(found)
-    )
-
-
-def with_refits(tests: Sequence[ColumnTest], refits: Mapping[str, Refit]) -> tuple[ColumnTest, ...]:
-    """Return the tests with likelihood-ratio and score statistics, and their p-values on the tests' own degrees.
-
-    Parameters
-    ----------
-    tests : sequence of ColumnTest
-    refits : mapping of str to Refit
-        By column; tests of other columns stay as they are.
-
-    Examples
-    --------
-    >>> [wald] = column_tests(["age"], np.array([3.0]), np.eye(1))
-    >>> [both] = with_refits([wald], {"age": Refit(lr=8.0, score=None)})
-    >>> both.wald, both.lr, round(both.lr_p_value, 6), both.score_p_value
-    (9.0, 8.0, 0.004678, None)
-    """
-    return tuple(
-        replace(
-            test,
-            lr=refits[test.column].lr,
-            lr_p_value=_p_value(refits[test.column].lr, test.df),
-            score=refits[test.column].score,
-            score_p_value=_p_value(refits[test.column].score, test.df),
-        )
-        if test.column in refits
-        else test
-        for test in tests
     )
 
 

@@ -209,7 +209,7 @@ def _level_weights(design: DesignSpec, column: str, k: int, at: At) -> Iterator[
     for derived, other in _partners(design, column):
         values = _values_at(derived.parts[other], at)
         for label, cell in _labelled(derived):
-            if cell[1 - other] == k and values[cell[other]]:
+            if cell[1 - other] == k:
                 yield label, values[cell[other]]
 
 

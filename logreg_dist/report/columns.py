@@ -13,6 +13,8 @@ from logreg_dist.report.table import number, one_line, p_value, text_table
 # With more columns than these only those of several terms are shown: of the others the coefficient table says it all
 # but the adjusted p-value.
 MAX_ROWS = 14
+# Refits were asked for, so they are shown.
+MAX_REFITTED = 40
 MAX_NAMED = 4
 
 
@@ -30,21 +32,22 @@ def column_test_table(tests: Sequence[ColumnTest]) -> str | None:
     has_refits = any(test.lr is not None or test.score is not None for test in tests)
     if not has_refits and all(test.df == 1 for test in tests):
         return None
-    wanted = list(tests) if len(tests) <= MAX_ROWS else [test for test in tests if test.df > 1]
-    shown = (wanted or list(tests))[:MAX_ROWS]
+    only_several = len(tests) > MAX_ROWS and not has_refits
+    wanted = [test for test in tests if test.df > 1] if only_several else list(tests)
+    shown = wanted[: MAX_REFITTED if has_refits else MAX_ROWS]
     header = ["", "df", "Wald", "p", "p (Holm)"]
     if has_refits:
         header += ["LR", "p", "score", "p"]
     rows = [_row(test, has_refits=has_refits) for test in shown]
-    n = f"{len(tests):,} {'column' if len(tests) == 1 else 'columns'}"
-    head = f"Tests of columns (all terms of a column are 0; Holm: adjusted for {n}):"
+    n = sum(test.wald_p_holm is not None for test in tests)
+    adjusted = f"; Holm: adjusted for {n:,} {'column' if n == 1 else 'columns'}" if n else ""
+    head = f"Tests of columns (all terms of a column are 0{adjusted}):"
     lines = [head, text_table(header, rows)]
     hidden = [test for test in tests if test not in shown]
     if hidden:
-        of_one = (
-            " of one term, tested by z above" if all(test.df == 1 for test in hidden) else ", in model.json"
-        )
-        lines.append(f"... and {len(hidden):,} more {'column' if len(hidden) == 1 else 'columns'}{of_one}")
+        is_above = not has_refits and all(test.df == 1 for test in hidden)
+        where = " of one term, tested by z above" if is_above else ", in model.json"
+        lines.append(f"... and {len(hidden):,} more {'column' if len(hidden) == 1 else 'columns'}{where}")
     return "\n".join(lines)
 
 

@@ -73,7 +73,7 @@ def rows(seed: int, n: int) -> list[Block]:
 SHAPE = BlockShape(3, (3,))
 PLAN = RowPlan(
     (AddedColumn(1, Added.SQUARE, 0.0, 1.0), AddedColumn(None, Added.SQUARE, 0.0, 1.0)),
-    (BinnedColumn(2, 0.0, (-0.5, 0.5), has_log=False),),
+    (BinnedColumn(2, 0.0, (-0.5, 0.5), ""),),
     (-0.2, 0.3),
     0.0,
     1.0,

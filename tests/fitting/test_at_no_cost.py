@@ -25,13 +25,13 @@ DEFAULTS = {"min_level_count": 20, "reference": "first"}
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """A number, a category with a level that has 3 events and one that is too rare, missing values; three classes."""
+    """A number, a category with a level and missing values of 3 events each and a level that is too rare; three classes."""
     rng = np.random.default_rng(7)
     n = 900
     x, plan = rng.normal(50.0, 10.0, n), np.array(["a", "b", "c"], dtype=object)[rng.integers(0, 3, n)]
     y = rng.random(n) < 1 / (1 + np.exp(-(0.04 * (x - 50) - 0.3)))
     plan[:6], plan[6:36], plan[36:66] = "rare", None, "d"
-    y[36:66] = np.arange(30) < 3
+    y[6:66] = np.arange(60) % 30 < 3
     kind = np.where(y, "yes", np.where(rng.random(n) < 0.4, "no", "perhaps"))
     return pd.DataFrame({"x": x, "plan": plan, "y": y.astype(int), "kind": kind})
 

@@ -259,9 +259,9 @@ def test_a_model_without_intercept_is_tested_by_the_square_itself(tmp_path):
     np.testing.assert_allclose(ours.statistic, (z @ (y - mu)) ** 2 / left, rtol=1e-9)
 
 
-def curve_of(shape, tmp_path, *, n_rows: int = 10_000) -> str | None:
+def curve_of(shape, tmp_path, *, n_rows: int = 10_000, values=None) -> str | None:
     rng = np.random.default_rng(1)
-    x = rng.uniform(1.0, 100.0, n_rows)
+    x = rng.uniform(1.0, 100.0, n_rows) if values is None else values(rng, n_rows)
     eta = shape(x)
     table = pa.table({"odd name": x, "label": (rng.random(n_rows) < 1 / (1 + np.exp(-eta))).astype(float)})
     return checked(table, tmp_path).linearity[0].suggestion
@@ -270,6 +270,9 @@ def curve_of(shape, tmp_path, *, n_rows: int = 10_000) -> str | None:
 def test_the_suggestion_is_the_shape_of_the_curve(tmp_path):
     assert curve_of(lambda x: 1.2 * np.log(x) - 4, tmp_path / "log") == "log(`odd name`)"
     assert curve_of(lambda x: ((x - 50) / 20) ** 2 - 3, tmp_path / "bowl") == "ns(`odd name`, 4)"
+    counts = {"values": lambda rng, n: rng.integers(0, 60, n).astype(float)}
+    count = curve_of(lambda x: 1.5 * np.log1p(x) - 4, tmp_path / "log1p", **counts)
+    assert count == "log1p(`odd name`)"
     steps = curve_of(lambda x: np.where((x > 40.6) & (x < 80.2), 1.5, -1.0), tmp_path / "steps")
     assert steps == "bins(`odd name`, 5)"
     assert curve_of(lambda x: 0.03 * x - 1, tmp_path / "line") is None

@@ -110,6 +110,12 @@ def test_the_safe_way_leads_to_the_same_limits(name, monkeypatch):
     monkeypatch.setattr(profile, "MAX_STEPS", 0)
     found = limits_of(sums, summit) / std_errors(summit)
     np.testing.assert_allclose(found, expected / std_errors(summit), rtol=0, atol=EXACT)
+    mixed = np.linspace(-1, 1, len(expected))
+    safe = profile_limit(sums, summit, mixed, rise=RISE, side=1)
+    monkeypatch.undo()
+    quick = profile_limit(sums, summit, mixed, rise=RISE, side=1)
+    assert safe.n_evaluations > quick.n_evaluations
+    assert abs(safe.limit - quick.limit) < EXACT * np.sqrt(mixed @ summit.covariance @ mixed)
 
 
 def test_an_uncentred_intercept_is_a_combination_of_centred_coefficients():

@@ -147,6 +147,7 @@ def derived(*parts, cells) -> DerivedColumn:
         (AGE, replace(AGE, fill=1.0)),
         (AGE, replace(AGE, fill=None, indicator=True)),
         (PLAN, replace(PLAN, reference="b", levels=("a", "b", "c"))),
+        (PLAN, replace(PLAN, reference=None)),
         (PLAN, replace(PLAN, levels=("a", "b", "c", "d"))),
         (PLAN, replace(PLAN, missing_level="c")),
     ],

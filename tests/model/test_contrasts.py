@@ -197,6 +197,12 @@ def test_what_follows_from_other_contrasts_does_not_count():
     assert len(three.contrasts) == 3
 
 
+def test_units_of_terms_do_not_make_contrasts_follow_from_each_other():
+    model = replace(small_model(), covariance=np.diag([0.25, 1e-4, 1e18]))
+    joint = model.contrast([{"age": 1.0}, {"age": 1.0, "plan[b]": 1e-11}])
+    assert joint.df == 2
+
+
 def test_all_levels_together_are_the_test_of_the_column():
     model = certified_model("credit_data")
     joint = model.contrast([{row.term: 1.0} for row in model.coefficient_rows if row.column == "Home"])

@@ -148,7 +148,7 @@ def test_columns_are_tested_in_a_block_of_their_own_where_one_has_several_terms(
     )
     lines = summarise(replace(MODEL, column_tests=tests)).splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("Tests of columns"))
-    assert "adjusted for 2 columns" in lines[start]
+    assert "adjusted for 1 column)" in lines[start]  # the other one has no test
     assert [line.split() for line in lines[start + 1 : start + 4]] == [
         ["df", "Wald", "p", "p", "(Holm)"],
         ["plan", "3", "25.546", "1.2e-05", "2.4e-05"],
@@ -174,6 +174,13 @@ def test_of_many_columns_only_those_of_several_terms_are_shown():
     block = column_test_table(tests).splitlines()
     assert [line.split()[0] for line in block[2:]] == ["x7", "..."]
     assert block[-1] == "... and 29 more columns of one term, tested by z above"
+    refitted = tuple(replace(test, lr=5.0, lr_p_value=0.025) for test in tests)
+    assert len(column_test_table(refitted).splitlines()) == 2 + len(tests)
+    assert (
+        column_test_table((*refitted, *(replace(test, lr=6.0) for test in refitted)))
+        .splitlines()[-1]
+        .endswith(" more columns, in model.json")
+    )
     many = tuple(ColumnTest(f"x{k}", 2, 4.0, 0.05, 0.1, 0.05) for k in range(30))
     assert column_test_table(many).splitlines()[-1] == f"... and {30 - MAX_ROWS} more columns, in model.json"
 

@@ -124,7 +124,7 @@ def _linearity(
             table,
             float(rows.beta[one.position]),
             column_text(one.column.name),
-            has_log=one.binned.has_log,
+            logarithm=one.binned.logarithm,
             may_spline=may_spline,
         )
         # In many rows every bend is significant: only one that can be seen is worth a term. No term names an element.

@@ -27,6 +27,8 @@ N_GROUPS = 10
 MAX_ELEMENTS = 50
 # Of the mean: what centring leaves of smaller values has too few digits for a logarithm.
 _LEAST_FOR_LOG = 1e-12
+# A mean above it, and centring leaves of 0 what is not near 0.
+_MOST_FOR_LOG1P = 1e9
 # Of a share of the weight: sums of weights are rounded.
 _ROUNDING = 1e-12
 
@@ -116,9 +118,15 @@ def look_at(
         least = float(profile.minimum[k])
         if column.fill is not None and profile.n_missing[k] > 0:
             least = min(least, column.fill)
-        has_log = least > _LEAST_FOR_LOG * max(column.centre, 0.0) and least > 0.0
         edges = tuple(_short_edges(x + centred, weight, MAX_BINS))
-        found.append(LookedAt(column, position, least > 0.0, BinnedColumn(row, centred, edges, has_log)))
+        found.append(
+            LookedAt(
+                column,
+                position,
+                least > 0.0,
+                BinnedColumn(row, centred, edges, _logarithm(least, column.centre)),
+            )
+        )
     return found
 
 
@@ -166,6 +174,13 @@ def row_plan(
         eta_centre=centre,
         eta_scale=scale,
     )
+
+
+def _logarithm(least: float, mean: float) -> str:
+    """Return the logarithm that all values from `least` have."""
+    if least > 0.0 and least > _LEAST_FOR_LOG * mean:
+        return "log"
+    return "log1p" if least >= 0.0 and mean < _MOST_FOR_LOG1P else ""
 
 
 def _short_edges(values: FloatArray, weight: FloatArray, n_bins: int) -> list[float]:

@@ -69,10 +69,11 @@ def measure(names: Sequence[str], tools: Sequence[str], spark: SparkSession, say
     """Yield the digits of the tools on each of the sets."""
     for name in names:
         problem = problem_of(name)
-        found = tuple(_digits(TOOLS[tool], problem, spark) for tool in tools)
-        for digits in found:
-            say(f"{name} {digits.tool}: {digits.text()} {digits.said}".rstrip())
-        yield SetResult(name, problem.values["condition"], problem.values["n_rows"], found)
+        found = []
+        for tool in tools:
+            found.append(_digits(TOOLS[tool], problem, spark))
+            say(f"{name} {tool}: {found[-1].text()} {found[-1].said}".rstrip())
+        yield SetResult(name, problem.values["condition"], problem.values["n_rows"], tuple(found))
 
 
 def header(tools: Sequence[str]) -> list[str]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+# Rows below which a second task costs more than it saves.
+ONE_PARTITION = 50_000
+
 
 class CannotDo(Exception):
     """The tool has no such thing; its words say what."""
@@ -217,6 +220,8 @@ def _vectors(problem: Problem, spark: SparkSession) -> Iterator[DataFrame]:
     with TemporaryDirectory(prefix="accuracy-") as folder:
         pq.write_table(pa.table(columns), Path(folder) / "rows.parquet")
         table = spark.read.parquet(folder)
+        if len(problem.y) < ONE_PARTITION:
+            table = table.coalesce(1)  # L-BFGS is hundreds of Spark jobs
         yield VectorAssembler(inputCols=names, outputCol="features").transform(table)
 
 

@@ -24,7 +24,7 @@ from benchmarks.table import spread
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-HEADER = ("option", "s", "beside the fit, s", "vs fit", "passes", "its passes", "note")
+HEADER = ("option", "s", "beside the fit, s", "vs fit", "passes", "its passes, s", "which", "note")
 
 ALONE = "fit-alone"
 OFF: dict[str, Any] = {"checks": {"collinearity": False, "sample_size": False}}
@@ -132,10 +132,10 @@ def option_rows(options: Sequence[OptionCost]) -> list[list[str]]:
     rows = []
     for option in options:
         if option.refused:
-            rows.append([option.name, "", "", "", "", "", f"refused: {option.refused}"])
+            rows.append([option.name, *[""] * (len(HEADER) - 2), f"refused: {option.refused}"])
             continue
         more = statistics.median(option.seconds) - base
-        own = "; ".join(line for line in option.lines if _what(line) not in known)
+        own = [line for line in option.lines if _what(line) not in known]
         idle = option.name not in FREE and option.passes <= alone.passes
         is_base = option is alone
         rows.append(
@@ -145,7 +145,8 @@ def option_rows(options: Sequence[OptionCost]) -> list[list[str]]:
                 "" if is_base else f"{more:+.2f}",
                 "" if is_base else f"{more / base:+.0%}",
                 str(option.passes),
-                own,
+                f"{sum(map(_seconds, own)):.2f}" if own else "",
+                "; ".join(own),
                 "no pass of its own: not in this version" if idle else "",
             ]
         )
@@ -190,6 +191,12 @@ class _Lines(logging.Handler):
         text = record.getMessage()
         if text.startswith("pass "):
             self.found.append(text.split(": ", 1)[1])
+
+
+def _seconds(line: str) -> float:
+    """Return the seconds at the end of a line about a pass."""
+    found = re.search(r"\(([\d.]+) s\)$", line)
+    return float(found[1]) if found else 0.0
 
 
 def _what(line: str) -> str:

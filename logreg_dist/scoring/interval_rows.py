@@ -75,9 +75,8 @@ def half_widths(
     with np.errstate(invalid="ignore", over="ignore"):  # of rows without a score
         for start in range(0, n_rows, SLICE_ROWS):
             rows = slice(start, min(start + SLICE_ROWS, n_rows))
-            chunk, codes = _design_rows(
-                [column[rows] for column in columns], terms, intervals, is_scored[rows]
-            )
+            part = [column[rows] for column in columns]
+            chunk, codes = _design_rows(part, terms, intervals, rows.stop - start)
             variance[rows] = form.of(encoder.block(chunk, codes))
         found: FloatArray = intervals.quantile * np.sqrt(variance)
     found[~is_scored] = np.nan
@@ -85,13 +84,9 @@ def half_widths(
 
 
 def _design_rows(
-    columns: Sequence[pa.Array | FloatArray | Entries],
-    terms: ScoreTerms,
-    intervals: IntervalTerms,
-    is_scored: NDArray[np.bool_],
+    columns: Sequence[pa.Array | FloatArray | Entries], terms: ScoreTerms, intervals: IntervalTerms, m: int
 ) -> tuple[RawChunk, list[CodeArray]]:
-    """Return some rows as a fit has them: numbers, NaN where missing, the design's codes, entries."""
-    m = len(is_scored)
+    """Return m rows as a fit has them: numbers, NaN where missing, the design's codes, entries."""
     parts: list[FloatArray] = []
     codes: list[CodeArray] = []
     sparse = []
@@ -106,9 +101,7 @@ def _design_rows(
         elif term.name != terms.offset:
             parts.append((column if isinstance(column, np.ndarray) else numbers(column)[0])[None])
     numeric = np.concatenate([np.empty((0, m)), *parts])
-    numeric[:, ~is_scored] = 0.0
-    nothing = np.zeros(m)
-    return RawChunk(nothing, None, None, numeric, np.empty((0, m), np.int32), tuple(sparse)), codes
+    return RawChunk(np.zeros(m), None, None, numeric, np.empty((0, m), np.int32), tuple(sparse)), codes
 
 
 def _codes(column: pa.Array, term: LevelTerm, m: int) -> CodeArray:

@@ -42,7 +42,7 @@ def test_costs_are_differences_to_the_fit_alone():
     unknown, refused = OptionCost("hc3", (2.0,), 4), OptionCost("cluster", refused="no such thing")
     rows = [dict(zip(HEADER, row, strict=True)) for row in option_rows([alone, hc0, unknown, refused])]
     assert [row["beside the fit, s"] for row in rows] == ["", "+0.50", "+0.00", ""]
-    assert rows[1]["its passes"] == "squared scores (0.30 s)"
+    assert (rows[1]["its passes, s"], rows[1]["which"]) == ("0.30", "squared scores (0.30 s)")
     assert rows[2]["note"] == "no pass of its own: not in this version"
     assert rows[3]["note"] == "refused: no such thing"
 

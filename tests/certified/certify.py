@@ -39,8 +39,8 @@ def certify(name: str) -> dict[str, Any]:
     rows = distinct_rows(design_matrix(certified, frame), trials)
     null = null_rows(rows)
     solution, null_solution = route_mpmath.solve(rows), route_mpmath.solve(null)
-    _agree(solution, route_flint.enclose(rows))
-    _agree(null_solution, route_flint.enclose(null))
+    require_agreement(solution, route_flint.enclose(rows))
+    require_agreement(null_solution, route_flint.enclose(null))
     with mp.workdps(route_mpmath.DIGITS):
         deviance = -2 * solution.log_likelihood
     values = {
@@ -66,7 +66,7 @@ def certify(name: str) -> dict[str, Any]:
     return values
 
 
-def _agree(floating: Solution, enclosed: Solution) -> None:
+def require_agreement(floating: Solution, enclosed: Solution) -> None:
     """Require that the enclosures fix 50 digits and that the first route's digits are those."""
     pairs = zip(
         [*floating.estimate, *floating.std_error, floating.log_likelihood],

@@ -16,6 +16,7 @@ import statsmodels.api as sm
 from logreg_dist.design.curves import curve_slopes, curve_values
 from logreg_dist.design.splines import bspline_curves
 from logreg_dist.fitting.diagnostics.effects import marginal_effects, with_marginal_effects
+from logreg_dist.fitting.diagnostics.fitted import fitted_rows
 from logreg_dist.fitting.sums import in_kernel_order
 from logreg_dist.fitting.tasks import split_blocks
 from logreg_dist.inference.records import CovarianceRecord
@@ -145,7 +146,10 @@ def _with_forty_digits(frame: pd.DataFrame, slope: float, level: float):
     return {"x": (beta[1] * flat, error(slope_gradient)), "g[b]": (change, error(change_gradient))}
 
 
-SPLINES = {"terms": ["ns(x, 4)", "bs(z, 5)", "g:x", "log1p(z):m", "h"], "defaults": {"min_level_count": 1}}
+SPLINES = {
+    "terms": ["ns(x, 4)", "bs(z, 5)", "g:x", "log1p(z):m", "poly(m, 2)", "h"],
+    "defaults": {"min_level_count": 1},
+}
 SPLINE_COLUMNS = ["x", "z", "g", "h", "m", "label"]
 
 
@@ -260,6 +264,15 @@ def test_columns_that_depend_on_others_are_as_good_as_left_out(tmp_path):
     _, more = fitted_locally(table(frame, ["x", "twice", "g", "label"]), tmp_path / "b")
     assert_same(effects_of(more), effects_of(rows), 1e-9, 1e-9)
     assert marginal_effects(more, more.covariance).notes == ()
+    # A level that is another column's level, as "no internet" is in every column about the internet.
+    other = frame.assign(other=np.where(frame.g == "b", "none", np.where(frame.x > 1, "p", "q")))
+    _, levels = fitted_locally(table(other, ["x", "g", "other", "label"]), tmp_path / "c")
+    assert list(effects_of(levels)) == [
+        "x",
+        "g[b]",
+        "g[c]",
+        "other[p]",
+    ]  # other[q] is 1 less g[b] and other[p]
 
 
 def test_what_needs_a_combination_that_no_row_has_is_left_out_and_said(tmp_path):
@@ -343,3 +356,28 @@ def test_a_covariance_of_another_kind_is_the_one_of_the_table(tmp_path):
     found = with_marginal_effects(model, rows).marginal_effects
     expected = {name: error * np.sqrt(2) for name, (_, error) in effects_of(rows).items()}
     assert [one.std_error for one in found] == pytest.approx(list(expected.values()), rel=1e-10)
+
+
+def test_selected_columns_alone_have_effects(tmp_path):
+    frame = effects_table()
+    fit, rows = fitted_locally(table(frame, ["x", "g", "label"]), tmp_path / "few")
+    _, all_columns = fitted_locally(table(frame, ["h", "x", "z", "g", "label"]), tmp_path / "all")
+    selected = fitted_rows(
+        all_columns.passes,
+        fit.result,
+        fit.spec,
+        profile=all_columns.profile,
+        samples=(),
+        label=rows.label,
+        config=rows.config,
+        inference=True,
+    )
+    terms = [
+        Coefficient(name, None, None, value, *[None] * 8)
+        for name, value in zip(fit.terms, fit.estimate, strict=True)
+    ]
+    model = replace(model_of(), design=fit.spec, coefficient_rows=tuple(terms), covariance=fit.covariance)
+    found = with_marginal_effects(model, selected).marginal_effects
+    names = [one.column if one.level is None else f"{one.column}[{one.level}]" for one in found]
+    pairs = [(one.effect, one.std_error) for one in found]
+    assert_same(dict(zip(names, pairs, strict=True)), effects_of(rows), 1e-9, 1e-9)

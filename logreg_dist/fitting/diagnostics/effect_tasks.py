@@ -196,7 +196,7 @@ class _Effects:
         second *= weight
         effects, gradients = [], []
         for effect, gradient in (
-            *self._levels(chunk, codes, block, weight),
+            *self._levels(chunk, codes, block, eta, weight),
             *self._indicators(block, eta, weight),
             *self._slopes(chunk, codes, block, first, second),
         ):
@@ -211,27 +211,45 @@ class _Effects:
         )
 
     def _levels(
-        self, chunk: RawChunk, codes: Sequence[CodeArray], block: Block, weight: FloatArray
+        self,
+        chunk: RawChunk,
+        codes: Sequence[CodeArray],
+        block: Block,
+        eta: FloatArray,
+        weight: FloatArray,
     ) -> Iterator[tuple[float, FloatArray]]:
         for change in self.plan.levels:
-            base = self._with_level(chunk, codes, block, change.column, change.base)
-            eta0 = linear_predictor(self.beta, base, self.shape)
+            at = self._at_level(chunk, codes, block, eta, change.column)
+            base, eta0 = at(change.base)
             gradient0 = self._gradient(base, eta0, weight)
             for code in change.codes:
-                there = self._with_level(chunk, codes, block, change.column, code)
-                eta1 = linear_predictor(self.beta, there, self.shape)
+                there, eta1 = at(code)
                 gradient = self._gradient(there, eta1, weight)
                 yield float(weight @ probability_change(eta0, eta1)), gradient - gradient0
 
-    def _with_level(
-        self, chunk: RawChunk, codes: Sequence[CodeArray], block: Block, column: int, code: int
-    ) -> Block:
-        """Return the block with all rows at one level of a column; until the next one."""
-        level = np.full_like(codes[column], code)
+    def _at_level(
+        self, chunk: RawChunk, codes: Sequence[CodeArray], block: Block, eta: FloatArray, column: int
+    ) -> Callable[[int], tuple[Block, FloatArray]]:
+        """Return what sets all rows to a level of a column: the block, good until the next one, and its log-odds."""
+        before, after = codes[:column], codes[column + 1 :]
         if self.spec.categorical[column].name in self._derived_from:
-            return self._set.block(chunk, [*codes[:column], level, *codes[column + 1 :]])
+
+            def encoded(code: int) -> tuple[Block, FloatArray]:
+                there = self._set.block(chunk, [*before, np.full_like(codes[column], code), *after])
+                return there, linear_predictor(self.beta, there, self.shape)
+
+            return encoded
         own = sum(other.plain for other in self.spec.categorical[:column])
-        return replace(block, codes=[*block.codes[:own], level, *block.codes[own + 1 :]])
+        effects = np.append(self.beta[self.shape.slices()[own]], 0.0)
+        rest = eta - effects.take(codes[column])
+
+        def shifted(code: int) -> tuple[Block, FloatArray]:
+            level = np.full_like(codes[column], code)
+            return replace(block, codes=[*block.codes[:own], level, *block.codes[own + 1 :]]), rest + effects[
+                code
+            ]
+
+        return shifted
 
     def _indicators(
         self, block: Block, eta: FloatArray, weight: FloatArray

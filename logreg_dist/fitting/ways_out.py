@@ -34,6 +34,8 @@ FloatArray = NDArray[np.float64]
 
 # Log-odds for each standard deviation of a number, and for each level.
 PRIOR_DEVIATION = 2.5
+# Of rows on the driver, rows x terms x terms**2: about half a minute for the profiles of all terms.
+PROFILE_WORK = 2e8
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ def _firth(fit: SeparatedFit) -> WayOut | str:
         "standard errors are those of its information, and the likelihood, AIC and BIC are without its penalty"
     )
     ratio = _likelihood_ratio(rows, found, fit) if solution.ending is Ending.CONVERGED else None
-    on_driver = fit.rows.whole is not None
+    whole = fit.rows.whole
+    on_driver = whole is not None and whole[0].size * passes.shape.p**2 <= PROFILE_WORK
     profiles = on_driver or config.inference.intervals == "profile"
     return WayOut(
         "firth",

@@ -322,7 +322,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         neutral_information_task(design, layout, beta, beta),
         label_sides_task(design, layout),
         threshold_rows_task(design, layout, {0: (0.0, 1.0)}),
-        evaluate_adjusted_task(design, layout, beta, np.zeros((1, 1))),
+        evaluate_adjusted_task(design, layout, [(beta, np.zeros((1, 1)))]),
         effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
         first_look_task(layout, with_sample=True),
         row_sums_task(design, layout, beta, row_plan),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from logreg_dist.config.train import SolverConfig
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task, collapsing_pays
+from logreg_dist.fitting.many_tasks import ManyStates
+from logreg_dist.fitting.method import vectors_at_once
 from logreg_dist.fitting.optimum import flat_start
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.separation_tasks import evaluate_adjusted_task
@@ -23,7 +25,7 @@ from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.leverage import with_half_events
-from logreg_dist.kernel.state import LogisticState, state_bytes
+from logreg_dist.kernel.state import state_bytes
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
 from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Ending, Iteration, Sums
@@ -43,14 +45,22 @@ class AdjustableRows:
 
     Attributes
     ----------
-    evaluate : callable
-        ``beta`` (p,) to `Sums` with information.
-    evaluate_adjusted : callable
-        ``beta`` (p,) and the covariance there (p, p) to the sums of the rows with half events, see `firth`.
+    evaluate_many : callable
+        By number ``beta`` (p,) to `Sums` with information.
+    evaluate_adjusted_many : callable
+        By number ``beta`` (p,) and the covariance there (p, p) to the sums of the rows with half events, see `firth`.
     """
 
-    evaluate: Callable[[FloatArray], Sums]
-    evaluate_adjusted: Callable[[FloatArray, FloatArray], Sums]
+    evaluate_many: Callable[[Mapping[int, FloatArray]], Mapping[int, Sums]]
+    evaluate_adjusted_many: Callable[[Mapping[int, tuple[FloatArray, FloatArray]]], Mapping[int, Sums]]
+
+    def evaluate(self, beta: FloatArray) -> Sums:
+        """Return the sums at one vector."""
+        return self.evaluate_many({0: beta})[0]
+
+    def evaluate_adjusted(self, beta: FloatArray, covariance: FloatArray) -> Sums:
+        """Return the sums of the rows with half events at one vector."""
+        return self.evaluate_adjusted_many({0: (beta, covariance)})[0]
 
 
 def fit_firth(
@@ -90,16 +100,44 @@ def staged_rows(passes: FitPasses, profile: TableProfile) -> AdjustableRows:
     if collapsing_pays(passes.spec, passes.layout, profile.rows.n_rows):
         parts: list[CellSums] = passes.staged.run_pass(cell_sums_task(passes.design, passes.layout))
         return rows_of_blocks(cell_blocks(reduce(add, parts), passes.shape), passes.shape, passes.positions)
+    room = vectors_at_once(
+        passes.shape, n_splits=len(passes.staged.splits), max_result_bytes=passes.max_result_bytes
+    )
 
-    def evaluate_adjusted(beta: FloatArray, covariance: FloatArray) -> Sums:
-        clock, shape, positions = time.perf_counter(), passes.shape, passes.positions
-        kernel = matrix_in_kernel_order(covariance, positions)
-        task = evaluate_adjusted_task(passes.design, passes.layout, in_kernel_order(beta, positions), kernel)
-        state: LogisticState = passes.staged.sum_pass(task, result_bytes=state_bytes(shape))
-        log.info("pass %d: leverages (%.2f s)", passes.staged.n_passes, time.perf_counter() - clock)
-        return in_term_order(state, shape, positions)
+    positions = passes.positions
 
-    return AdjustableRows(passes.evaluate, evaluate_adjusted)
+    def evaluate_adjusted_many(asked: Mapping[int, tuple[FloatArray, FloatArray]]) -> dict[int, Sums]:
+        found, numbers = {}, list(asked)
+        for first in range(0, len(asked), room):
+            clock, some = time.perf_counter(), numbers[first : first + room]
+            places = [
+                (
+                    in_kernel_order(asked[number][0], positions),
+                    matrix_in_kernel_order(asked[number][1], positions),
+                )
+                for number in some
+            ]
+            task = evaluate_adjusted_task(passes.design, passes.layout, places)
+            size = len(some) * state_bytes(passes.shape)
+            many: ManyStates = passes.staged.sum_pass(task, result_bytes=size)
+            seconds = time.perf_counter() - clock
+            log.info("pass %d: leverages at %d vectors (%.2f s)", passes.staged.n_passes, len(some), seconds)
+            for number, state in zip(some, many.states, strict=True):
+                found[number] = in_term_order(state, passes.shape, positions)
+        return found
+
+    def evaluate_many(asked: Mapping[int, FloatArray]) -> Mapping[int, Sums]:
+        if len(asked) > 1:
+            return passes.evaluate_many(asked)
+        return {number: passes.evaluate(beta) for number, beta in asked.items()}
+
+    return AdjustableRows(evaluate_many, evaluate_adjusted_many)
+
+
+def sampled_rows(passes: FitPasses, samples: Sequence[SampleRows]) -> AdjustableRows:
+    """Return the rows of a sample, in memory."""
+    blocks = [block for sample in samples for block in sample_blocks(sample, passes.spec)]
+    return rows_of_blocks(blocks, passes.shape, passes.positions)
 
 
 def rows_of_blocks(blocks: Sequence[Block], shape: BlockShape, positions: NDArray[np.intp]) -> AdjustableRows:
@@ -114,7 +152,10 @@ def rows_of_blocks(blocks: Sequence[Block], shape: BlockShape, positions: NDArra
         adjusted = with_half_events(kernel_beta, kernel, blocks, shape)
         return in_term_order(evaluate(kernel_beta, adjusted, shape), shape, positions)
 
-    return AdjustableRows(evaluate_blocks, evaluate_adjusted)
+    return AdjustableRows(
+        lambda asked: {number: evaluate_blocks(beta) for number, beta in asked.items()},
+        lambda asked: {number: evaluate_adjusted(*place) for number, place in asked.items()},
+    )
 
 
 def _sample_start(
@@ -127,7 +168,6 @@ def _sample_start(
     """Return the optimum of the sample, (p,), where it has one and every term an estimate that the table has."""
     if not says_enough(list(samples), passes.shape.p):
         return flat
-    blocks = [block for sample in samples for block in sample_blocks(sample, passes.spec)]
-    rows = rows_of_blocks(blocks, passes.shape, passes.positions)
+    rows = sampled_rows(passes, samples)
     found = firth(rows.evaluate, rows.evaluate_adjusted, flat, options, known=dependences).solution
     return found.point.beta if found.ending is Ending.CONVERGED else flat

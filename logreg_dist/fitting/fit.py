@@ -276,6 +276,7 @@ def _solve(
         notes = (*model.notes, *robust.notes)
         model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
         model = diagnosed(model, rows, outcome)
+        model = model if way_out is None else way_out.with_inference(model, rows)
     if look.separation is not None:
         finding = replace(look.separation.finding, way_out=None if way_out is None else way_out.name)
         model = replace(model, checks=replace(model.checks or Checks(), separation=finding))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from logreg_dist.fitting.many_tasks import ManyStates
 from logreg_dist.fitting.tasks import SharedDesign, split_blocks
 from logreg_dist.inference.label_sides import LabelSides, ThresholdRows, label_sides, threshold_rows
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.leverage import with_half_events
-from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit
@@ -39,18 +39,20 @@ def threshold_rows_task(
 
 
 def evaluate_adjusted_task(
-    design: SharedDesign, layout: RecordLayout, beta: FloatArray, covariance: FloatArray
-) -> Callable[[StagedSplit], Measured[LogisticState]]:
+    design: SharedDesign, layout: RecordLayout, places: Sequence[tuple[FloatArray, FloatArray]]
+) -> Callable[[StagedSplit], Measured[ManyStates]]:
     """Return the task that sums a split's rows with half their leverage added to either label.
 
-    `beta` (p,) and the inverse information there (p, p) are in the kernel's order.
+    At each of several coefficient vectors (p,) with the inverse information there (p, p), in the kernel's order.
     """
 
-    def task(split: StagedSplit) -> Measured[LogisticState]:
+    def task(split: StagedSplit) -> Measured[ManyStates]:
         clock, spec = ReadingClock(), design.value
         shape = spec.shape()
-        blocks = clock.over(split_blocks(split, spec, layout))
-        adjusted = with_half_events(beta, covariance, blocks, shape)
-        return Measured(evaluate(beta, adjusted, shape), clock.seconds)
+        states = []
+        for beta, covariance in places:
+            blocks = clock.over(split_blocks(split, spec, layout))
+            states.append(evaluate(beta, with_half_events(beta, covariance, blocks, shape), shape))
+        return Measured(ManyStates(tuple(states)), clock.seconds)
 
     return task

@@ -13,8 +13,10 @@ from scipy import stats
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import counted
 from logreg_dist.design.term_moments import term_scales
+from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.estimates import Outcome
-from logreg_dist.fitting.firth import AdjustableRows, fit_firth
+from logreg_dist.fitting.firth import AdjustableRows, fit_firth, sampled_rows
+from logreg_dist.fitting.firth_inference import with_profiles
 from logreg_dist.fitting.optimum import find_optimum
 from logreg_dist.fitting.outcome import Separation, Verdict, separated_along
 from logreg_dist.fitting.restricted import embedded_result
@@ -32,6 +34,8 @@ FloatArray = NDArray[np.float64]
 
 # Log-odds for each standard deviation of a number, and for each level.
 PRIOR_DEVIATION = 2.5
+# Of rows on the driver, rows x terms x terms**2: about half a minute for the profiles of all terms.
+PROFILE_WORK = 2e8
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class WayOut:
         Terms without an estimate because they separate, with the reason.
     likelihood_ratio : float or None
         Of Firth's likelihood: twice its rise over the model of the intercept and offset alone.
+    adjustable : AdjustableRows or None
+        What its profiles are evaluated on, where they cost little or are asked for.
+    penalised_deviance : float
+        Its deviance less the penalty.
     """
 
     name: str
@@ -63,6 +71,8 @@ class WayOut:
     separation: Separation
     left_out: Mapping[str, str] = field(default_factory=dict)
     likelihood_ratio: float | None = None
+    adjustable: AdjustableRows | None = None
+    penalised_deviance: float = np.nan
 
     @property
     def config_of_checks(self) -> TrainConfig:
@@ -92,6 +102,13 @@ class WayOut:
             return replace(changed, estimator="firth", lr_p_value=None)
         p_value = float(stats.chi2.sf(ratio, model.lr_df)) if model.lr_df > 0 else None
         return replace(changed, estimator="firth", lr_statistic=ratio, lr_p_value=p_value)
+
+    def with_inference(self, model: LogisticModel, rows: FittedRows) -> LogisticModel:
+        """Return a model of Firth's likelihood with its own intervals and tests, any other as it is."""
+        if self.name != "firth":
+            return model
+        found = with_profiles(model, rows, self.adjustable, self.penalised_deviance)
+        return replace(found, n_passes=rows.passes.staged.n_passes)
 
 
 @dataclass(frozen=True)
@@ -138,8 +155,19 @@ def _firth(fit: SeparatedFit) -> WayOut | str:
         "standard errors are those of its information, and the likelihood, AIC and BIC are without its penalty"
     )
     ratio = _likelihood_ratio(rows, found, fit) if solution.ending is Ending.CONVERGED else None
+    whole = fit.rows.whole
+    on_driver = whole is not None and whole[0].size * passes.shape.p**2 <= PROFILE_WORK
+    profiles = on_driver or config.inference.intervals == "profile"
     return WayOut(
-        "firth", Optimum(solution, None), config, verdict, note, fit.separation, likelihood_ratio=ratio
+        "firth",
+        Optimum(solution, None),
+        config,
+        verdict,
+        note,
+        fit.separation,
+        likelihood_ratio=ratio,
+        adjustable=(sampled_rows(passes, fit.samples) if on_driver else rows) if profiles else None,
+        penalised_deviance=found.penalised_deviance,
     )
 
 

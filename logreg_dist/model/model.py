@@ -46,7 +46,7 @@ class Coefficient:
     estimate, std_error, conf_low, conf_high : float or None
         Log-odds per unit of the column.
     z, p_value : float or None
-        Wald test of the coefficient being 0.
+        Wald test of the coefficient being 0; with Firth's likelihood its likelihood-ratio test, z the signed root.
     odds_ratio, odds_ratio_low, odds_ratio_high : float or None
         With several classes the relative-risk ratio of the class to the reference class.
     class_name : str or None

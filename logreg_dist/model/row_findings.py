@@ -65,7 +65,7 @@ def independence(model: LogisticModel) -> Iterator[Finding]:
     for one in checks.clusters:
         yield _cluster(one, clustered=_is_clustered(model))
     if checks.serial is not None:
-        yield _serial(checks.serial)
+        yield _serial(checks.serial, clustered=_is_clustered(model))
     if not checks.clusters and checks.serial is None:
         yield Finding(
             "note",
@@ -152,7 +152,7 @@ def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
     )
 
 
-def _serial(one: SerialDependence) -> Finding:
+def _serial(one: SerialDependence, *, clustered: bool) -> Finding:
     if one.autocorrelation is None:
         text = f"no neighbours to compare along {one.column}"
         return Finding("note", "independence", one.column, text, "")
@@ -163,6 +163,8 @@ def _serial(one: SerialDependence) -> Finding:
     )
     if abs(one.autocorrelation) <= SERIAL or (one.p_value or 0.0) >= REJECTED:
         return Finding("fine", "independence", one.column, text, "")
+    if clustered and one.within is not None:
+        return Finding("note", "independence", one.column, f"{text}. Standard errors allow for it", "")
     return Finding(
         "warning",
         "independence",

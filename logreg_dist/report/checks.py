@@ -31,8 +31,8 @@ _MARKS = {"problem": "PROBLEM", "warning": "WARNING", "note": "note", "fine": "f
 def check_report(model: LogisticModel) -> str:
     """Return the report: a headline, the findings, the figures."""
     checks = model.checks or Checks()
-    parts = [headline(model), *(_finding(finding) for finding in checks.findings)]
-    return "\n\n".join([*parts, *_figures(model, checks)])
+    parts = [headline(model), *standard_errors(model), *(_finding(finding) for finding in checks.findings)]
+    return "\n\n".join([*parts, *figures_of(model)])
 
 
 def headline(model: LogisticModel) -> str:
@@ -44,6 +44,12 @@ def headline(model: LogisticModel) -> str:
     return f"Checks of {n_terms:,} terms on {model.n_rows:,} rows: {', '.join(words)}"
 
 
+def standard_errors(model: LogisticModel) -> list[str]:
+    """Return what the standard errors of all tables are, where there are any."""
+    record = model.covariance_record
+    return [] if record is None else ["\n".join(textwrap.wrap(f"Standard errors: {record.text}", WIDTH))]
+
+
 def _finding(finding: Finding) -> str:
     title = f"{_MARKS[finding.severity]}  {TITLES.get(finding.check, finding.check)}"
     lines = textwrap.wrap(one_line(finding.text, 2000), WIDTH - 4)
@@ -52,8 +58,9 @@ def _finding(finding: Finding) -> str:
     return "\n".join([title, *(f"    {line}" for line in lines)])
 
 
-def _figures(model: LogisticModel, checks: Checks) -> Iterator[str]:
-    """Yield the tables, one for each check that has figures."""
+def figures_of(model: LogisticModel) -> Iterator[str]:
+    """Yield the tables that the findings rest on, one for each check that has figures."""
+    checks = model.checks or Checks()
     if model.column_tests:
         yield _titled("Tests of columns, everything else in the model", _tests(model))
     if checks.collinearity is not None and checks.collinearity.inflations:

@@ -6,7 +6,7 @@ from html import escape
 
 from logreg_dist.checks.records import Checks, Finding
 from logreg_dist.model.model import LogisticModel
-from logreg_dist.report.checks import TITLES, check_report, headline
+from logreg_dist.report.checks import TITLES, figures_of, headline, standard_errors
 from logreg_dist.report.forest import draw_effects
 
 _COLOURS = {"problem": "#b3261e", "warning": "#b26a00", "note": "#3a5a8c", "fine": "#2e7d4f"}
@@ -27,7 +27,7 @@ def check_page(model: LogisticModel, drawings: tuple[str, ...] = ()) -> str:
     checks = model.checks or Checks()
     effects = draw_effects(model)
     label = model.label.column or f"{model.label.events} of {model.label.trials}"
-    figures = "\n\n".join(check_report(model).split("\n\n")[1 + len(checks.findings) :])
+    figures = "\n\n".join(figures_of(model))
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -35,6 +35,7 @@ def check_page(model: LogisticModel, drawings: tuple[str, ...] = ()) -> str:
         f"<title>{escape(headline(model))}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(headline(model))}</h1>",
         f"<p>Logistic regression of {escape(label)}. {escape(model.status_text)}</p>",
+        *(f"<p>{escape(text)}</p>" for text in standard_errors(model)),
         *(_card(finding) for finding in checks.findings),
         *([f"<h2>Estimates</h2>{effects}"] if effects else []),
         *drawings,

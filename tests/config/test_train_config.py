@@ -87,6 +87,17 @@ def test_a_configuration_is_frozen():
             "solver.on_separation: firth has no use with a penalty; leave one out",
         ),
         (
+            {
+                "solver": {"on_separation": "drop"},
+                "features": {"columns": {"x": {"bounds": {"lower": 0}}}},
+            },
+            "solver.on_separation: drop cannot have bounds of columns; leave one out",
+        ),
+        (
+            {"solver": {"on_separation": "ridge"}, "selection": {"method": "backward"}},
+            "solver.on_separation: ridge cannot have a selection of columns; leave one out",
+        ),
+        (
             {"solver": {"on_separation": "ridge"}, "family": "multinomial"},
             "solver.on_separation: ridge is for family binary",
         ),

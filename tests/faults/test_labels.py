@@ -136,7 +136,8 @@ def test_types_that_hold_no_label_or_weight_are_refused_before_any_row_is_read(s
     )
     message = """\
 input rejected: label.column is 'y' (array<bigint>) and weight is 'w' (date), types that cannot be used there.
-  Labels are texts, numbers, booleans or dates; weights, counts and offsets are numbers."""
+  Labels, clusters and keys are texts, numbers, booleans or dates, orders numbers or times; weights, counts
+  and offsets are numbers."""
     with pytest.raises(InputRejected, match=exactly(message)):
         fit(table, config(weight="w"))
 

@@ -213,6 +213,13 @@ def test_neighbours_are_alike_when_their_correlation_is_large_and_no_chance(
     assert only(model, "independence", serial=serial).severity == severity
 
 
+def test_neighbours_within_clusters_that_standard_errors_allow_for_are_a_note(model):
+    serial = SerialDependence("day", "shop", 1000, 0.2, 6.0, 1e-9)
+    robust = replace(model, covariance_record=CovarianceRecord("cluster", "by shop"))
+    assert only(robust, "independence", serial=serial).severity == "note"
+    assert only(robust, "independence", serial=replace(serial, within=None)).severity == "warning"
+
+
 def test_hosmer_and_lemeshow_count_less_in_many_rows(model):
     rejected = fit_of(hosmer_lemeshow=40.0, hosmer_lemeshow_p_value=1e-6)
     finding = only(model, "fit", fit=rejected)

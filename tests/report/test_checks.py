@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from logreg_dist.checks.records import Checks, Finding, Linearity
-from logreg_dist.inference.records import ColumnTest
+from logreg_dist.inference.records import ColumnTest, CovarianceRecord
 from logreg_dist.report.checks import WIDTH, check_report, headline
 from logreg_dist.report.checks_page import check_page
 from tests.report.models import small_model
@@ -34,6 +34,12 @@ def test_each_finding_has_its_assumption_its_text_and_what_to_do():
         "    the log-odds bend",
         "    -> Add log(age).",
     ]
+
+
+def test_the_report_says_which_standard_errors_its_tables_have():
+    model = replace(checked(), covariance_record=CovarianceRecord("cluster", "by 40 clusters of shop"))
+    assert "Standard errors: by 40 clusters of shop" in check_report(model)
+    assert "Standard errors: by 40 clusters of shop" in check_page(model)
 
 
 def test_long_findings_are_wrapped():

@@ -16,8 +16,8 @@ from logreg_dist.fitting.diagnostics.effect_tasks import Chain, EffectPlan, Effe
 
 FloatArray = NDArray[np.float64]
 
-# Levels of a category up to which the effect of each is worked out. Measured, a level takes a tenth to a fiftieth of the work
-# of a pass of the fit, and they add up.
+# Levels of a category up to which the effect of each is worked out. Measured, a level takes a tenth to a fiftieth of the
+# work of a pass of the fit, and they add up.
 MAX_LEVELS = 50
 
 

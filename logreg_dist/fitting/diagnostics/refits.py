@@ -92,7 +92,7 @@ def with_refits_of(model: LogisticModel, rows: FittedRows) -> LogisticModel:
         sentence = f"{len(blocks):,} columns are more than {MAX_REFIT_COLUMNS}, and each takes a refit"
         model = _noted(model, f"no likelihood-ratio and score tests: {sentence}")
         blocks = {}
-    directions = _directions(rows) if profile else {}
+    directions = term_directions(rows) if profile else {}
     rise = float(stats.chi2.isf(1.0 - asked.confidence, 1))
     searches: list[Callable[[Evaluate], Refit | ProfileLimit | None]] = [
         *(partial(refit_without, summit=summit, block=block) for block in blocks.values()),
@@ -150,7 +150,7 @@ def _blocks(rows: FittedRows) -> dict[str, NDArray[np.bool_]]:
     return {column: block for column, block in blocks.items() if block.any()}
 
 
-def _directions(rows: FittedRows) -> dict[str, FloatArray]:
+def term_directions(rows: FittedRows) -> dict[str, FloatArray]:
     """Return by term what combination (k,) of the estimated coefficients of centred columns it is."""
     spec, kept = rows.passes.spec, rows.estimable
     directions = dict(zip(np.array(rows.names)[kept].tolist(), np.eye(int(kept.sum())), strict=True))
@@ -174,7 +174,7 @@ def _with_profiles(
     As distances from the estimates: the correction for a population's rate of events moves both alike.
     """
     coefficients = tuple(
-        _with_interval(row, *(end.limit - centres[row.term] for end in limits[row.term]))
+        with_interval(row, *(end.limit - centres[row.term] for end in limits[row.term]))
         if row.term in limits
         else row
         for row in model.coefficient_rows
@@ -185,7 +185,7 @@ def _with_profiles(
     return model
 
 
-def _with_interval(row: Coefficient, below: float, above: float) -> Coefficient:
+def with_interval(row: Coefficient, below: float, above: float) -> Coefficient:
     """Return a row with limits at distances from its estimate; None where there is no limit."""
     assert row.estimate is not None
     low, high = _finite(row.estimate + below), _finite(row.estimate + above)

@@ -168,6 +168,8 @@ def _mixing_of_correlation(correlation: FloatArray) -> FloatArray | None:
 
     Columns that seem dependent become what is left of them; the others are mixed among themselves.
     """
+    if _is_well_conditioned(correlation):
+        return None
     n, dependences = len(correlation), find_dependences(correlation)
     kept = np.ones(n, dtype=bool)
     kept[[dependence.position for dependence in dependences]] = False
@@ -185,6 +187,15 @@ def _mixing_of_correlation(correlation: FloatArray) -> FloatArray | None:
         mixing[list(dependence.weights), dependence.position] = -np.array(list(dependence.weights.values()))
         mixing[:, dependence.position] /= np.sqrt(share)
     return mixing
+
+
+def _is_well_conditioned(correlation: FloatArray) -> bool:
+    """Whether there is nothing to do: the usual case, for which one factorisation must do."""
+    try:
+        lower = np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        return False
+    return bool((np.diag(lower) ** 2).min(initial=1.0) > ILL_CONDITIONED)
 
 
 def _is_doubtful(dependence: Dependence, n: int) -> bool:

@@ -18,7 +18,9 @@ _WEIGHTS_NOTE = (
     "class weights: likelihood, estimates and probabilities are those of a table whose rows count by the weight of "
     "their class, not of the table as it is"
 )
-_WEIGHTED_ERRORS_NOTE = "standard errors and tests take class weights for so many rows: inference.covariance hc1 or cluster is right for them"
+_WEIGHTED_ERRORS_NOTE = (
+    "standard errors and tests take class weights for so many rows, which makes them too small or too large"
+)
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
     "depend on each other, or several of them separate the label together, was not looked into"

@@ -92,6 +92,8 @@ def _weights(model: LogisticModel) -> Iterator[Finding]:
         "warning",
         "weights",
         column or "",
-        f"{what} taken for so many rows by standard errors, tests and intervals, which are right only if they are just that",
-        "Set inference.covariance to hc1, or to cluster, which are right for weights of any kind; counts belong in frequency.",
+        f"{what} taken for so many rows by standard errors, tests and intervals, which are right only if they are that",
+        "Set inference.covariance to hc1 or cluster, right for weights of any kind; counts belong in frequency."
+        if model.family == "binary"
+        else "Counts belong in frequency; for other weights there are no right standard errors of several classes yet.",
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from logreg_dist.fitting.diagnostics.diagnose import ill_conditioned_notes
 from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.influence import with_influence
 from logreg_dist.fitting.diagnostics.robust import robust_outcome
@@ -179,3 +180,26 @@ def test_marginal_effects_of_ill_conditioned_columns_have_their_digits(tmp_path,
     found = {one.column: one.std_error for one in effects if one.level is None}
     expected = right.slope_std_errors()
     assert right_digits(np.array(list(found.values())), expected) > DIGITS
+
+
+def test_a_note_says_what_takes_the_columns_as_they_are(tmp_path, case):
+    table, right = case
+    config = {"inference": {"tests": "likelihood_ratio", "intervals": "profile"}}
+    _, rows = fitted_locally(table.drop_columns(["site"]), tmp_path / "all", config=config)
+    with mpmath.mp.workdps(60):
+        information = exact_inverse(right.inverse)
+        # Of the centred columns: the intercept, and with it the constant, is swept out of the others.
+        slopes = information[1:, 1:] - np.outer(information[1:, 0], information[0, 1:]) / information[0, 0]
+        size = np.array([mpmath.sqrt(v) for v in np.diag(slopes)], dtype=object)
+        values = mpmath.eigsy(mpmath.matrix((slopes / np.outer(size, size)).tolist()), eigvals_only=True)
+        condition = float(mpmath.sqrt(max(values) / min(values)))
+    assert rows.condition == pytest.approx(
+        condition, rel=0.5
+    )  # centres are means, not those by working weights
+    [note] = ill_conditioned_notes(rows)
+    assert "likelihood-ratio and score tests of columns; profile-likelihood intervals" in note
+    digits = int(16 - 2 * np.log10(rows.condition))  # 1 and 2
+    assert f"may have no more than {digits} right digit" in note
+    _, well = fitted_locally(table.select(["x1", "label"]), tmp_path / "one", config=config)
+    assert well.condition is None
+    assert ill_conditioned_notes(well) == ()

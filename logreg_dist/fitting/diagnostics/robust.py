@@ -86,11 +86,6 @@ def robust_outcome(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
         With the model's covariance.
     spec : DesignSpec
         Of the model: the columns selected, or all.
-
-    Raises
-    ------
-    InputRejected
-        When the covariance is by cluster and there are fewer than two.
     """
     inference, has_covariance = rows.config.inference, outcome.found.covariance is not None
     found = RobustOutcome(outcome)

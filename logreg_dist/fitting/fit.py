@@ -260,6 +260,7 @@ def _solve(
             inference=outcome.found.covariance is not None,
         )
         robust = robust_outcome(rows, outcome, spec)
+        rows = replace(rows, robust=robust.summed)
         outcome = robust.outcome
     model = assemble_model(
         optimum.result,

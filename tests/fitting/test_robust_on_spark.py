@@ -162,7 +162,7 @@ def test_of_selected_columns_the_covariance_is_that_of_their_own_fit(spark, fold
 def test_one_cluster_is_refused_before_the_iterations(spark, tmp_path):
     folder = write_files(robust_rows().assign(site="same"), tmp_path / "table", N_FILES)
     passes = []
-    with pytest.raises(InputRejected, match="inference.cluster 'site' has one cluster"):
+    with pytest.raises(InputRejected, match=r"inference\.cluster 'site' has one cluster"):
         fit_files(
             spark,
             folder,

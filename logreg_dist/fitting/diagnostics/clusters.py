@@ -37,7 +37,7 @@ FEW_CLUSTERS = 30
 
 @dataclass(frozen=True)
 class ClusterCovariance:
-    """What the cluster pass found; covariances are on the centred columns, (p, p).
+    """What the cluster pass found; covariances (p, p) are of what tasks sum, see `FittedRows.of_columns`.
 
     Attributes
     ----------
@@ -117,8 +117,7 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         for factor, meat in zip(factors, meats, strict=True)
     ]
     spreads = tuple(
-        None if bread is None or meat is None else rows.of_columns(sandwich(bread, meat))
-        for meat in scaled[: len(columns)]
+        None if bread is None or meat is None else sandwich(bread, meat) for meat in scaled[: len(columns)]
     )
     whole, n_negative = spreads[0] if combined else None, 0
     if combined and len(columns) == 2 and bread is not None:
@@ -128,7 +127,6 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         both = (first + second - shared)[active]
         fixed = without_negative(bread[active], both)
         whole[active], n_negative = fixed.covariance, fixed.n_negative
-        whole = rows.of_columns(whole)
     return ClusterCovariance(
         dependences=tuple(_dependence(name, meat) for name, meat in zip(columns, meats, strict=False)),
         spreads=spreads,

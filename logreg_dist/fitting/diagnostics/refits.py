@@ -103,6 +103,10 @@ def with_refits_of(model: LogisticModel, rows: FittedRows) -> LogisticModel:
             for side in (-1, 1)
         ),
     ]
+    if searches:
+        log.info(
+            "refits: %d at the same time; each pass does the work of so many passes of the fit", len(searches)
+        )
     clock = time.perf_counter()
     found: list[Any] = in_lockstep(searches, _evaluator(rows))
     seconds = time.perf_counter() - clock

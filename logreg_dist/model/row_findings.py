@@ -63,7 +63,7 @@ def independence(model: LogisticModel) -> Iterator[Finding]:
     if checks is None or model.family != "binary":
         return
     for one in checks.clusters:
-        yield _cluster(one, clustered=_is_clustered(model))
+        yield _cluster(one, model)
     if checks.serial is not None:
         yield _serial(checks.serial, clustered=_is_clustered(model))
     if not checks.clusters and checks.serial is None:
@@ -92,12 +92,16 @@ def goodness_of_fit(model: LogisticModel) -> Iterator[Finding]:
             "Something bends or interacts: see the linearity of each column, try interactions in features.terms.",
         )
     if fit.dispersion is not None and fit.dispersion > OVERDISPERSED:
+        text = f"overdispersion: Pearson's chi-squared is {fit.dispersion:.2f} times its degrees of freedom"
+        if _is_clustered(model):
+            text += "; standard errors allow for it where clusters are the groups"
+            yield Finding("note", "fit", "dispersion", text, "")
+            return
         yield Finding(
             "warning",
             "fit",
             "dispersion",
-            f"overdispersion: Pearson's chi-squared is {fit.dispersion:.2f} times its degrees of freedom; standard "
-            f"errors are about {fit.dispersion**0.5:.1f} times too small",
+            f"{text}; standard errors are about {fit.dispersion**0.5:.1f} times too small",
             "Name a column that tells the groups apart in inference.cluster, and set inference.covariance to cluster.",
         )
 
@@ -130,7 +134,7 @@ def _is_clustered(model: LogisticModel) -> bool:
     return model.covariance_record is not None and model.covariance_record.kind == "cluster"
 
 
-def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
+def _cluster(one: ClusterDependence, model: LogisticModel) -> Finding:
     ratio = one.largest_ratio or 0.0
     alike = (one.design_effect or 1.0) > WIDER or ratio > WIDER
     icc = "not defined" if one.icc is None else f"{one.icc:.3f}"
@@ -141,15 +145,21 @@ def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
         text += f"; the variance of {one.ratio_term} is {ratio:.2f} times the model's when clusters count"
     if not alike:
         return Finding("fine", "independence", one.column, text, "")
-    if clustered:
+    if _is_clustered(model):
         return Finding("note", "independence", one.column, f"{text}. Standard errors allow for it", "")
-    return Finding(
-        "warning",
-        "independence",
-        one.column,
-        f"{text}. Standard errors are too small",
-        "Set inference.covariance to cluster: the estimates stay, their errors become honest.",
-    )
+    if all(row.std_error is None for row in model.coefficient_rows):
+        text += ". The fit has no standard errors that would allow for it"
+        return Finding("note", "independence", one.column, text, "")
+    advice = "Set inference.covariance to cluster: the estimates stay, their errors become honest."
+    if model.estimator == "firth":
+        text += ". Standard errors are too small: those of Firth's likelihood are the model's, whichever are asked for"
+        advice = "Take p-values and intervals as too optimistic."
+    elif (model.config.get("inference") or {}).get("covariance") == "cluster":
+        text += ". Standard errors are too small: those by cluster could not be had, see the notes"
+        advice = ""
+    else:
+        text += ". Standard errors are too small"
+    return Finding("warning", "independence", one.column, text, advice)
 
 
 def _serial(one: SerialDependence, *, clustered: bool) -> Finding:

@@ -215,8 +215,9 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
         ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
     }
+    penalised = config.penalty.is_active or config.penalty.path is not None
     for place, value in asked.items():
-        if value is not None and config.penalty.is_active:
+        if value is not None and penalised:
             yield Problem(place, f"{value} is for fits without a penalty; leave one out")
         elif value is not None and config.features.has_bounds:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")

@@ -80,12 +80,12 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             one.column,
             f"the log-odds are not linear in {one.column}: {_named(one.test)} chi-squared {one.statistic:,.1f} on 1 degree "
             f"of freedom, p {_p(one.p_value_bh)} adjusted for {len(found)} columns",
-            f'Add "{one.suggestion}" to features.terms, and look at linearity.svg.',
+            f'Add "{one.suggestion}" to features.terms, and look at the drawing of its bins.',
         )
     if len(bent) > MAX_NAMED:
         rest = bent[MAX_NAMED:]
         text = f"{len(rest):,} more columns bend: {first_few([one.column for one in rest], 3 * MAX_NAMED)}"
-        yield Finding("warning", "linearity", "", text, "See checks.linearity in model.json for each.")
+        yield Finding("warning", "linearity", "", text, "See checks.linearity for each.")
     others = [
         one
         for one in found
@@ -98,7 +98,7 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             "linearity",
             "",
             f"significant, and no term to suggest: the log-odds bend in {names}",
-            "In many rows every bend is significant: look at linearity.svg whether these matter.",
+            "In many rows every bend is significant: look at the drawing of the bins whether these matter.",
         )
     if found and not bent and not others:
         yield Finding("fine", "linearity", "", f"no sign of a bend in {len(found)} numeric columns", "")

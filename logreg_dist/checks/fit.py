@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logreg_dist.checks.linearity import chi_squared_p
 from logreg_dist.checks.records import GoodnessOfFit, RiskGroup
 from logreg_dist.checks.row_sums import RowSums
+from logreg_dist.inference.column_tests import chi_squared_p
 from logreg_dist.kernel.block import FloatArray
 
 

@@ -56,11 +56,11 @@ def with_marginal_effects(model: LogisticModel, rows: FittedRows) -> LogisticMod
     spread = model_covariance(model, rows)
     if spread is None:
         return replace(model, notes=(*model.notes, _NO_EFFECTS))
-    record = model.covariance_record
-    if rows.mixtures is not None and (record is None or record.kind == "model"):
-        found = marginal_effects(rows, rows.mixtures.covariance, rows.mixtures.mixing)
-    else:
-        found = marginal_effects(rows, spread)
+    mixing = None
+    if rows.mixtures is not None:  # the same covariance, with its digits
+        spread = rows.mixtures.covariance if rows.robust is None else rows.robust
+        mixing = rows.mixtures.mixing
+    found = marginal_effects(rows, spread, mixing)
     return replace(model, marginal_effects=found.effects, notes=(*model.notes, *found.notes))
 
 

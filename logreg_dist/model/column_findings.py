@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from logreg_dist.checks.records import Finding, Inflation, Linearity
+from logreg_dist.design.problems import first_few
+from logreg_dist.inference.records import ColumnTest
 from logreg_dist.model.model import LogisticModel
 
 # Variance inflation above which intervals are more than three times, or twice, as wide as they could be.
@@ -17,16 +19,17 @@ MAX_NAMED = 5
 
 
 def aliased(model: LogisticModel) -> Iterator[Finding]:
-    """Report terms without an estimate, each with its dependence."""
-    if not model.aliased:
+    """Report terms without an estimate, each with its dependence; of those left out separation is what is said."""
+    dependent = [one for one in model.aliased if not one.is_left_out]
+    if not dependent:
         return
-    shown = "; ".join(f"{one.term} {one.reason}" for one in model.aliased[:MAX_NAMED])
-    more = f"; and {len(model.aliased) - MAX_NAMED:,} more" if len(model.aliased) > MAX_NAMED else ""
-    n = len(model.aliased)
+    n = len(dependent)
+    shown = "; ".join(f"{one.term} {one.reason}" for one in dependent[:MAX_NAMED])
+    more = f"; and {n - MAX_NAMED:,} more" if n > MAX_NAMED else ""
     yield Finding(
         "warning",
         "collinearity",
-        ", ".join(one.term for one in model.aliased[:MAX_NAMED]),
+        ", ".join(one.term for one in dependent[:MAX_NAMED]),
         f"{n:,} term{'s have' if n > 1 else ' has'} no estimate: {shown}{more}",
         "Leave out what is said twice: the other estimates then keep their meaning without a footnote.",
     )
@@ -56,7 +59,8 @@ def collinearity(model: LogisticModel) -> Iterator[Finding]:
                 f"a near-dependence with condition index {condition.index:,.0f} holds most of the variance of {terms}",
                 "With the intercept among them it is a matter of units: centre the column. Else as for inflated variances.",
             )
-    if not (high or some or near or model.aliased) and found.inflations:
+    is_whole = all(one.is_left_out for one in model.aliased)
+    if is_whole and not (high or some or near) and found.inflations:
         worst = max(found.inflations, key=lambda one: one.per_df)
         text = f"no column's variance is inflated {SOME_INFLATION:.0f} times; most is {worst.column}: {worst.per_df**2:.2f}"
         yield Finding("fine", "collinearity", "", text, "")
@@ -81,39 +85,53 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             f'Add "{one.suggestion}" to features.terms, and look at the drawing of its bins.',
         )
     if len(bent) > MAX_NAMED:
-        others = ", ".join(one.column for one in bent[MAX_NAMED : 4 * MAX_NAMED])
-        text = f"{len(bent) - MAX_NAMED} more columns bend: {others}"
+        rest = bent[MAX_NAMED:]
+        text = f"{len(rest):,} more columns bend: {first_few([one.column for one in rest], 3 * MAX_NAMED)}"
         yield Finding("warning", "linearity", "", text, "See checks.linearity for each.")
-    slight = [one for one in found if one.suggestion is None and (one.p_value_bh or 1.0) < REJECTED]
-    if slight:
-        text = f"significant and slight: the log-odds bend in {', '.join(one.column for one in slight[: 2 * MAX_NAMED])}"
+    others = [
+        one
+        for one in found
+        if one.suggestion is None and one.p_value_bh is not None and one.p_value_bh < REJECTED
+    ]
+    if others:
+        names = first_few([one.column for one in others], 2 * MAX_NAMED)
         yield Finding(
-            "note", "linearity", "", text, "In many rows every bend is significant; these change little."
+            "note",
+            "linearity",
+            "",
+            f"significant, and no term to suggest: the log-odds bend in {names}",
+            "In many rows every bend is significant: look at the drawing of the bins whether these matter.",
         )
-    if found and not bent and not slight:
+    if found and not bent and not others:
         yield Finding("fine", "linearity", "", f"no sign of a bend in {len(found)} numeric columns", "")
 
 
 def usefulness(model: LogisticModel) -> Iterator[Finding]:
     """Report columns without a detectable effect."""
-    tests = [test for test in model.column_tests if test.wald_p_value is not None]
-    idle = [test for test in tests if (test.wald_p_holm if test.wald_p_holm is not None else 0.0) > REJECTED]
+    p_values, kind, adjusted = _p_values(model.column_tests)
+    n = len(p_values)
+    idle = [column for column, p in p_values.items() if p > REJECTED]
     if idle:
-        names = ", ".join(test.column for test in idle[: 2 * MAX_NAMED])
-        more = f" and {len(idle) - 2 * MAX_NAMED} more" if len(idle) > 2 * MAX_NAMED else ""
         yield Finding(
             "note",
             "usefulness",
-            names,
-            f"{len(idle)} of {len(tests)} columns show no effect beyond chance (Wald tests, p > {REJECTED:g} by Holm): "
-            f"{names}{more}",
+            ", ".join(idle[: 2 * MAX_NAMED]),
+            f"{len(idle)} of {n} columns show no effect beyond chance ({kind}, p > {REJECTED:g}{adjusted}): "
+            f"{first_few(idle, 2 * MAX_NAMED)}",
             "Keep what is known to matter beforehand; a column that no one would miss can go (selection, penalty.l1).",
         )
-    elif tests:
-        text = (
-            f"each of {len(tests)} columns has an effect beyond chance (Wald tests, p < {REJECTED:g} by Holm)"
-        )
+    elif p_values:
+        text = f"each of {n} columns has an effect beyond chance ({kind}, p < {REJECTED:g}{adjusted})"
         yield Finding("fine", "usefulness", "", text, "")
+
+
+def _p_values(tests: Sequence[ColumnTest]) -> tuple[dict[str, float], str, str]:
+    """Return by column a p-value, of which test it is, and how it is adjusted: Wald's where the model has some."""
+    wald = {test.column: test.wald_p_holm for test in tests if test.wald_p_holm is not None}
+    if wald:
+        return wald, "Wald tests", " by Holm"
+    ratios = {test.column: test.lr_p_value for test in tests if test.lr_p_value is not None}
+    return ratios, "likelihood-ratio tests", ", not adjusted for their number"
 
 
 def _names(inflations: Sequence[Inflation]) -> str:
@@ -122,9 +140,8 @@ def _names(inflations: Sequence[Inflation]) -> str:
 
 def _inflated(inflations: Sequence[Inflation]) -> str:
     ranked = sorted(inflations, key=lambda one: -one.per_df)
-    shown = ", ".join(f"{one.column} {one.per_df**2:,.1f}" for one in ranked[:MAX_NAMED])
-    more = f" and {len(ranked) - MAX_NAMED} more" if len(ranked) > MAX_NAMED else ""
-    return f"variances are inflated by correlation with other columns: {shown}{more} times"
+    shown = first_few([f"{one.column} {one.per_df**2:,.1f} times" for one in ranked], MAX_NAMED)
+    return f"variances are inflated by correlation with other columns: {shown}"
 
 
 def _by_statistic(one: Linearity) -> float:

@@ -71,12 +71,21 @@ class Coefficient:
     at_bound: str | None = None
 
 
+# How the reason of such a term begins.
+LEFT_OUT = "is left out"
+
+
 @dataclass(frozen=True)
 class AliasedTerm:
-    """A term without an estimate, and the dependence that is the reason."""
+    """A term without an estimate, and why: it depends on others, or it separates the label and is left out."""
 
     term: str
     reason: str
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it was left out because it separates the label, and depends on nothing."""
+        return self.reason.startswith(LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -192,7 +201,8 @@ class LogisticModel:
     selection : SelectionRecord or None
         How the columns were selected, where they were.
     estimator : str
-        ``maximum_likelihood``, ``penalised``, ``firth`` or ``ridge`` (the last two where the label is separated).
+        ``maximum_likelihood`` or ``penalised``; where the label is separated ``firth``, ``ridge``, or ``dropped``: maximum
+        likelihood without the terms that separate.
     cox_snell_r2, nagelkerke_r2 : float or None
     interval_kind : str
         ``wald``, or ``profile`` where the intervals of the table are those of the profile likelihood.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logreg_dist.design.problems import first_few
 from logreg_dist.model.model import Coefficient, LogisticModel
 from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
 from logreg_dist.report.effects import effects_table
@@ -26,7 +27,9 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
         lines = [f"  {one_line(term.term)}: {term.reason}" for term in model.aliased[:20]]
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
-        parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+        depend = not any(term.is_left_out for term in model.aliased)
+        why = ", because they depend on earlier terms" if depend else ""
+        parts.append("\n".join([f"Not estimated{why}:", *lines]))
     tests = column_test_table(model.column_tests)
     if tests is not None:
         parts.append(tests)
@@ -99,9 +102,8 @@ def _classes(model: LogisticModel) -> list[str]:
     if classes is None:
         return []
     largest = sorted(classes, key=lambda name: -classes[name])
-    shown = ", ".join(f"{one_line(name)} {classes[name]:,}" for name in largest[:MAX_CLASSES])
-    more = f" and {len(classes) - MAX_CLASSES:,} more" if len(classes) > MAX_CLASSES else ""
-    return [f"{len(classes):,} classes by rows: {shown}{more}"]
+    shown = first_few([f"{one_line(name)} {classes[name]:,}" for name in largest], MAX_CLASSES)
+    return [f"{len(classes):,} classes by rows: {shown}"]
 
 
 def _covariance(model: LogisticModel) -> list[str]:

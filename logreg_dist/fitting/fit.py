@@ -9,46 +9,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from logreg_dist.checks.records import Checks
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import reject
-from logreg_dist.design.term_moments import term_scales
 from logreg_dist.errors import EmptyTable
-from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
+from logreg_dist.fitting.binary import fit_binary
 from logreg_dist.fitting.diagnostics.clusters import refuse_one_cluster
-from logreg_dist.fitting.diagnostics.diagnose import diagnosed
-from logreg_dist.fitting.diagnostics.fitted import fitted_rows
 from logreg_dist.fitting.diagnostics.refits import refuse_costly_profiles
-from logreg_dist.fitting.diagnostics.robust import RobustOutcome, refuse_without_matrix, robust_outcome
-from logreg_dist.fitting.estimates import binary_outcome
-from logreg_dist.fitting.label import label_record, refuse_one_class
+from logreg_dist.fitting.label import refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.multinomial import fit_classes
-from logreg_dist.fitting.optimum import find_optimum
-from logreg_dist.fitting.outcome import judge
 from logreg_dist.fitting.passes import FitPasses
-from logreg_dist.fitting.path_models import choose_penalty
-from logreg_dist.fitting.selection import selected_design
-from logreg_dist.fitting.separated import SeparatedRows, look_into_separation, terms_of
-from logreg_dist.fitting.start import null_start
-from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
+from logreg_dist.fitting.tasks import FirstLook, first_look_task
 from logreg_dist.fitting.terms import learn_table
-from logreg_dist.fitting.warm_start import near_model, refuse_other_model
-from logreg_dist.fitting.ways_out import SeparatedFit, WayOut, take_way_out
-from logreg_dist.inference.fit_measures import bernoulli_deviance
+from logreg_dist.fitting.warm_start import refuse_other_model
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
-from logreg_dist.model.model import LogisticModel, Status
+from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
-from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.result import Ending
 from logreg_dist.staging.pass_timing import PassTiming
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import TableProfile, merge_profiles
@@ -56,11 +38,7 @@ from logreg_dist.staging.stage_split import record_layout
 
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
-
 MAX_WARNINGS = 20
-# Of the null model, in standard errors: its deviance is off by the square.
-NULL_TOLERANCE = 1e-6
 
 
 def fit(
@@ -134,7 +112,7 @@ def fit(
                 profile = replace(profile, rows=label_weights.of_counts(profile.rows))
                 samples = [sample.weighted_by(label_weights) for sample in samples]
             passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
-            model = _solve(passes, learned, profile, samples, config, warm_start)
+            model = fit_binary(passes, learned, profile, samples, config, warm_start)
     model = with_findings(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     model = identified(model)
     _warn(model, n_known=len(learned.notes))
@@ -192,114 +170,6 @@ def _learn(
     for note in learned.notes:
         log.info("%s", note)
     return learned
-
-
-def _solve(
-    passes: FitPasses,
-    learned: LearnedDesign,
-    profile: TableProfile,
-    samples: list[SampleRows],
-    config: TrainConfig,
-    warm_start: LogisticModel | None,
-) -> LogisticModel:
-    refuse_without_matrix(passes.shape, config)
-    label = label_record(config.label, profile.label_levels)
-    asked, chosen = config, choose_penalty(passes, profile, config)
-    near = None
-    if chosen is not None:
-        config, near = config.with_penalty(chosen.penalty), chosen.beta
-    elif warm_start is not None:
-        near = near_model(warm_start, learned.spec, label)
-    optimum = find_optimum(passes, profile, samples, config, near=near)
-    learned = selected_design(learned, optimum.selection)
-    spec = learned.spec
-    separated = SeparatedRows(passes, profile, samples, label, config)
-    look = look_into_separation(separated, optimum, terms_of(spec, passes.spec))
-    optimum, taken = look.optimum, None
-    if look.separation is not None and config.solver.on_separation != "error":
-        taken = take_way_out(SeparatedFit(separated, samples, optimum, look.separation))
-    way_out = taken if isinstance(taken, WayOut) else None
-    if way_out is not None:
-        optimum, config = way_out.optimum, way_out.config
-    outcome = binary_outcome(
-        optimum.result,
-        null_deviance=_null_deviance(passes, profile, samples),
-        spec=spec,
-        profile=profile,
-        label=label,
-        penalised=config.penalty.is_active,
-        population_rate=config.population_rate,
-        at_bound=optimum.at_bound,
-    )
-    outcome = outcome if way_out is None else way_out.renamed(outcome)
-    verdict = (
-        way_out.verdict
-        if way_out is not None
-        else judge(
-            optimum.result,
-            look.separation,
-            terms=outcome.terms,
-            scale=term_scales(spec),
-            aliased=outcome.aliased,
-            collinear_is_error=config.solver.on_collinear == "error",
-            bounded=config.features.bounded,
-        )
-    )
-    if way_out is None and (remark := taken or look.remark):
-        verdict = replace(verdict, text=f"{verdict.text}\n  {remark}")
-    rows, robust = None, RobustOutcome(outcome)
-    if verdict.status is Status.CONVERGED:
-        rows = fitted_rows(
-            passes,
-            optimum.result,
-            spec,
-            profile=profile,
-            samples=samples,
-            label=label,
-            config=config if way_out is None else way_out.config_of_checks,
-            inference=outcome.found.covariance is not None,
-        )
-        robust = robust_outcome(rows, outcome, spec)
-        rows = replace(rows, robust=robust.summed)
-        outcome = robust.outcome
-    model = assemble_model(
-        optimum.result,
-        verdict,
-        outcome,
-        learned=learned,
-        profile=profile,
-        staged=passes.staged,
-        config=config,
-        kkt_residual=optimum.kkt_residual,
-        selection=optimum.selection,
-    )
-    if way_out is not None:
-        model = way_out.flagged(model, asked)
-    if rows is not None:
-        checks = Checks(clusters=robust.clusters)
-        notes = (*model.notes, *robust.notes)
-        model = replace(model, covariance_record=robust.record, checks=checks, notes=notes)
-        model = diagnosed(model, rows, outcome)
-        model = model if way_out is None else way_out.with_inference(model, rows)
-    if look.separation is not None:
-        finding = replace(look.separation.finding, way_out=None if way_out is None else way_out.name)
-        model = replace(model, checks=replace(model.checks or Checks(), separation=finding))
-    return model if chosen is None else with_cross_validation(model, chosen.record, asked)
-
-
-def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[SampleRows]) -> float:
-    """Return the deviance of the intercept and offset alone; passes only where there is an offset."""
-    rows, has_intercept = profile.rows, passes.spec.intercept
-    if not passes.layout.has_offset and has_intercept:
-        return bernoulli_deviance(rows.label_sum, rows.weight_sum)
-    if not passes.layout.has_offset:
-        return float(2.0 * np.log(2.0) * rows.weight_sum)
-    if not has_intercept:
-        return passes.evaluate_null(np.zeros(1)).deviance
-    result = newton(passes.evaluate_null, null_start(samples), NewtonOptions(NULL_TOLERANCE))
-    if result.ending is not Ending.CONVERGED:
-        log.warning("the null model with the offset did not converge: %s", result.ending)
-    return result.point.sums.deviance
 
 
 def _warn(model: LogisticModel, *, n_known: int) -> None:

@@ -84,14 +84,18 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
         others = ", ".join(one.column for one in bent[MAX_NAMED : 4 * MAX_NAMED])
         text = f"{len(bent) - MAX_NAMED} more columns bend: {others}"
         yield Finding("warning", "linearity", "", text, "See checks.linearity in model.json for each.")
-    slight = [one for one in found if one.suggestion is None and (one.p_value_bh or 1.0) < REJECTED]
+    tested = [(one, one.p_value_bh) for one in found if one.p_value_bh is not None]
+    slight = [one for one, p in tested if one.suggestion is None and p < REJECTED]
     if slight:
         text = f"significant and slight: the log-odds bend in {', '.join(one.column for one in slight[: 2 * MAX_NAMED])}"
         yield Finding(
             "note", "linearity", "", text, "In many rows every bend is significant; these change little."
         )
-    if found and not bent and not slight:
-        yield Finding("fine", "linearity", "", f"no sign of a bend in {len(found)} numeric columns", "")
+    if found and not tested:
+        text = f"no test of linearity, only bins: {', '.join(one.column for one in found[: 2 * MAX_NAMED])}"
+        yield Finding("note", "linearity", "", text, "Look at linearity.svg: observed and fitted log-odds.")
+    elif found and not bent and not slight:
+        yield Finding("fine", "linearity", "", f"no sign of a bend in {len(tested)} numeric columns", "")
 
 
 def usefulness(model: LogisticModel) -> Iterator[Finding]:

@@ -179,6 +179,17 @@ def test_a_bend_is_a_warning_with_the_term_to_add_and_a_slight_one_a_note(model)
     assert only(model, "linearity", linearity=(straight,)).severity == "fine"
 
 
+def test_columns_that_were_not_tested_are_not_said_to_be_straight(model):
+    untested = Linearity("age", "box_tidwell", 50.0, None, None, None, ())
+    finding = only(model, "linearity", linearity=(untested,))
+    assert (finding.severity, finding.text) == ("note", "no test of linearity, only bins: age")
+
+
+def test_a_p_value_that_is_rounded_to_0_is_significant(model):
+    bent = Linearity("age", "box_tidwell", 5e4, 0.0, 0.0, None, ())
+    assert only(model, "linearity", linearity=(bent,)).severity == "note"
+
+
 def test_columns_without_an_effect_are_counted_by_holms_p_values(model):
     tests = (ColumnTest("age", 1, 30.0, 1e-8, 2e-8, 2e-8), ColumnTest("plan", 2, 3.0, 0.03, 0.06, 0.03))
     finding = only(replace(model, column_tests=tests), "usefulness")

@@ -228,7 +228,8 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
                 place, f"{asked[place]} needs the information matrix, which solver.method lbfgs never forms"
             )
     if config.family == "multinomial":
-        only = asked | {
+        only: dict[tuple[str, ...], str | None] = {
+            **asked,
             ("checks", "linearity"): "true" if checks.linearity else None,
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,

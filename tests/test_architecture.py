@@ -35,6 +35,7 @@ from logreg_dist.fitting.class_tasks import (
 from logreg_dist.fitting.diagnostics.cluster_tasks import Clustering, cluster_meat_task, cluster_sums_task
 from logreg_dist.fitting.diagnostics.effect_tasks import EffectPlan, effects_task
 from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
+from logreg_dist.fitting.diagnostics.row_blocks import RowEstimates
 from logreg_dist.fitting.diagnostics.row_tasks import changes_task, influence_task, line_task, row_sums_task
 from logreg_dist.fitting.diagnostics.serial_tasks import merge_runs, order_sample_task, serial_runs_task
 from logreg_dist.fitting.fold_tasks import (
@@ -309,7 +310,8 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     layout, spec = RecordLayout(1, 0, False, False, 64), DesignSpec((), intercept=True)
     design, beta, plan = SimpleNamespace(value=spec), np.zeros(1), plan_of(logistic_table(5))
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
-    row_plan, influence = RowPlan((), (), (), 0.0, 1.0), InfluencePlan(np.eye(1), 1, 1, 1)
+    row_plan, influence = RowPlan((), (), (), 0.0, 1.0), InfluencePlan(np.eye(1), 1, 1, 1, np.eye(1))
+    estimates = RowEstimates(beta, np.eye(1), np.eye(1))
     tasks = [
         evaluate_task(design, layout, beta),
         evaluate_mixed_task(design, layout, beta, np.eye(1)),
@@ -333,12 +335,12 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         class_diagonal_task(classes, layout, beta[None]),
         count_classes_task(classes, layout, beta[None], beta[None]),
         neutral_classes_task(classes, layout, beta[None], beta[None]),
-        squared_scores_task(design, layout, beta, with_frequency=True, leverage=np.eye(1), power=2),
+        squared_scores_task(design, layout, estimates, with_frequency=True, power=2),
         scattered_pieces(
             cluster_sums_task(
                 design,
                 layout,
-                beta,
+                estimates,
                 [Clustering(("cluster[0]",))],
                 n_buckets=2,
                 with_scores=True,

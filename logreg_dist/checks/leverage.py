@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.mixed_rows import mixed_blocks
 from logreg_dist.kernel.residuals import pearson_residuals, probabilities
 from logreg_dist.kernel.row_quadratics import RowQuadratics
 from logreg_dist.kernel.rows import row_terms
@@ -32,12 +33,15 @@ class InfluencePlan:
         Of the whole fit.
     n_kept : int
         Rows to keep of each split.
+    mixing : ndarray (d, d) or None
+        A column for each mixture of the dense columns, where coefficients and covariance are of such.
     """
 
     covariance: FloatArray
     n_parameters: int
     n_rows: int
     n_kept: int
+    mixing: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def find_influence(
     n_high_leverage = n_high_cook = first = 0
     kept = KeptRows(np.zeros(0, dtype=np.int64), np.zeros((5, 0)))
     mean, spread = plan.n_parameters / plan.n_rows, RowQuadratics(plan.covariance, shape)
-    for block in blocks:
+    for block in blocks if plan.mixing is None else mixed_blocks(blocks, plan.mixing):
         eta = linear_predictor(beta, block, shape)
         leverage = row_terms(eta, block.y, block.weight).working_weight * spread.of(block)
         residual = pearson_residuals(eta, block.y, block.weight)
@@ -119,7 +123,7 @@ def changes_without(
     """Return by how much the estimates lie above those without one of some rows of a block, shape (k, p).
 
     One step of Newton's method from the estimates: ``covariance x weight (y - mu) / (1 - h)``, in the kernel's
-    order and on the centred columns.
+    order and on the centred columns, or on their mixtures.
 
     Parameters
     ----------
@@ -133,7 +137,9 @@ def changes_without(
     Pregibon (1981), section 4.1, equation 9.
     """
     few = Block(
-        dense=np.ascontiguousarray(block.dense[:, rows]),
+        dense=np.ascontiguousarray(
+            block.dense[:, rows] if plan.mixing is None else plan.mixing.T @ block.dense[:, rows]
+        ),
         codes=[codes[rows] for codes in block.codes],
         y=block.y[rows],
         weight=None if block.weight is None else block.weight[rows],

@@ -211,14 +211,15 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             if name == column and role != "cross_validation.by":
                 yield Problem(tuple(key.split(".")), f"column {quoted(column)} is {role} too")
     inference, checks, separated = config.inference, config.checks, config.solver.on_separation
-    asked = {
+    asked: dict[tuple[str, ...], str | None] = {
         ("inference", "covariance"): inference.covariance if inference.is_robust else None,
         ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
         ("inference", "marginal_effects"): "true" if inference.marginal_effects else None,
     }
+    penalised = config.penalty.is_active or config.penalty.path is not None
     for place, value in asked.items():
-        if value is not None and config.penalty.is_active:
+        if value is not None and penalised:
             yield Problem(place, f"{value} is for fits without a penalty; leave one out")
         elif value is not None and config.features.has_bounds:
             yield Problem(place, f"{value} is for fits without bounds of columns; leave one out")
@@ -228,8 +229,7 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
                 place, f"{asked[place]} needs the information matrix, which solver.method lbfgs never forms"
             )
     if config.family == "multinomial":
-        only: dict[tuple[str, ...], str | None] = {
-            **asked,
+        only = asked | {
             ("checks", "linearity"): "true" if checks.linearity else None,
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
+from logreg_dist.design.problems import quoted
 from logreg_dist.fitting.estimates import Outcome
 from logreg_dist.model.cross_validation import CrossValidation
 from logreg_dist.solver.result import Method, SolverResult
@@ -16,6 +17,9 @@ _SINGLE_NOTE = (
 _WEIGHTS_NOTE = (
     "class weights: likelihood, estimates and probabilities are those of a table whose rows count by the weight of "
     "their class, not of the table as it is"
+)
+_WEIGHTED_ERRORS_NOTE = (
+    "standard errors and tests take class weights for so many rows, which makes them too small or too large"
 )
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
@@ -65,9 +69,25 @@ def notes_of_fit(
         )
     if config.label.class_weights is not None:
         notes.append(_WEIGHTS_NOTE)
+        if outcome.found.covariance is not None and not config.inference.is_robust:
+            notes.append(_WEIGHTED_ERRORS_NOTE)
+    notes += _watched_notes(config)
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return tuple(notes)
+
+
+def _watched_notes(config: TrainConfig) -> list[str]:
+    """Say which columns are no features because a check looks at them."""
+    features = config.features
+    if features.include != "all":
+        return []
+    named = {*features.columns, *features.exclude, *config.role_columns.values()}
+    return [
+        f"column {quoted(name)} is what {key} names, and therefore no feature; list it in features.columns to make it one"
+        for key, name in config.watched_columns.items()
+        if name not in named
+    ]
 
 
 def cross_validation_notes(record: CrossValidation) -> tuple[str, ...]:

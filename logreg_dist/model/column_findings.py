@@ -78,12 +78,12 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             one.column,
             f"the log-odds are not linear in {one.column}: {_named(one.test)} chi-squared {one.statistic:,.1f} on 1 degree "
             f"of freedom, p {_p(one.p_value_bh)} adjusted for {len(found)} columns",
-            f'Add "{one.suggestion}" to features.terms, and look at linearity.svg.',
+            f'Add "{one.suggestion}" to features.terms, and look at the drawing of its bins.',
         )
     if len(bent) > MAX_NAMED:
         others = ", ".join(one.column for one in bent[MAX_NAMED : 4 * MAX_NAMED])
         text = f"{len(bent) - MAX_NAMED} more columns bend: {others}"
-        yield Finding("warning", "linearity", "", text, "See checks.linearity in model.json for each.")
+        yield Finding("warning", "linearity", "", text, "See checks.linearity for each.")
     tested = [(one, one.p_value_bh) for one in found if one.p_value_bh is not None]
     slight = [one for one, p in tested if one.suggestion is None and p < REJECTED]
     if slight:

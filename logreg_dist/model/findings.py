@@ -27,6 +27,7 @@ def findings(model: LogisticModel) -> tuple[Finding, ...]:
     found = [
         *_ending(model),
         *_outcome(model),
+        *_weights(model),
         *sample_size(model),
         *aliased(model),
         *collinearity(model),
@@ -75,3 +76,24 @@ def _outcome(model: LogisticModel) -> Iterator[Finding]:
         else:
             text = f"binary: {label.positive or '1'!r} of {label.column!r} means 1 and {label.negative or '0'!r} 0: {share}"
         yield Finding("fine", "outcome", label.column or "", text, "")
+
+
+def _weights(model: LogisticModel) -> Iterator[Finding]:
+    """Report weights that are no counts, beside standard errors that take them for counts."""
+    record = model.covariance_record
+    if record is None or record.kind != "model":
+        return
+    column = model.config.get("weight")
+    by_class = model.config.get("label", {}).get("class_weights")
+    if column is None and by_class is None:
+        return
+    what = "label.class_weights are" if column is None else f"the weights of {column} are"
+    yield Finding(
+        "warning",
+        "weights",
+        column or "",
+        f"{what} taken for so many rows by standard errors, tests and intervals, which are right only if they are that",
+        "Set inference.covariance to hc1 or cluster, right for weights of any kind; counts belong in frequency."
+        if model.family == "binary"
+        else "Counts belong in frequency; for other weights there are no right standard errors of several classes yet.",
+    )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from logreg_dist.checks.records import Cell, ClusterDependence, Finding, GoodnessOfFit, SerialDependence
+from logreg_dist.checks.records import (
+    Cell,
+    ClusterDependence,
+    Finding,
+    GoodnessOfFit,
+    RiskGroup,
+    SerialDependence,
+)
 from logreg_dist.model.model import LogisticModel
 
 # Peduzzi et al. (1996), J. Clin. Epidemiol. 49; van Smeden et al. (2019), Stat. Methods Med. Res. 28: it is a rule of thumb.
@@ -13,6 +21,7 @@ FEW_EVENTS = 10.0
 MANY_ROWS = 25_000
 REJECTED = 0.01
 MISSED_GROUP = 0.1  # of the expected events of a group
+CHANCE = 2.0  # standard deviations
 OVERDISPERSED = 1.5
 WIDER = 1.5  # a variance that is so many times the model's
 SERIAL = 0.05
@@ -114,7 +123,9 @@ def influence(model: LogisticModel) -> Iterator[Finding]:
         f"{found.mean_leverage:.2g})"
     )
     advice = (
-        "Look at the rows in influence.parquet: mistakes can be mended; honest rows stay." if decides else ""
+        "Name a key in checks.influence and look at the rows in influence.parquet: mistakes can be mended, honest rows stay."
+        if decides
+        else ""
     )
     yield Finding("warning" if decides else "fine", "influence", found.dfbeta_term or "", what, advice)
 
@@ -132,7 +143,9 @@ def _is_clustered(model: LogisticModel) -> bool:
 
 def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
     ratio = one.largest_ratio or 0.0
-    alike = (one.design_effect or 1.0) > WIDER or ratio > WIDER
+    # The largest of several ratios, each of which varies by chance by about the root of 2 / G.
+    by_chance = 1.0 + 3.0 * math.sqrt(2.0 / max(one.n_clusters - 1, 1))
+    alike = (one.design_effect or 1.0) > WIDER or ratio > max(WIDER, by_chance)
     icc = "not defined" if one.icc is None else f"{one.icc:.3f}"
     effect = "" if one.design_effect is None else f", design effect {one.design_effect:.2f}"
     size = f"{one.n_clusters:,} clusters of {one.column} ({one.mean_size:,.1f} rows on average)"
@@ -147,7 +160,7 @@ def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
         "warning",
         "independence",
         one.column,
-        f"{text}. Standard errors are too small",
+        f"{text}. The model's standard errors are too small for what varies between clusters",
         "Set inference.covariance to cluster: the estimates stay, their errors become honest.",
     )
 
@@ -177,7 +190,7 @@ def _serial(one: SerialDependence, *, clustered: bool) -> Finding:
 def _hosmer_lemeshow(fit: GoodnessOfFit, n_obs: float) -> Iterator[Finding]:
     if fit.hosmer_lemeshow_p_value is None:
         return
-    worst = max(fit.groups, key=lambda group: abs(group.observed - group.expected) / max(group.expected, 1.0))
+    worst = max(fit.groups, key=_miss)
     test = (
         f"Hosmer-Lemeshow chi-squared {fit.hosmer_lemeshow:,.1f} on {fit.hosmer_lemeshow_df} degrees of freedom, "
         f"p = {fit.hosmer_lemeshow_p_value:.2g}"
@@ -186,7 +199,7 @@ def _hosmer_lemeshow(fit: GoodnessOfFit, n_obs: float) -> Iterator[Finding]:
     if fit.hosmer_lemeshow_p_value >= REJECTED:
         yield Finding("fine", "fit", "calibration", f"groups of risk are as expected: {test}", "")
         return
-    missed = abs(worst.observed - worst.expected) > MISSED_GROUP * worst.expected
+    missed = any(_is_missed(group) for group in fit.groups)
     many = n_obs > MANY_ROWS
     caveat = f"; in {n_obs:,.0f} observations the test rejects models that are good enough" if many else ""
     yield Finding(
@@ -196,3 +209,14 @@ def _hosmer_lemeshow(fit: GoodnessOfFit, n_obs: float) -> Iterator[Finding]:
         f"{test}; {gap}{caveat}",
         "Look at the groups (checks.fit.groups) and at evaluate's calibration on other rows before changing the model.",
     )
+
+
+def _miss(group: RiskGroup) -> float:
+    """Return how far a group is off, in standard deviations of its events."""
+    spread = group.expected * (1.0 - min(group.expected / group.n, 1.0))
+    return abs(group.observed - group.expected) / math.sqrt(max(spread, 1e-300))
+
+
+def _is_missed(group: RiskGroup) -> bool:
+    """Whether a group is off by so much that it matters, and not by chance."""
+    return abs(group.observed - group.expected) > MISSED_GROUP * group.expected and _miss(group) > CHANCE

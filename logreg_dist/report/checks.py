@@ -17,6 +17,7 @@ TITLES = {
     "separation": "Separation",
     "convergence": "Convergence",
     "outcome": "1. A binary outcome, coded as meant",
+    "weights": "Weights",
     "usefulness": "2. Meaningful columns",
     "collinearity": "3. Little multicollinearity",
     "linearity": "4. Linear in the log-odds",

@@ -63,6 +63,8 @@ class MixedInformation:
         basis, root = np.linalg.qr(self._unmixing()[:, active])
         # Of a triangular matrix without some of its columns: mixtures again, of the columns that are left.
         n = len(root)
+        signs = np.copysign(1.0, np.diag(root))  # what is not mixed stays what it is
+        basis, root = basis * signs, root * signs[:, None]
         mixing = linalg.solve_triangular(root, np.eye(n))
         return MixedInformation(basis.T @ self.matrix @ basis, mixing)
 

@@ -124,6 +124,14 @@ def test_a_configuration_is_frozen():
             {"inference": {"covariance": "hc1"}, "penalty": {"l2": 0.1}},
             "inference.covariance: hc1 is for fits without a penalty; leave one out",
         ),
+        (
+            {
+                "inference": {"covariance": "hc1"},
+                "penalty": {"path": {"points": 5}},
+                "cross_validation": {"folds": 3},
+            },
+            "inference.covariance: hc1 is for fits without a penalty; leave one out",
+        ),
         ({"inference": {"cluster": ["a", "a"]}}, "inference.cluster: lists a column twice"),
         ({"inference": {"cluster": LABEL["column"]}}, "inference.cluster: column"),
         ({"family": "multinomial", "checks": {"fit": True}}, "checks.fit: true is for family binary"),

@@ -236,11 +236,33 @@ def test_hosmer_and_lemeshow_count_less_in_many_rows(model):
     finding = only(model, "fit", fit=rejected)
     assert finding.severity == "warning"
     assert "expects 20.0 events and has 30" in finding.text
-    slight = (RiskGroup(5e4, 0.1, 5100.0, 5000.0), RiskGroup(5e4, 0.4, 19_900.0, 20_000.0))
+    # A group of few events is far off by chance alone.
+    rare = RiskGroup(1e4, 5e-4, 6.0, 5.0)
+    slight = (rare, RiskGroup(5e4, 0.1, 5100.0, 5000.0), RiskGroup(5e4, 0.4, 19_900.0, 20_000.0))
     many = replace(model, n_obs=100_000.0)
     note = only(many, "fit", fit=replace(rejected, groups=slight))
     assert note.severity == "note"
     assert "in 100,000 observations the test rejects models that are good enough" in note.text
+
+
+def test_weights_that_are_no_counts_ask_for_robust_errors(model):
+    weighted = replace(
+        model,
+        config={"weight": "importance"},
+        covariance_record=CovarianceRecord("model", "inverse information"),
+    )
+    finding = only(weighted, "weights")
+    assert (finding.severity, finding.subject) == ("warning", "importance")
+    assert found(replace(weighted, covariance_record=CovarianceRecord("hc1", "robust")), "weights") == []
+    by_class = replace(weighted, config={"label": {"class_weights": "balanced"}})
+    assert "label.class_weights are taken for so many rows" in only(by_class, "weights").text
+    assert found(replace(weighted, config={"frequency": "n"}), "weights") == []
+
+
+def test_the_largest_of_many_ratios_in_few_clusters_is_chance(model):
+    few = cluster(n_clusters=40, largest_ratio=1.6)
+    assert only(model, "independence", clusters=(few,)).severity == "fine"
+    assert only(model, "independence", clusters=(replace(few, n_clusters=400),)).severity == "warning"
 
 
 def test_overdispersion_and_a_bent_link_are_warnings(model):

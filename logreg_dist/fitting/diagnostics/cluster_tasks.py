@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, row_blocks
+from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, RowEstimates, row_blocks
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import BlockShape, FloatArray
 from logreg_dist.kernel.cluster_sums import (
@@ -53,7 +53,7 @@ class Clustering:
 def cluster_sums_task(
     design: SharedDesign,
     layout: RecordLayout,
-    beta: FloatArray,
+    estimates: RowEstimates,
     clusterings: Sequence[Clustering],
     *,
     n_buckets: int,
@@ -67,8 +67,8 @@ def cluster_sums_task(
     Parameters
     ----------
     design, layout
-    beta : ndarray (p,)
-        In the kernel's order.
+    estimates : RowEstimates
+        The scores are of the mixtures where there are any.
     clusterings : sequence of Clustering
     n_buckets : int
         Of each clustering.
@@ -84,8 +84,8 @@ def cluster_sums_task(
         spec = design.value
         shape = spec.shape()
         held = [_Held(shape.p, n_buckets, len(clusterings)) for _ in clusterings]
-        for row in row_blocks(split, spec, layout, sorted(names)):
-            scored = _scored_rows(row, beta, shape, with_scores=with_scores)
+        for row in row_blocks(split, spec, layout, sorted(names), estimates.mixing):
+            scored = _scored_rows(row, estimates.beta, shape, with_scores=with_scores)
             for k, (clustering, lot) in enumerate(zip(clusterings, held, strict=True)):
                 for bucket, sums in lot.add(scored.of_clusters(clustering.of_rows(row.carried))):
                     yield k * n_buckets + bucket, sums

@@ -22,7 +22,6 @@ from logreg_dist.fitting.diagnostics.cluster_tasks import (
     cluster_sums_task,
 )
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
-from logreg_dist.fitting.sums import in_kernel_order
 from logreg_dist.inference.sandwich import cluster_factor, sandwich, without_negative
 from logreg_dist.kernel.cluster_sums import ClusterMeat
 from logreg_dist.staging.split_tasks import MAX_SENT_BYTES, group_size
@@ -85,7 +84,7 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
     meats = _meats(rows, clusterings)
     if combined:
         _refuse_one_cluster(columns, meats)
-    bread, positions = rows.covariance, rows.passes.positions
+    bread, positions = rows.bread, rows.passes.positions
     factors = tuple(cluster_factor(meat.n_clusters) for meat in meats)
     # With one cluster there is no factor, and the score of all rows together is 0.
     scaled = [
@@ -95,7 +94,8 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         for factor, meat in zip(factors, meats, strict=True)
     ]
     spreads = tuple(
-        None if bread is None or meat is None else sandwich(bread, meat) for meat in scaled[: len(columns)]
+        None if bread is None or meat is None else rows.of_columns(sandwich(bread, meat))
+        for meat in scaled[: len(columns)]
     )
     whole, n_negative = spreads[0] if combined else None, 0
     if combined and len(columns) == 2 and bread is not None:
@@ -105,6 +105,7 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         both = (first + second - shared)[active]
         fixed = without_negative(bread[active], both)
         whole[active], n_negative = fixed.covariance, fixed.n_negative
+        whole = rows.of_columns(whole)
     return ClusterCovariance(
         dependences=tuple(_dependence(name, meat) for name, meat in zip(columns, meats, strict=False)),
         spreads=spreads,
@@ -128,7 +129,7 @@ def _meats(rows: FittedRows, clusterings: Sequence[Clustering]) -> list[ClusterM
     task = cluster_sums_task(
         passes.design,
         passes.layout,
-        in_kernel_order(rows.beta, passes.positions),
+        rows.estimates(),
         clusterings,
         n_buckets=n_buckets,
         with_scores=with_scores,

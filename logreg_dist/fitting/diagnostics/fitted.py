@@ -10,18 +10,38 @@ from numpy.typing import NDArray
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import DesignSpec
+from logreg_dist.fitting.diagnostics.row_blocks import RowEstimates
+from logreg_dist.fitting.mixtures import in_mixtures
 from logreg_dist.fitting.passes import FitPasses
+from logreg_dist.fitting.sums import in_kernel_order, matrix_in_kernel_order
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.inference.covariance import covariance
 from logreg_dist.model.covariance import centred_model_covariance
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LabelRecord, LogisticModel
-from logreg_dist.solver.information import whole_matrix
-from logreg_dist.solver.linear_system import Dependence, SingularInformation
+from logreg_dist.solver.information import Information, whole_matrix
+from logreg_dist.solver.linear_system import Dependence, SingularInformation, factorise
+from logreg_dist.solver.mixed import MixedInformation
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.profile import TableProfile
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Mixtures of ill-conditioned columns, and how sure their coefficients are.
+
+    Attributes
+    ----------
+    mixing : ndarray (p, p)
+        Upper triangular, a column for each mixture, in term order; levels and terms without an estimate are not mixed.
+    covariance : ndarray (p, p)
+        Of the coefficients of mixtures, 0 for terms without an estimate.
+    """
+
+    mixing: FloatArray
+    covariance: FloatArray
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,9 @@ class FittedRows:
         Why terms of the model have no estimate; numbers are those of the p terms.
     information : ndarray (p, p) or None
         What `covariance` is the inverse of; None where it is.
+    mixtures : Mixtures or None
+        What rows are taken by where the columns are ill-conditioned: ``x' V x`` of the columns themselves has lost twice
+        the digits that their condition takes.
     """
 
     passes: FitPasses
@@ -61,6 +84,29 @@ class FittedRows:
     config: TrainConfig
     dependences: tuple[Dependence, ...] = ()
     information: FloatArray | None = None
+    mixtures: Mixtures | None = None
+
+    @property
+    def bread(self) -> FloatArray | None:
+        """The inverse information (p, p) of what tasks sum: of the columns, or of mixtures."""
+        return self.covariance if self.mixtures is None else self.mixtures.covariance
+
+    def estimates(self) -> RowEstimates:
+        """Return the estimates as tasks take them."""
+        positions, bread, mixtures = self.passes.positions, self.bread, self.mixtures
+        spread = None if bread is None else matrix_in_kernel_order(bread, positions)
+        if mixtures is None:
+            return RowEstimates(in_kernel_order(self.beta, positions), spread)
+        n_dense = self.passes.shape.n_dense
+        beta, mixing = in_mixtures(self.beta, mixtures.mixing, positions, n_dense)
+        return RowEstimates(beta, spread, mixing)
+
+    def of_columns(self, spread: FloatArray) -> FloatArray:
+        """Return a covariance (p, p) of what tasks sum as that of the coefficients of the columns."""
+        if self.mixtures is None:
+            return spread
+        found = self.mixtures.mixing @ spread @ self.mixtures.mixing.T
+        return 0.5 * (found + found.T)
 
     @property
     def names(self) -> list[str]:
@@ -108,7 +154,7 @@ def fitted_rows(
     p = len(names)
     beta, estimable = np.zeros(p), np.zeros(p, dtype=bool)
     beta[own], estimable[own] = np.where(has_estimate, result.point.beta, 0.0), has_estimate
-    spread = whole = None
+    spread = whole = mixtures = None
     information = result.point.sums.information
     if inference and information is not None and len(own) <= MAX_COVARIANCE_TERMS:
         try:
@@ -120,6 +166,7 @@ def fitted_rows(
             spread[np.ix_(own, own)] = np.nan_to_num(found)
             kept = own[has_estimate]
             whole[np.ix_(kept, kept)] = whole_matrix(information)[np.ix_(has_estimate, has_estimate)]
+            mixtures = _mixtures(information, has_estimate, own, p)
     dependences = tuple(
         Dependence(int(own[one.position]), {int(own[k]): weight for k, weight in one.weights.items()})
         for one in result.dependences
@@ -135,6 +182,7 @@ def fitted_rows(
         config,
         dependences,
         information=whole,
+        mixtures=mixtures,
     )
 
 
@@ -148,3 +196,17 @@ def model_covariance(model: LogisticModel, rows: FittedRows) -> FloatArray | Non
     spread = np.zeros((len(place), len(place)))
     spread[np.ix_(own, own)] = found
     return spread
+
+
+def _mixtures(
+    information: Information, has_estimate: NDArray[np.bool_], own: NDArray[np.intp], p: int
+) -> Mixtures | None:
+    """Return the mixtures of an information of terms whose places among p are `own`, None where nothing is mixed."""
+    if not isinstance(information, MixedInformation) or not has_estimate.any():
+        return None
+    part = information.part(has_estimate)
+    mixing, spread = np.eye(p), np.zeros((p, p))
+    kept = own[has_estimate]
+    mixing[np.ix_(kept, kept)] = part.mixing
+    spread[np.ix_(kept, kept)] = factorise(part.matrix).inverse()
+    return Mixtures(mixing, spread)

@@ -15,7 +15,6 @@ from logreg_dist.checks.records import Checks, InfluenceSummary
 from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.row_tasks import Changes, changes_task, influence_task
-from logreg_dist.fitting.sums import in_kernel_order, matrix_in_kernel_order
 from logreg_dist.inference.covariance import uncentred_covariance
 from logreg_dist.model.model import InfluentialRows, LogisticModel
 
@@ -37,10 +36,11 @@ def with_influence(model: LogisticModel, rows: FittedRows) -> LogisticModel:
         return replace(model, notes=(*model.notes, _NO_COVARIANCE))
     passes, asked = rows.passes, rows.config.checks.influence
     n_asked = asked.n_kept
-    beta = in_kernel_order(rows.beta, passes.positions)
-    covariance = matrix_in_kernel_order(rows.covariance, passes.positions)
+    estimates = rows.estimates()
+    beta, covariance = estimates.beta, estimates.covariance
+    assert covariance is not None
     n_parameters, n_rows = int(rows.estimable.sum()), rows.profile.rows.n_rows
-    plan = InfluencePlan(covariance, n_parameters, n_rows, n_asked)
+    plan = InfluencePlan(covariance, n_parameters, n_rows, n_asked, estimates.mixing)
     clock = time.perf_counter()
     found: list[InfluenceSums] = passes.staged.run_pass(
         influence_task(passes.design, passes.layout, beta, plan)
@@ -102,6 +102,8 @@ def _dfbetas(changes: FloatArray, rows: FittedRows) -> tuple[FloatArray, tuple[s
     if not len(changes):
         return np.zeros((0, len(names))), tuple(names)
     changes = changes[:, rows.passes.positions]
+    if rows.mixtures is not None:
+        changes = changes @ rows.mixtures.mixing.T
     centres = term_centres(spec)
     spread = rows.covariance
     if spec.intercept:

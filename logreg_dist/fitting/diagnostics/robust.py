@@ -18,7 +18,6 @@ from logreg_dist.fitting.diagnostics.clusters import ClusterCovariance, cluster_
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.robust_tasks import squared_scores_task
 from logreg_dist.fitting.estimates import Outcome
-from logreg_dist.fitting.sums import in_kernel_order, matrix_in_kernel_order
 from logreg_dist.inference.covariance import uncentred_covariance
 from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.inference.sandwich import sandwich
@@ -105,21 +104,20 @@ def robust_outcome(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
 
 def _by_residuals(rows: FittedRows) -> tuple[FloatArray, CovarianceRecord]:
     """Return the sandwich of squared residuals on the centred columns: White (1980), MacKinnon and White (1985)."""
-    kind, bread, passes = rows.config.inference.covariance, rows.covariance, rows.passes
+    kind, bread, passes = rows.config.inference.covariance, rows.bread, rows.passes
     assert bread is not None
     clock = time.perf_counter()
-    positions, power = passes.positions, _POWERS[kind]
+    positions = passes.positions
     task = squared_scores_task(
         passes.design,
         passes.layout,
-        in_kernel_order(rows.beta, positions),
+        rows.estimates(),
         with_frequency=rows.carries_frequency,
-        leverage=matrix_in_kernel_order(bread, positions) if power else None,
-        power=power,
+        power=_POWERS[kind],
     )
     blocks: InformationBlocks = passes.staged.sum_pass(task, result_bytes=state_bytes(passes.shape))
     log.info("pass %d: squared scores (%.2f s)", passes.staged.n_passes, time.perf_counter() - clock)
-    spread = sandwich(bread, blocks.matrix(passes.shape)[np.ix_(positions, positions)])
+    spread = rows.of_columns(sandwich(bread, blocks.matrix(passes.shape)[np.ix_(positions, positions)]))
     text = {
         "hc0": "squared residuals as they are (HC0)",
         "hc1": "squared residuals times n / (n - p)",

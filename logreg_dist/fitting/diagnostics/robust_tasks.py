@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, row_blocks
+from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, RowEstimates, row_blocks
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
@@ -22,10 +22,9 @@ from logreg_dist.staging.stage_split import StagedSplit
 def squared_scores_task(
     design: SharedDesign,
     layout: RecordLayout,
-    beta: FloatArray,
+    estimates: RowEstimates,
     *,
     with_frequency: bool,
-    leverage: FloatArray | None = None,
     power: int = 0,
 ) -> Callable[[StagedSplit], Measured[InformationBlocks]]:
     """Return the task that sums ``residual^2 / (1 - h)^power x x'`` over the single trials of a split.
@@ -33,24 +32,24 @@ def squared_scores_task(
     Parameters
     ----------
     design, layout
-    beta : ndarray (p,)
-        In the kernel's order.
+    estimates : RowEstimates
+        The sums are of the mixtures where there are any.
     with_frequency : bool
         Whether the number of trials of a row is carried.
-    leverage : ndarray (p, p) or None
-        The inverse information, in the kernel's order: ``h = weight mu (1 - mu) x' V x`` of a single trial. None where
-        `power` is 0.
     power : int
-        0, 1 (HC2) or 2 (HC3).
+        0, 1 (HC2) or 2 (HC3). Unless it is 0 the covariance is needed: ``h = weight mu (1 - mu) x' V x`` of a single
+        trial.
     """
     names = ("frequency",) if with_frequency else ()
 
     def task(split: StagedSplit) -> Measured[InformationBlocks]:
         clock, spec = ReadingClock(), design.value
         shape = spec.shape()
-        form = None if leverage is None else RowQuadratics(leverage, shape)
-        rows = clock.over(row_blocks(split, spec, layout, names))
-        sums = weighted_information(_weighted(rows, beta, shape, form, power), shape)
+        form = (
+            RowQuadratics(estimates.covariance, shape) if power and estimates.covariance is not None else None
+        )
+        rows = clock.over(row_blocks(split, spec, layout, names, estimates.mixing))
+        sums = weighted_information(_weighted(rows, estimates.beta, shape, form, power), shape)
         return Measured(sums, clock.seconds)
 
     return task

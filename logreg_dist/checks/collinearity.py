@@ -30,7 +30,7 @@ def collinearity(
     centres: FloatArray | None,
     intercept: int | None = None,
 ) -> Collinearity | None:
-    """Return what can be said of multicollinearity; None where the information matrix has no inverse.
+    """Return what can be said of multicollinearity; None without a term, or where the information matrix has no inverse.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ def collinearity(
     intercept : int or None
         Where it is among the terms, of one class.
     """
+    if not names:
+        return None
     try:
         covariance = factorise(information).inverse()
         return Collinearity(

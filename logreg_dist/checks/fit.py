@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from logreg_dist.checks.bins import bin_starts
-from logreg_dist.checks.linearity import chi_squared_p
 from logreg_dist.checks.records import GoodnessOfFit, RiskGroup
 from logreg_dist.checks.row_sums import EVENTS, FITTED, WEIGHT, RowSums
+from logreg_dist.inference.column_tests import chi_squared_p
 from logreg_dist.kernel.block import FloatArray
 
 # Of fitted events, and of others, that a group needs: with fewer its part of the statistic is not chi-squared.

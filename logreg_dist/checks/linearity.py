@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import chi2
 
 from logreg_dist.checks.bins import empirical_logit
 from logreg_dist.checks.records import Linearity, LogitBin
 from logreg_dist.checks.row_sums import EVENTS, FITTED, N_ROWS, VALUES, WEIGHT, RowSums
-from logreg_dist.inference.column_tests import benjamini_hochberg
+from logreg_dist.inference.column_tests import benjamini_hochberg, chi_squared_p
 from logreg_dist.kernel.block import FloatArray
 
 # Of an added column: less of its information left beside the terms of the model is rounding.
@@ -39,11 +38,6 @@ def score_tests(sums: RowSums, covariance: FloatArray) -> list[float | None]:
         float(score**2 / rest) if usable else None
         for score, rest, usable in zip(sums.added_score, left, has_rest, strict=True)
     ]
-
-
-def chi_squared_p(statistic: float | None, df: int = 1) -> float | None:
-    """Return the probability of a chi-squared variable above `statistic`."""
-    return None if statistic is None else float(chi2.sf(statistic, df))
 
 
 def logit_bins(table: FloatArray, edges: Sequence[float]) -> tuple[LogitBin, ...]:

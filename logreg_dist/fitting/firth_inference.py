@@ -16,11 +16,11 @@ from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.refits import MAX_PROFILE_TERMS, term_directions, with_interval
 from logreg_dist.fitting.firth import AdjustableRows
 from logreg_dist.fitting.lockstep import in_lockstep
-from logreg_dist.fitting.restricted import embedded
 from logreg_dist.inference.profile import ProfileLimit, Summit, profile_limit
 from logreg_dist.inference.restricted_optimum import restricted_optimum
 from logreg_dist.inference.secant_curvature import SecantCurvature
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.solver.information import embedded
 from logreg_dist.solver.linear_system import SingularInformation, factorise
 from logreg_dist.solver.result import Sums
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.fitting.search import Likelihood, Start
 from logreg_dist.inference.separation import DirectionCounts
-from logreg_dist.solver.information import whole_matrix
+from logreg_dist.solver.information import embedded, whole_matrix
 from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Point, SolverResult, Sums
 
@@ -24,19 +24,6 @@ def part_of(sums: Sums, kept: NDArray[np.bool_]) -> Sums:
         # Whole: an arrow without the levels that make it one is none. Where it is too large nothing is restricted.
         information = whole_matrix(sums.information)[np.ix_(kept, kept)]
     return replace(sums, score=sums.score[kept], information=information)
-
-
-def embedded(beta: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
-    """Return the coefficients of the terms `kept` (p,) among all, the others 0.
-
-    Examples
-    --------
-    >>> embedded(np.array([1.0, 2.0]), np.array([True, False, True])).tolist()
-    [1.0, 0.0, 2.0]
-    """
-    whole = np.zeros(len(kept))
-    whole[kept] = beta
-    return whole
 
 
 def embedded_result(result: SolverResult, kept: NDArray[np.bool_]) -> SolverResult:

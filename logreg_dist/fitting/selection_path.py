@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.design.problems import quoted
-from logreg_dist.fitting.restricted import embedded, part_of
+from logreg_dist.fitting.restricted import part_of
 from logreg_dist.fitting.search import Evaluate
 from logreg_dist.inference.candidates import Neighbour, QuadraticModel
 from logreg_dist.model.selection import SelectionStep
-from logreg_dist.solver.information import whole_matrix
+from logreg_dist.solver.information import embedded, whole_matrix
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, Sums
 

@@ -30,6 +30,7 @@ from logreg_dist.inference.separation_programme import (
 )
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LabelRecord
+from logreg_dist.solver.information import embedded
 from logreg_dist.solver.linear_system import find_dependences
 from logreg_dist.solver.result import Ending
 from logreg_dist.staging.profile import TableProfile
@@ -113,7 +114,7 @@ def look_into_separation(rows: SeparatedRows, optimum: Optimum, kept: BoolArray)
     ending = optimum.result.ending
     if ending is Ending.CONVERGED:
         return Look(optimum, None)
-    known = None if optimum.result.direction is None else _embedded(optimum.result.direction, kept)
+    known = None if optimum.result.direction is None else embedded(optimum.result.direction, kept)
     programme, proof, remark = None, "direction", ""
     if rows.whole is not None and not (rows.config.penalty.is_active or rows.config.features.has_bounds):
         programme = _programme(*rows.whole, kept, known, term_scales(rows.passes.spec))
@@ -124,7 +125,7 @@ def look_into_separation(rows: SeparatedRows, optimum: Optimum, kept: BoolArray)
             remark = "A linear programme over all rows finds no separation."
     if optimum.counts is None or optimum.result.direction is None:
         return Look(optimum, None, remark)
-    direction = _embedded(optimum.result.direction, kept)
+    direction = embedded(optimum.result.direction, kept)
     alone = look_for_alone(rows.passes, rows.profile, rows.label, min_count=rows.min_count)
     terms = _terms(rows, direction, programme, alone.terms, kept)
     sentences = (*(term.text for term in terms if term.text is not None), *alone.references)
@@ -166,7 +167,7 @@ def _programme(
         f"{int(found.separated.sum()):,}",
         time.perf_counter() - clock,
     )
-    return Programme(_embedded(found.direction, free), _embedded(found.signs, free), found.separated)
+    return Programme(embedded(found.direction, free), embedded(found.signs, free), found.separated)
 
 
 def _confirmed(
@@ -204,9 +205,3 @@ def _terms(
     for k in order.tolist():
         found.setdefault(names[k], SeparatingTerm(names[k], "+" if signs[k] > 0 else "-", None))
     return tuple(found.values())
-
-
-def _embedded(values: FloatArray, kept: BoolArray) -> FloatArray:
-    whole = np.zeros(len(kept))
-    whole[kept] = values
-    return whole

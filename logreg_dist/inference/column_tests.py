@@ -56,7 +56,7 @@ def column_tests(
         (name, wald_statistic(estimate[places], covariance[np.ix_(places, places)]), len(places))
         for name, places in places_by_column(columns).items()
     ]
-    p_values = [_p_value(statistic, df) for _, statistic, df in found]
+    p_values = [chi_squared_p(statistic, df) for _, statistic, df in found]
     tested = [k for k, p in enumerate(p_values) if p is not None]
     known = np.array([p for p in p_values if p is not None])
     holms = dict(zip(tested, holm(known).tolist(), strict=True))
@@ -140,5 +140,12 @@ def wald_statistic(estimate: FloatArray, covariance: FloatArray) -> float | None
     return found if np.isfinite(found) else None
 
 
-def _p_value(statistic: float | None, df: int) -> float | None:
+def chi_squared_p(statistic: float | None, df: int = 1) -> float | None:
+    """Return the probability of a chi-squared variable above `statistic`; None without one.
+
+    Examples
+    --------
+    >>> round(chi_squared_p(2.0, 2), 6), chi_squared_p(None)
+    (0.367879, None)
+    """
     return None if statistic is None else float(stats.chi2.sf(statistic, df))

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from logreg_dist.inference.column_tests import wald_statistic
+from logreg_dist.inference.delta_method import combined_variance
 from logreg_dist.inference.wald import wald_table
 from logreg_dist.solver.linear_system import find_dependences
 
 FloatArray = NDArray[np.float64]
-
-# Of the variance that a contrast would have, were all its terms perfectly correlated.
-NOTHING_LEFT = 1e-14
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,8 @@ def contrast_of(
     (2.0, 1.0, 2.0, 0.0455, (('a', 1.0), ('b', -1.0)))
     """
     used = np.flatnonzero(weights)
-    spread = covariance[np.ix_(used, used)]
-    variance = weights[used] @ spread @ weights[used]
-    largest = float(np.abs(weights[used] * np.sqrt(np.diag(spread))).sum()) ** 2
-    if not variance > NOTHING_LEFT * largest:
+    variance = combined_variance(weights, covariance)
+    if variance is None:
         return None
     table = wald_table(np.array([weights[used] @ estimate[used]]), np.array([variance]), confidence)
     values = {name: float(getattr(table, name)[0]) for name in table.__dataclass_fields__}

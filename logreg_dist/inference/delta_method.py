@@ -12,6 +12,9 @@ from logreg_dist.inference.records import MarginalEffect
 
 FloatArray = NDArray[np.float64]
 
+# Of the variance that a combination would have, were all its terms perfectly correlated.
+NOTHING_LEFT = 1e-14
+
 
 def marginal_effect(
     effect: float,
@@ -22,8 +25,11 @@ def marginal_effect(
     level: str | None,
     kind: str,
     confidence: float,
-) -> MarginalEffect:
+) -> MarginalEffect | None:
     """Return an effect with the variance ``gradient' covariance gradient``, and its Wald test.
+
+    None where there is no variance but rounding: it may be negative, and a standard error of 0 would be a certainty that
+    nobody has.
 
     Parameters
     ----------
@@ -49,9 +55,12 @@ def marginal_effect(
     >>> round(found.std_error, 12), round(found.z, 12), round(found.conf_low, 6)
     (0.1, 2.0, 0.004004)
     """
-    std_error = math.sqrt(float(gradient @ covariance @ gradient))
+    variance = combined_variance(gradient, covariance)
+    if variance is None:
+        return None
+    std_error = math.sqrt(variance)
     half_width = float(stats.norm.isf((1.0 - confidence) / 2.0)) * std_error
-    z = effect / std_error if std_error > 0 else None
+    z = effect / std_error
     return MarginalEffect(
         column=column,
         level=level,
@@ -59,7 +68,29 @@ def marginal_effect(
         effect=effect,
         std_error=std_error,
         z=z,
-        p_value=None if z is None else float(2.0 * stats.norm.sf(abs(z))),
+        p_value=float(2.0 * stats.norm.sf(abs(z))),
         conf_low=effect - half_width,
         conf_high=effect + half_width,
     )
+
+
+def combined_variance(weights: FloatArray, covariance: FloatArray) -> float | None:
+    """Return ``weights' covariance weights``; None where nothing is left of it but rounding.
+
+    Parameters
+    ----------
+    weights : ndarray (p,)
+    covariance : ndarray (p, p)
+
+    Examples
+    --------
+    >>> combined_variance(np.array([1.0, -1.0]), np.diag([1.0, 3.0]))
+    4.0
+    >>> combined_variance(np.array([1.0, -1.0]), np.ones((2, 2))) is None
+    True
+    """
+    used = np.flatnonzero(weights)
+    spread = covariance[np.ix_(used, used)]
+    variance = float(weights[used] @ spread @ weights[used])
+    largest = float(np.abs(weights[used] * np.sqrt(np.diag(spread))).sum()) ** 2
+    return variance if variance > NOTHING_LEFT * largest else None

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.inference.restricted_optimum import restricted_optimum
-from logreg_dist.solver.information import whole_matrix
 from logreg_dist.solver.linear_system import SingularInformation, factorise
 from logreg_dist.solver.result import Point, Sums
 
@@ -198,7 +197,7 @@ def _is_near(sums: Sums, search: _Search) -> bool:
 def _step_at(point: Point, search: _Search) -> _Step | None:
     """Return the step to where the quadratic model of a point has its limit, None without such a model."""
     sums, g = point.sums, search.along
-    information = _matrix(sums)
+    information = sums.matrix()
     try:
         factor = factorise(information)
     except SingularInformation:
@@ -263,9 +262,3 @@ def _next_reach(proposed: float, low: float, high: float) -> float:
 
 def _sums_at(summit: Summit) -> Sums:
     return Sums(0, 0.0, summit.deviance, np.zeros_like(summit.beta), None)
-
-
-def _matrix(sums: Sums) -> FloatArray:
-    if sums.information is None:
-        raise TypeError("a profile needs the information at every point")
-    return whole_matrix(sums.information)

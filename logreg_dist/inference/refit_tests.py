@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from logreg_dist.inference.candidates import QuadraticModel
+from logreg_dist.inference.column_tests import chi_squared_p
 from logreg_dist.inference.profile import Summit
 from logreg_dist.inference.records import ColumnTest
-from logreg_dist.solver.information import whole_matrix
+from logreg_dist.solver.information import embedded
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, Point, Sums
 
@@ -86,9 +87,9 @@ def refit_without(
 
     def evaluate_rest(beta: FloatArray) -> Sums:
         nonlocal last
-        whole = _embedded(beta, rest)
+        whole = embedded(beta, rest)
         last = Point(whole, evaluate(whole))
-        information = _matrix(last.sums)[np.ix_(rest, rest)]
+        information = last.sums.matrix()[np.ix_(rest, rest)]
         return replace(last.sums, score=last.sums.score[rest], information=information)
 
     result = newton(evaluate_rest, start, NewtonOptions(TOLERANCE, alias=False))
@@ -102,7 +103,7 @@ def refit_without(
         lr=lr,
         lr_p_value=float(stats.chi2.sf(lr, df)),
         score=score,
-        score_p_value=None if score is None else float(stats.chi2.sf(score, df)),
+        score_p_value=chi_squared_p(score, df),
     )
 
 
@@ -139,17 +140,5 @@ def with_refits(tests: Sequence[ColumnTest], refits: Mapping[str, Refit | None])
 
 def _score_statistic(point: Point, rest: NDArray[np.bool_]) -> float | None:
     """Return Rao's statistic of the terms not in `rest` (k,), None where some of them depend on others."""
-    found = QuadraticModel(point.beta, point.sums.score, _matrix(point.sums), rest).with_(~rest)
+    found = QuadraticModel(point.beta, point.sums.score, point.sums.matrix(), rest).with_(~rest)
     return found.statistic if found is not None and found.df == int((~rest).sum()) else None
-
-
-def _embedded(beta: FloatArray, rest: NDArray[np.bool_]) -> FloatArray:
-    whole = np.zeros(len(rest))
-    whole[rest] = beta
-    return whole
-
-
-def _matrix(sums: Sums) -> FloatArray:
-    if sums.information is None:
-        raise TypeError("a refit needs the information at every point")
-    return whole_matrix(sums.information)

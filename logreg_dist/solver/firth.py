@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.solver.endings import at_rounding_floor, decrement_unit
 from logreg_dist.solver.halving import MAX_HALVINGS, ROUNDING
-from logreg_dist.solver.information import dependences_in, whole_matrix
+from logreg_dist.solver.information import dependences_in
 from logreg_dist.solver.linear_system import Dependence, Factor, SingularInformation, factorise
 from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
 
@@ -109,7 +109,7 @@ def firth(
     """
     clock = time.perf_counter()
     first = Point(start, evaluate(start))
-    dependences = list(known) if known is not None else dependences_in(_matrix(first.sums))
+    dependences = list(known) if known is not None else dependences_in(first.sums.matrix())
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
     moving = active if options.held is None else active & ~options.held
@@ -157,18 +157,12 @@ def firth(
         now = trial
 
 
-def _matrix(sums: Sums) -> FloatArray:
-    if sums.information is None:
-        raise TypeError("Firth's penalty needs the information at every point")
-    return whole_matrix(sums.information)
-
-
 def _factored(point: Point, active: NDArray[np.bool_]) -> _Point | None:
     """Return the point with its penalised deviance; None where the information is singular."""
     if not active.any():
         return _Point(point, Factor(np.zeros((0, 0)), np.zeros(0)), point.sums.deviance)
     try:
-        factor = factorise(_matrix(point.sums)[np.ix_(active, active)])
+        factor = factorise(point.sums.matrix()[np.ix_(active, active)])
     except SingularInformation:
         return None
     return _Point(point, factor, point.sums.deviance - factor.log_determinant())
@@ -179,7 +173,7 @@ def _solver(adjusted: Sums, moving: NDArray[np.bool_]) -> Callable[[FloatArray],
     if not moving.any():
         return np.zeros_like
     try:
-        factor = factorise(_matrix(adjusted)[np.ix_(moving, moving)])
+        factor = factorise(adjusted.matrix()[np.ix_(moving, moving)])
     except SingularInformation:
         return None
 
@@ -210,7 +204,7 @@ def _distance(score: FloatArray, sums: Sums, moving: NDArray[np.bool_]) -> float
     """Return the length of the score of the terms that move in standard errors."""
     if not moving.any():
         return 0.0
-    factor = factorise(_matrix(sums)[np.ix_(moving, moving)])
+    factor = factorise(sums.matrix()[np.ix_(moving, moving)])
     return math.sqrt(max(float(score[moving] @ factor.solve(score[moving])), 0.0))
 
 

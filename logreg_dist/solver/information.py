@@ -67,3 +67,16 @@ def whole_matrix(information: Information) -> FloatArray:
     if isinstance(information, MixedInformation):
         return information.whole()
     return information.matrix() if isinstance(information, ArrowheadInformation) else information
+
+
+def embedded(values: FloatArray, active: NDArray[np.bool_]) -> FloatArray:
+    """Return what the active terms have, such as coefficients, among all terms (p,), the others 0.
+
+    Examples
+    --------
+    >>> embedded(np.array([1.0, 2.0]), np.array([True, False, True])).tolist()
+    [1.0, 0.0, 2.0]
+    """
+    whole = np.zeros(len(active))
+    whole[active] = values
+    return whole

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.solver.information import Information
+from logreg_dist.solver.information import Information, whole_matrix
 from logreg_dist.solver.linear_system import Dependence
 
 FloatArray = NDArray[np.float64]
@@ -32,6 +32,18 @@ class Sums:
     deviance: float
     score: FloatArray
     information: Information | None
+
+    def matrix(self) -> FloatArray:
+        """Return the information as one array (p, p); only where p is small.
+
+        Raises
+        ------
+        TypeError
+            When only the score was asked for.
+        """
+        if self.information is None:
+            raise TypeError("this needs the information at every point, not the score alone")
+        return whole_matrix(self.information)
 
 
 @dataclass(frozen=True)

@@ -204,3 +204,7 @@ def test_a_singular_information_matrix_says_nothing():
 def test_a_model_of_an_intercept_has_nothing_to_be_collinear_with():
     found = collinearity(["intercept"], [None], np.ones((1, 1)), centres=np.zeros(1), intercept=0)
     assert (found.inflations, found.conditions, found.correlations) == ((), (), ())
+
+
+def test_a_model_without_an_estimate_has_nothing_to_be_collinear():
+    assert collinearity([], [], np.zeros((0, 0)), centres=np.zeros(0)) is None

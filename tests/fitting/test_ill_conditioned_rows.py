@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mpmath
@@ -9,11 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from logreg_dist.fitting.diagnostics.diagnose import ill_conditioned_notes
+from logreg_dist.fitting.diagnostics.effects import with_marginal_effects
 from logreg_dist.fitting.diagnostics.influence import with_influence
 from logreg_dist.fitting.diagnostics.robust import robust_outcome
+from logreg_dist.model.model import Coefficient
 from tests.fitting.fitted_alone import fitted
 from tests.fitting.local_passes import fitted_locally
 from tests.report.models import small_model
+from tests.scoring.models import model_of
 
 # Right digits: of 16 the condition of the columns, some 1e7, takes about 7, its square 14.
 DIGITS = 7
@@ -54,6 +59,7 @@ class Exact:
                 if max(abs(s / b) for s, b in zip(step, beta, strict=True)) < 1e-40:
                     break
             self.inverse, self.residual = inverse, y - mu
+            self.beta, self.mu = beta, mu
             self.leverage = mu * (1 - mu) * ((X @ inverse) * X).sum(axis=1)
             self.X, self.site = X, np.array(table["site"])
 
@@ -72,6 +78,19 @@ class Exact:
                 factor = mpmath.mpf(len(sites)) / (len(sites) - 1)
             spread = factor * (self.inverse @ (scores.T @ scores) @ self.inverse)
             return np.array([float(mpmath.sqrt(v)) for v in np.diag(spread)])
+
+    def slope_std_errors(self) -> np.ndarray:
+        """Return those of the mean slopes of the powers, each as if it were a column of its own."""
+        with mpmath.mp.workdps(60):
+            change = self.mu * (1 - self.mu)
+            bent = self.X.T @ (change * (1 - 2 * self.mu)) / N
+            p = self.X.shape[1]
+            found = []
+            for k in range(p - DEGREE, p):
+                gradient = self.beta[k] * bent
+                gradient[k] += change.sum() / N
+                found.append(float(mpmath.sqrt(gradient @ self.inverse @ gradient)))
+            return np.array(found)
 
     def dfbetas(self) -> np.ndarray:
         with mpmath.mp.workdps(60):
@@ -147,3 +166,40 @@ def test_leverages_and_dfbetas_of_ill_conditioned_columns_have_their_digits(tmp_
     np.testing.assert_allclose(
         model.influential.dfbetas[order], right.dfbetas()[own], rtol=0, atol=10.0**-DIGITS
     )
+
+
+def test_marginal_effects_of_ill_conditioned_columns_have_their_digits(tmp_path, case):
+    table, right = case
+    fit, rows = fitted_locally(table.drop_columns(["site"]), tmp_path, n_splits=2)
+    terms = [
+        Coefficient(name, None, None, value, *[None] * 8)
+        for name, value in zip(fit.terms, fit.estimate, strict=True)
+    ]
+    model = replace(model_of(), design=fit.spec, coefficient_rows=tuple(terms), covariance=fit.covariance)
+    effects = with_marginal_effects(model, rows).marginal_effects
+    found = {one.column: one.std_error for one in effects if one.level is None}
+    expected = right.slope_std_errors()
+    assert right_digits(np.array(list(found.values())), expected) > DIGITS
+
+
+def test_a_note_says_what_takes_the_columns_as_they_are(tmp_path, case):
+    table, right = case
+    config = {"inference": {"tests": "likelihood_ratio", "intervals": "profile"}}
+    _, rows = fitted_locally(table.drop_columns(["site"]), tmp_path / "all", config=config)
+    with mpmath.mp.workdps(60):
+        information = exact_inverse(right.inverse)
+        # Of the centred columns: the intercept, and with it the constant, is swept out of the others.
+        slopes = information[1:, 1:] - np.outer(information[1:, 0], information[0, 1:]) / information[0, 0]
+        size = np.array([mpmath.sqrt(v) for v in np.diag(slopes)], dtype=object)
+        values = mpmath.eigsy(mpmath.matrix((slopes / np.outer(size, size)).tolist()), eigvals_only=True)
+        condition = float(mpmath.sqrt(max(values) / min(values)))
+    assert rows.condition == pytest.approx(
+        condition, rel=0.5
+    )  # centres are means, not those by working weights
+    [note] = ill_conditioned_notes(rows)
+    assert "likelihood-ratio and score tests of columns; profile-likelihood intervals" in note
+    digits = int(16 - 2 * np.log10(rows.condition))  # 1 and 2
+    assert f"may have no more than {digits} right digit" in note
+    _, well = fitted_locally(table.select(["x1", "label"]), tmp_path / "one", config=config)
+    assert well.condition is None
+    assert ill_conditioned_notes(well) == ()

@@ -52,7 +52,31 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
         model = with_row_checks(model, rows)
     if rows.config.checks.influence.n_kept:
         model = with_influence(model, rows)
-    return replace(model, n_passes=rows.passes.staged.n_passes)
+    notes = (*model.notes, *ill_conditioned_notes(rows))
+    return replace(model, notes=notes, n_passes=rows.passes.staged.n_passes)
+
+
+def ill_conditioned_notes(rows: FittedRows) -> tuple[str, ...]:
+    """Say which numbers of a fit on mixtures were worked out on the columns as they are, and how many digits that leaves."""
+    condition, config = rows.condition, rows.config
+    if condition is None:
+        return ()
+    inference, checks = config.inference, config.checks
+    named = {
+        "intervals of scored rows, contrasts and joint tests of several terms": True,
+        "marginal effects": inference.marginal_effects and inference.is_robust,
+        "likelihood-ratio and score tests of columns": inference.tests == "likelihood_ratio",
+        "profile-likelihood intervals": inference.intervals == "profile",
+        "tests of linearity and of the link": checks.linearity or checks.fit,
+        "inflated variances": checks.collinearity,
+    }
+    digits = max(0, int(-np.log10(np.finfo(float).eps * condition**2)))
+    left = f"no more than {digits} right digit{'s' * (digits != 1)}" if digits else "no right digit"
+    return (
+        f"the columns are ill-conditioned (condition {condition:.0e}, each of length 1): the table, robust covariances and "
+        f"influence come from mixtures of them and keep their digits; what takes the columns as they are may have {left}: "
+        + "; ".join(name for name, is_asked in named.items() if is_asked),
+    )
 
 
 def diagnosed_classes(

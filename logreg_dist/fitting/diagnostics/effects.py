@@ -55,11 +55,15 @@ def with_marginal_effects(model: LogisticModel, rows: FittedRows) -> LogisticMod
     spread = model_covariance(model, rows)
     if spread is None:
         return replace(model, notes=(*model.notes, _NO_EFFECTS))
-    found = marginal_effects(rows, spread)
+    record = model.covariance_record
+    if rows.mixtures is not None and (record is None or record.kind == "model"):
+        found = marginal_effects(rows, rows.mixtures.covariance, rows.mixtures.mixing)
+    else:
+        found = marginal_effects(rows, spread)
     return replace(model, marginal_effects=found.effects, notes=(*model.notes, *found.notes))
 
 
-def marginal_effects(rows: FittedRows, covariance: FloatArray) -> Effects:
+def marginal_effects(rows: FittedRows, covariance: FloatArray, mixing: FloatArray | None = None) -> Effects:
     """Return the average effect of each column on the probability; one pass.
 
     Of a number it is the weighted mean of the probability's derivative, through all transforms and interactions
@@ -72,6 +76,9 @@ def marginal_effects(rows: FittedRows, covariance: FloatArray) -> Effects:
     rows : FittedRows
     covariance : ndarray (p, p)
         Of the estimates on the centred columns in the order of the terms, 0 for terms without one.
+    mixing : ndarray (p, p) or None
+        A column for each mixture of terms, where the covariance is of such: of ill-conditioned columns a variance has then
+        the digits that the covariance of the columns would lose.
 
     Notes
     -----
@@ -90,31 +97,35 @@ def marginal_effects(rows: FittedRows, covariance: FloatArray) -> Effects:
     sums: EffectSums = passes.staged.sum_pass(task, result_bytes=effect_bytes(plan, passes.shape))
     seconds = time.perf_counter() - clock
     log.info("pass %d: %d marginal effects (%.2f s)", passes.staged.n_passes, len(planner.wanted), seconds)
-    found, undefined = [], []
+    found, undefined, lost = [], [], []
     for one, effect, in_kernel in mean_effects(planner.wanted, plan, sums, kernel_beta):
         gradient = in_kernel[passes.positions]
         if not gradient[rows.estimable].any():
             continue  # it depends on others, and the model says on which
+        name = quoted(one.column if one.level is None else f"{one.column}[{one.level}]")
         if _reaches_beyond(gradient, rows):
-            undefined.append(quoted(one.column if one.level is None else f"{one.column}[{one.level}]"))
+            undefined.append(name)
             continue
-        found.append(
-            marginal_effect(
-                effect,
-                gradient,
-                covariance,
-                column=one.column,
-                level=one.level,
-                kind=one.kind,
-                confidence=rows.config.inference.confidence,
-            )
+        tested = marginal_effect(
+            effect,
+            gradient if mixing is None else mixing.T @ gradient,
+            covariance,
+            column=one.column,
+            level=one.level,
+            kind=one.kind,
+            confidence=rows.config.inference.confidence,
         )
-    if undefined:
-        more = f" and {len(undefined) - 5} more" if len(undefined) > 5 else ""
-        notes.append(
-            f"no marginal effect of {', '.join(undefined[:5])}{more}: it would need the estimate of a combination "
-            "that no row has"
-        )
+        if tested is None:
+            lost.append(name)
+        else:
+            found.append(tested)
+    for names, why in (
+        (undefined, "it would need the estimate of a combination that no row has"),
+        (lost, "of its variance nothing is left but rounding"),
+    ):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            notes.append(f"no marginal effect of {', '.join(names[:5])}{more}: {why}")
     return Effects(tuple(found), tuple(notes))
 
 

@@ -91,6 +91,17 @@ class FittedRows:
         """The inverse information (p, p) of what tasks sum: of the columns, or of mixtures."""
         return self.covariance if self.mixtures is None else self.mixtures.covariance
 
+    @property
+    def condition(self) -> float | None:
+        """The condition of the weighted columns, each of length 1, where they are taken by mixtures."""
+        if self.mixtures is None or self.information is None:
+            return None
+        kept = self.estimable
+        length = np.sqrt(np.diag(self.information)[kept])
+        root = np.linalg.cholesky(self.mixtures.covariance[np.ix_(kept, kept)])
+        # The inverse of the columns' triangular factor, which has the same condition.
+        return float(np.linalg.cond(length[:, None] * (self.mixtures.mixing[np.ix_(kept, kept)] @ root)))
+
     def estimates(self) -> RowEstimates:
         """Return the estimates as tasks take them."""
         positions, bread, mixtures = self.passes.positions, self.bread, self.mixtures

@@ -21,12 +21,13 @@ from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.lockstep import in_lockstep
-from logreg_dist.fitting.restricted import embedded, part_of
+from logreg_dist.fitting.restricted import part_of
 from logreg_dist.fitting.selection import terms_by_column
 from logreg_dist.inference.covariance import uncentring
 from logreg_dist.inference.profile import ProfileLimit, Summit, profile_limit
 from logreg_dist.inference.refit_tests import Refit, refit_without, with_refits
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.solver.information import embedded
 from logreg_dist.solver.result import Sums
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,10 @@ def with_refits_of(model: LogisticModel, rows: FittedRows) -> LogisticModel:
             for side in (-1, 1)
         ),
     ]
+    if searches:
+        log.info(
+            "refits: %d at the same time; each pass does the work of so many passes of the fit", len(searches)
+        )
     clock = time.perf_counter()
     found: list[Any] = in_lockstep(searches, _evaluator(rows))
     seconds = time.perf_counter() - clock

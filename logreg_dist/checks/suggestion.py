@@ -29,6 +29,8 @@ GOOD_ENOUGH = 0.1  # log-odds
 _FEWEST = 5.0
 # With fewer than the half that is added to each the log-odds of a bin are what was added: it says nothing.
 _ADDED = 0.5
+# Roots of working weights that only iterations which run away have.
+_VANISHED = 1e-100
 SPLINE_DF, STEPS = 4, 5
 _ITERATIONS = 8  # from the bins' own log-odds, to far below GOOD_ENOUGH
 
@@ -126,17 +128,16 @@ def _fit(text: str, columns: FloatArray, others: FloatArray, table: FloatArray) 
     """
     n, events = table[WEIGHT] + 1.0, table[EVENTS] + 0.5
     eta = np.log(events / (n - events))
-    for _ in range(_ITERATIONS):
+    for k in range(_ITERATIONS + 1):
         mu, one_minus_mu = probabilities(eta)
         root = np.sqrt(n * mu * one_minus_mu)
-        if not (root > 0).all():
+        if not (root > _VANISHED).all():
             return None
-        target = eta - others + (events - n * mu) / root**2
-        found, *_ = np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)
-        eta = others + columns @ found
-    mu, one_minus_mu = probabilities(eta)
-    chi_squared = float(((events - n * mu) ** 2 / (n * mu * one_minus_mu)).sum())
-    return _Fit(text, np.log(events / (n - events)) - eta, chi_squared, columns.shape[1])
+        residual = (events - n * mu) / root
+        if k < _ITERATIONS:
+            found, *_ = np.linalg.lstsq(columns * root[:, None], (eta - others) * root + residual, rcond=None)
+            eta = others + columns @ found
+    return _Fit(text, np.log(events / (n - events)) - eta, float(residual @ residual), columns.shape[1])
 
 
 def _enough(one: LogitBin) -> bool:

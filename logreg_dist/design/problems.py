@@ -100,6 +100,18 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def first_few(names: Sequence[str], limit: int) -> str:
+    """Join the first names of a list, and count the others.
+
+    Examples
+    --------
+    >>> first_few(["a", "b"], 2), first_few(["a", "b", "c"], 2)
+    ('a, b', 'a, b and 1 more')
+    """
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
 def counted_columns(counts: Mapping[str, int], *, limit: int = 6) -> str:
     """Return ``'a' 3, 'b' 1``: columns with their counts, the worst first.
 

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from logreg_dist.design.problems import first_few
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.diagnostics.refits import MAX_PROFILE_TERMS, term_directions, with_interval
 from logreg_dist.fitting.firth import AdjustableRows
 from logreg_dist.fitting.lockstep import in_lockstep
 from logreg_dist.inference.profile import ProfileLimit, Summit, profile_limit
+from logreg_dist.inference.records import ColumnTest
 from logreg_dist.inference.restricted_optimum import restricted_optimum
 from logreg_dist.inference.secant_curvature import SecantCurvature
 from logreg_dist.model.model import Coefficient, LogisticModel
@@ -37,6 +39,16 @@ _WALD_NOTE = (
     "intervals and p-values are Wald's, which with Firth's likelihood are too narrow on one side; inference.intervals "
     "profile gives its own, in many passes"
 )
+
+_TESTS_NOTE = (
+    "tests of columns are likelihood ratios of Firth's likelihood, for columns of one term, not adjusted for the number "
+    "of columns; Wald's are left out, because after separation they miss effects that are there"
+)
+_NO_TESTS_NOTE = (
+    "there are no tests of columns: Wald's miss effects that are there after separation, and those of Firth's likelihood "
+    "come with its profiles"
+)
+MAX_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,8 @@ def with_profiles(
     """
     kept = rows.estimable
     if adjustable is None or rows.covariance is None or not 0 < kept.sum() <= MAX_PROFILE_TERMS:
-        return replace(model, notes=(*model.notes, _WALD_NOTE))
+        notes = (*model.notes, _WALD_NOTE, _NO_TESTS_NOTE)
+        return replace(model, column_tests=penalised_tests(model, {}), notes=notes)
     summit = Summit(rows.beta[kept], penalised_deviance, rows.covariance[np.ix_(kept, kept)])
     directions = term_directions(rows)
     estimate_of = {row.term: row.estimate for row in model.coefficient_rows}
@@ -102,12 +115,38 @@ def with_profiles(
         else row
         for row in model.coefficient_rows
     )
-    notes = (*model.notes, _PROFILE_NOTE)
+    notes = (*model.notes, _PROFILE_NOTE, _TESTS_NOTE)
     lost = [name for name, one in by_term.items() if not one.is_whole]
     if lost:
-        shown = ", ".join(lost[:8]) + (f" and {len(lost) - 8} more" if len(lost) > 8 else "")
+        shown = first_few(lost, MAX_NAMED)
         notes = (*notes, f"limits or tests of Firth's likelihood that were not found: {shown}")
-    return replace(model, coefficient_rows=coefficients, interval_kind="profile", notes=notes)
+    tests = penalised_tests(model, {name: one.ratio for name, one in by_term.items()})
+    return replace(
+        model, coefficient_rows=coefficients, column_tests=tests, interval_kind="profile", notes=notes
+    )
+
+
+def penalised_tests(model: LogisticModel, ratios: Mapping[str, float | None]) -> tuple[ColumnTest, ...]:
+    """Return the tests of columns with likelihood ratios of Firth's likelihood in the place of Wald's.
+
+    Parameters
+    ----------
+    model : LogisticModel
+        With Wald's.
+    ratios : mapping of str to float or None
+        By term. Columns of several terms have no test: theirs together would take a fit without them.
+    """
+    terms: dict[str, list[str]] = {}
+    for row in model.coefficient_rows:
+        if row.column is not None and row.estimate is not None:
+            terms.setdefault(row.column, []).append(row.term)
+    found = []
+    for test in model.column_tests:
+        own = terms[test.column]
+        lr = ratios.get(own[0]) if len(own) == 1 else None
+        p_value = None if lr is None else float(stats.chi2.sf(lr, 1))
+        found.append(ColumnTest(test.column, test.df, None, None, None, None, lr=lr, lr_p_value=p_value))
+    return tuple(found)
 
 
 def penalised_many(

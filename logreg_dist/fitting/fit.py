@@ -21,6 +21,7 @@ from logreg_dist.design.problems import reject
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.assemble import assemble_model, with_cross_validation
+from logreg_dist.fitting.diagnostics.clusters import refuse_one_cluster
 from logreg_dist.fitting.diagnostics.diagnose import diagnosed
 from logreg_dist.fitting.diagnostics.fitted import fitted_rows
 from logreg_dist.fitting.diagnostics.refits import refuse_costly_profiles
@@ -110,6 +111,7 @@ def fit(
         looks = _read(staged, resolved, source, config)
         profile = _profile(looks, resolved)
         reject(check_profile(profile, resolved.asked, config))
+        refuse_one_cluster(looks, config)
         if config.family == "binary":
             refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
@@ -154,7 +156,8 @@ def _read(
     )
     clock = time.perf_counter()
     with_sample = config.solver.start == "sample"
-    task = first_look_task(record_layout(resolved.plan), with_sample=with_sample)
+    n_clusterings = len(config.inference.cluster or ())
+    task = first_look_task(record_layout(resolved.plan), with_sample=with_sample, n_clusterings=n_clusterings)
     looks = staged.run_pass(task)
     n_sampled = sum(look.sample.n_rows for look in looks if look.sample is not None)
     what = f"profile, and a sample of {n_sampled:,} rows to start from" if with_sample else "profile"
@@ -257,6 +260,7 @@ def _solve(
             inference=outcome.found.covariance is not None,
         )
         robust = robust_outcome(rows, outcome, spec)
+        rows = replace(rows, robust=robust.summed)
         outcome = robust.outcome
     model = assemble_model(
         optimum.result,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.encode_sparse import word_lookups
@@ -21,6 +22,7 @@ from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.mixed_rows import mixed_blocks
 from logreg_dist.kernel.state import LogisticState
+from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.profile import TableProfile, profile_from_dict
@@ -144,21 +146,29 @@ class FirstLook:
         None when it was not asked for.
     classes : mapping of str to (int, float)
         Rows and weight of each class, where the label has classes.
+    clusters : tuple of tuple of int
+        Of each cluster column that was asked for the hashes of two clusters, or of all where there are fewer.
     """
 
     profile: TableProfile
     sample: SampleRows | None
     classes: Mapping[str, tuple[int, float]]
+    clusters: tuple[tuple[int, ...], ...] = ()
 
 
-def first_look_task(layout: RecordLayout, *, with_sample: bool) -> Callable[[StagedSplit], FirstLook]:
-    """Return the task that reads a split's profile and sample."""
+def first_look_task(
+    layout: RecordLayout, *, with_sample: bool, n_clusterings: int = 0
+) -> Callable[[StagedSplit], FirstLook]:
+    """Return the task that reads a split's profile and sample, and whether there are clusters in its cluster columns."""
 
     def task(split: StagedSplit) -> FirstLook:
         sidecar = read_sidecar(split.path)
         profile = profile_from_dict(sidecar["profile"])
         sample = _sample_rows(split, sidecar, layout) if with_sample else None
-        return FirstLook(profile, sample, _class_sums(split, sidecar["classes"], layout))
+        clusters = tuple(
+            _two_of(carried_numbers(Path(split.path), f"cluster[{k}]")) for k in range(n_clusterings)
+        )
+        return FirstLook(profile, sample, _class_sums(split, sidecar["classes"], layout), clusters)
 
     return task
 
@@ -189,6 +199,12 @@ def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayo
     steps = sidecar["sample_steps"]
     weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
     return SampleRows(weighted, sidecar["levels"], sidecar["classes"])
+
+
+def _two_of(hashes: NDArray[Any]) -> tuple[int, ...]:
+    """Return the first value and the first one that is another, where there are such."""
+    others = hashes[hashes != hashes[:1]] if len(hashes) else hashes
+    return tuple(int(one) for one in (*hashes[:1], *others[:1]))
 
 
 def _class_sums(split: StagedSplit, classes: list[str], layout: RecordLayout) -> dict[str, tuple[int, float]]:

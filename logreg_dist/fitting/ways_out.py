@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.problems import counted
+from logreg_dist.design.problems import counted, first_few
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.estimates import Outcome
@@ -26,7 +26,7 @@ from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LogisticModel, Status
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
-from logreg_dist.solver.result import Ending, Method
+from logreg_dist.solver.result import Ending, Method, SolverResult
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,12 @@ FloatArray = NDArray[np.float64]
 PRIOR_DEVIATION = 2.5
 # Of rows on the driver, rows x terms x terms**2: about half a minute for the profiles of all terms.
 PROFILE_WORK = 2e8
+MAX_NAMED = 8
+
+_NOT_ROBUST = (
+    "standard errors are the model's and not {}, which inference.covariance asks for: robust ones are made of "
+    "rows' scores that sum to 0 at the estimates, and at Firth's they do not"
+)
 
 
 @dataclass(frozen=True)
@@ -93,10 +99,11 @@ class WayOut:
     def flagged(self, model: LogisticModel, asked: TrainConfig) -> LogisticModel:
         """Return the model with what was done instead of what was asked for."""
         changed = replace(model, config=asked.as_dict(), notes=(*model.notes, self.note))
-        if self.name == "ridge":
-            return replace(changed, estimator="ridge")
         if self.name != "firth":
-            return changed
+            return replace(changed, estimator={"ridge": "ridge", "drop": "dropped"}[self.name])
+        if asked.inference.is_robust:
+            sentence = _NOT_ROBUST.format(asked.inference.covariance)
+            changed = replace(changed, notes=(*changed.notes, sentence))
         ratio = self.likelihood_ratio
         if ratio is None:
             return replace(changed, estimator="firth", lr_p_value=None)
@@ -135,6 +142,25 @@ def take_way_out(fit: SeparatedFit) -> WayOut | str:
     return _WAYS[fit.rows.config.solver.on_separation](fit)
 
 
+def verdict_of(result: SolverResult, what: str, why: str) -> Verdict:
+    """Return how a way out ended; one that ended at its start has no steps, and did not converge.
+
+    Parameters
+    ----------
+    result : SolverResult
+    what : str
+        What was maximised.
+    why : str
+        The end of the sentence.
+    """
+    if result.ending is not Ending.CONVERGED or not result.history:
+        where = "" if result.history else " at its start"
+        return Verdict(Status.NOT_CONVERGED, f"not converged: {what} ended{where}: {result.ending}{why}")
+    steps = f"{result.n_steps} step{'s' * (result.n_steps != 1)}"
+    change = f"{result.history[-1].change:.1g} standard errors from the optimum before the last"
+    return Verdict(Status.CONVERGED, f"converged: {what} after {steps}, {change}{why}")
+
+
 def _firth(fit: SeparatedFit) -> WayOut | str:
     passes, config = fit.rows.passes, fit.rows.config
     result = fit.optimum.result
@@ -147,9 +173,7 @@ def _firth(fit: SeparatedFit) -> WayOut | str:
     rows, found = fit_firth(passes, fit.rows.profile, fit.samples, config.solver, known)
     why = f", because {separated_along(fit.separation)}"
     solution = found.solution
-    verdict = _verdict(
-        solution.ending, "Firth's penalised likelihood", solution.n_steps, solution.history[-1].change, why
-    )
+    verdict = verdict_of(solution, "Firth's penalised likelihood", why)
     note = (
         f"{separated_along(fit.separation)}: the estimates maximise Firth's penalised likelihood instead, which is finite; "
         "standard errors are those of its information, and the likelihood, AIC and BIC are without its penalty"
@@ -197,9 +221,7 @@ def _ridge(fit: SeparatedFit) -> WayOut | str:
     config = rows.config.with_penalty(penalty)
     optimum = find_optimum(rows.passes, profile, fit.samples, config)
     result = optimum.result
-    what = "a weak ridge"
-    why = f", because {separated_along(fit.separation)}"
-    verdict = _verdict(result.ending, what, result.n_steps, result.history[-1].change, why)
+    verdict = verdict_of(result, "a weak ridge", f", because {separated_along(fit.separation)}")
     note = (
         f"{separated_along(fit.separation)}: the estimates are those of a weak ridge instead, a normal prior of standard "
         f"deviation {PRIOR_DEVIATION:g} for each standard deviation of a number and for each level (penalty.l2 "
@@ -226,12 +248,13 @@ def _drop(fit: SeparatedFit) -> WayOut | str:
         optimum = find_optimum(rows.passes, rows.profile, fit.samples, rows.config, kept=kept)
         look = look_into_separation(rows, optimum, kept)
     result = embedded_result(look.optimum.result, kept)
-    why = f", leaving out {_listed(list(left_out))}, because {separated_along(fit.separation)}"
-    change = result.history[-1].change if result.history else np.nan
-    verdict = _verdict(result.ending, "maximum likelihood", result.n_steps, change, why)
+    named = first_few(list(left_out), MAX_NAMED)
+    why = f", leaving out {named}, because {separated_along(fit.separation)}"
+    verdict = verdict_of(result, "maximum likelihood", why)
     note = (
-        f"{separated_along(fit.separation)}: left out {_listed(list(left_out))} ({counted(len(left_out), 'term')}), that "
-        "is, held at 0: rows of a level left out count as rows of the reference level"
+        f"{separated_along(fit.separation)}: left out {named} ({counted(len(left_out), 'term')}), that is, held at 0: rows "
+        "of a left-out level count as its column's reference, so that the other levels are compared with both together; "
+        "standard errors, tests and intervals take this choice, which the label made, as given"
     )
     return WayOut("drop", Optimum(result, None), rows.config, verdict, note, fit.separation, left_out)
 
@@ -257,18 +280,6 @@ def _to_leave_out(look: Look, fit: SeparatedFit, kept: NDArray[np.bool_]) -> dic
         for term in terms
         if column_of[term.term] == column
     }
-
-
-def _verdict(ending: Ending, what: str, n_steps: int, change: float, why: str) -> Verdict:
-    if ending is Ending.CONVERGED:
-        steps = f"{n_steps} step{'s' * (n_steps != 1)}"
-        text = f"converged: {what} after {steps}, {change:.1g} standard errors from the optimum before the last{why}"
-        return Verdict(Status.CONVERGED, text)
-    return Verdict(Status.NOT_CONVERGED, f"not converged: {what} ended because {ending}{why}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 _WAYS: Mapping[str, Callable[[SeparatedFit], WayOut | str]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from logreg_dist.checks.records import Finding, Inflation, Linearity
+from logreg_dist.design.problems import first_few
+from logreg_dist.inference.records import ColumnTest
 from logreg_dist.model.model import LogisticModel
 
 # Variance inflation above which intervals are more than three times, or twice, as wide as they could be.
@@ -81,43 +83,54 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             f'Add "{one.suggestion}" to features.terms, and look at the drawing of its bins.',
         )
     if len(bent) > MAX_NAMED:
-        others = ", ".join(one.column for one in bent[MAX_NAMED : 4 * MAX_NAMED])
-        text = f"{len(bent) - MAX_NAMED} more columns bend: {others}"
+        rest = bent[MAX_NAMED:]
+        text = f"{len(rest):,} more columns bend: {first_few([one.column for one in rest], 3 * MAX_NAMED)}"
         yield Finding("warning", "linearity", "", text, "See checks.linearity for each.")
     tested = [(one, one.p_value_bh) for one in found if one.p_value_bh is not None]
-    slight = [one for one, p in tested if one.suggestion is None and p < REJECTED]
-    if slight:
-        text = f"significant and slight: the log-odds bend in {', '.join(one.column for one in slight[: 2 * MAX_NAMED])}"
+    others = [one for one, p in tested if one.suggestion is None and p < REJECTED]
+    if others:
+        names = first_few([one.column for one in others], 2 * MAX_NAMED)
         yield Finding(
-            "note", "linearity", "", text, "In many rows every bend is significant; these change little."
+            "note",
+            "linearity",
+            "",
+            f"significant, and no term to suggest: the log-odds bend in {names}",
+            "In many rows every bend is significant: look at the drawing of the bins whether these matter.",
         )
     if found and not tested:
-        text = f"no test of linearity, only bins: {', '.join(one.column for one in found[: 2 * MAX_NAMED])}"
-        yield Finding("note", "linearity", "", text, "Look at linearity.svg: observed and fitted log-odds.")
-    elif found and not bent and not slight:
+        names = first_few([one.column for one in found], 2 * MAX_NAMED)
+        advice = "Look at the drawing of the bins: observed and fitted log-odds."
+        yield Finding("note", "linearity", "", f"no test of linearity, only bins: {names}", advice)
+    elif found and not bent and not others:
         yield Finding("fine", "linearity", "", f"no sign of a bend in {len(tested)} numeric columns", "")
 
 
 def usefulness(model: LogisticModel) -> Iterator[Finding]:
     """Report columns without a detectable effect."""
-    tests = [test for test in model.column_tests if test.wald_p_value is not None]
-    idle = [test for test in tests if (test.wald_p_holm if test.wald_p_holm is not None else 0.0) > REJECTED]
+    p_values, kind, adjusted = _p_values(model.column_tests)
+    n = len(p_values)
+    idle = [column for column, p in p_values.items() if p > REJECTED]
     if idle:
-        names = ", ".join(test.column for test in idle[: 2 * MAX_NAMED])
-        more = f" and {len(idle) - 2 * MAX_NAMED} more" if len(idle) > 2 * MAX_NAMED else ""
         yield Finding(
             "note",
             "usefulness",
-            names,
-            f"{len(idle)} of {len(tests)} columns show no effect beyond chance (Wald tests, p > {REJECTED:g} by Holm): "
-            f"{names}{more}",
+            ", ".join(idle[: 2 * MAX_NAMED]),
+            f"{len(idle)} of {n} columns show no effect beyond chance ({kind}, p > {REJECTED:g}{adjusted}): "
+            f"{first_few(idle, 2 * MAX_NAMED)}",
             "Keep what is known to matter beforehand; a column that no one would miss can go (selection, penalty.l1).",
         )
-    elif tests:
-        text = (
-            f"each of {len(tests)} columns has an effect beyond chance (Wald tests, p < {REJECTED:g} by Holm)"
-        )
+    elif p_values:
+        text = f"each of {n} columns has an effect beyond chance ({kind}, p < {REJECTED:g}{adjusted})"
         yield Finding("fine", "usefulness", "", text, "")
+
+
+def _p_values(tests: Sequence[ColumnTest]) -> tuple[dict[str, float], str, str]:
+    """Return by column a p-value, of which test it is, and how it is adjusted: Wald's where the model has some."""
+    wald = {test.column: test.wald_p_holm for test in tests if test.wald_p_holm is not None}
+    if wald:
+        return wald, "Wald tests", " by Holm"
+    ratios = {test.column: test.lr_p_value for test in tests if test.lr_p_value is not None}
+    return ratios, "likelihood-ratio tests", ", not adjusted for their number"
 
 
 def _names(inflations: Sequence[Inflation]) -> str:
@@ -126,9 +139,8 @@ def _names(inflations: Sequence[Inflation]) -> str:
 
 def _inflated(inflations: Sequence[Inflation]) -> str:
     ranked = sorted(inflations, key=lambda one: -one.per_df)
-    shown = ", ".join(f"{one.column} {one.per_df**2:,.1f}" for one in ranked[:MAX_NAMED])
-    more = f" and {len(ranked) - MAX_NAMED} more" if len(ranked) > MAX_NAMED else ""
-    return f"variances are inflated by correlation with other columns: {shown}{more} times"
+    shown = first_few([f"{one.column} {one.per_df**2:,.1f} times" for one in ranked], MAX_NAMED)
+    return f"variances are inflated by correlation with other columns: {shown}"
 
 
 def _by_statistic(one: Linearity) -> float:

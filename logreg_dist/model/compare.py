@@ -59,7 +59,8 @@ def compare_models(smaller: LogisticModel, larger: LogisticModel) -> ModelCompar
     ------
     NotComparable
         With all that stands against it: other rows, another label or offset, a model that is not nested by its
-        design, a penalty, bounds, a fit that did not converge, columns that were selected.
+        design, a penalty, bounds, a fit that did not converge, columns that were selected, terms that were left out
+        because they separate the label.
 
     Notes
     -----
@@ -105,7 +106,12 @@ def _unusable(model: LogisticModel, which: str) -> Iterator[str]:
     """Yield why the likelihood of a model is not the largest one of its design, or not a fixed design's."""
     if not model.converged:
         yield f"the {which} model is {model.status}"
-    if model.estimator != "maximum_likelihood":
+    if model.estimator == "dropped":
+        yield (
+            f"the {which} model has left out terms because they separate the label: a choice by the same rows, which the "
+            "test does not know"
+        )
+    elif model.estimator != "maximum_likelihood":
         yield f"the {which} model is {model.estimator.replace('_', ' ')}, not fitted by maximum likelihood"
     if any(row.at_bound is not None for row in model.coefficient_rows):
         yield f"estimates of the {which} model lie at their bounds"

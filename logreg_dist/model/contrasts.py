@@ -113,7 +113,7 @@ def _why_none(model: LogisticModel) -> str:
         return f"with {len(rows):,} terms only the variances are kept"
     if any(row.at_bound is not None for row in rows):
         return "estimates at their bounds have none"
-    if model.estimator == "penalised":
+    if model.estimator in ("penalised", "ridge"):
         return "a penalised fit has none"
     return "this fit has none: see the notes of model.summary()"
 

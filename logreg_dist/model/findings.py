@@ -53,11 +53,11 @@ def _ending(model: LogisticModel) -> Iterator[Finding]:
             f"{model.status_text}",
             "Look whether such a column is known only after the outcome, or a level has too few rows.",
         )
-    elif not model.converged:
+    if not model.converged:  # a way out may fail too
         separated = model.status in (Status.SEPARATED_COMPLETE, Status.SEPARATED_QUASI)
         check = "separation" if separated else "convergence"
         yield Finding("problem", check, "", f"{model.status}: {model.status_text}", "")
-    elif model.estimator == "maximum_likelihood":
+    elif separation is None and model.estimator == "maximum_likelihood":
         yield Finding("fine", "separation", "", "the maximum likelihood estimates exist and are finite", "")
 
 

@@ -192,7 +192,8 @@ class LogisticModel:
     selection : SelectionRecord or None
         How the columns were selected, where they were.
     estimator : str
-        ``maximum_likelihood``, ``penalised``, ``firth`` or ``ridge`` (the last two where the label is separated).
+        ``maximum_likelihood`` or ``penalised``; where the label is separated ``firth``, ``ridge``, or ``dropped``: maximum
+        likelihood without the terms that separate.
     cox_snell_r2, nagelkerke_r2 : float or None
     interval_kind : str
         ``wald``, or ``profile`` where the intervals of the table are those of the profile likelihood.

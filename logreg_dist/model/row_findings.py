@@ -72,7 +72,7 @@ def independence(model: LogisticModel) -> Iterator[Finding]:
     if checks is None or model.family != "binary":
         return
     for one in checks.clusters:
-        yield _cluster(one, clustered=_is_clustered(model))
+        yield _cluster(one, model)
     if checks.serial is not None:
         yield _serial(checks.serial, clustered=_is_clustered(model))
     if not checks.clusters and checks.serial is None:
@@ -101,12 +101,16 @@ def goodness_of_fit(model: LogisticModel) -> Iterator[Finding]:
             "Something bends or interacts: see the linearity of each column, try interactions in features.terms.",
         )
     if fit.dispersion is not None and fit.dispersion > OVERDISPERSED:
+        text = f"overdispersion: Pearson's chi-squared is {fit.dispersion:.2f} times its degrees of freedom"
+        if _is_clustered(model):
+            text += "; standard errors allow for it where clusters are the groups"
+            yield Finding("note", "fit", "dispersion", text, "")
+            return
         yield Finding(
             "warning",
             "fit",
             "dispersion",
-            f"overdispersion: Pearson's chi-squared is {fit.dispersion:.2f} times its degrees of freedom; standard "
-            f"errors are about {fit.dispersion**0.5:.1f} times too small",
+            f"{text}; standard errors are about {fit.dispersion**0.5:.1f} times too small",
             "Name a column that tells the groups apart in inference.cluster, and set inference.covariance to cluster.",
         )
 
@@ -141,7 +145,7 @@ def _is_clustered(model: LogisticModel) -> bool:
     return model.covariance_record is not None and model.covariance_record.kind == "cluster"
 
 
-def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
+def _cluster(one: ClusterDependence, model: LogisticModel) -> Finding:
     ratio = one.largest_ratio or 0.0
     # The largest of several ratios, each of which varies by chance by about the root of 2 / G.
     by_chance = 1.0 + 3.0 * math.sqrt(2.0 / max(one.n_clusters - 1, 1))
@@ -154,15 +158,20 @@ def _cluster(one: ClusterDependence, *, clustered: bool) -> Finding:
         text += f"; the variance of {one.ratio_term} is {ratio:.2f} times the model's when clusters count"
     if not alike:
         return Finding("fine", "independence", one.column, text, "")
-    if clustered:
+    if _is_clustered(model):
         return Finding("note", "independence", one.column, f"{text}. Standard errors allow for it", "")
-    return Finding(
-        "warning",
-        "independence",
-        one.column,
-        f"{text}. The model's standard errors are too small for what varies between clusters",
-        "Set inference.covariance to cluster: the estimates stay, their errors become honest.",
-    )
+    if all(row.std_error is None for row in model.coefficient_rows):
+        text += ". The fit has no standard errors that would allow for it"
+        return Finding("note", "independence", one.column, text, "")
+    text += ". The model's standard errors are too small for what varies between clusters"
+    advice = "Set inference.covariance to cluster: the estimates stay, their errors become honest."
+    if model.estimator == "firth":
+        text += ", and Firth's likelihood has no others"
+        advice = "Take p-values and intervals as too optimistic."
+    elif (model.config.get("inference") or {}).get("covariance") == "cluster":
+        text += ", and those by cluster could not be had: see the notes"
+        advice = ""
+    return Finding("warning", "independence", one.column, text, advice)
 
 
 def _serial(one: SerialDependence, *, clustered: bool) -> Finding:

@@ -210,7 +210,7 @@ class ModelFile(BaseModel):
     kkt_residual: float | None = None
     cross_validation: CrossValidationRecord | None = None
     selection: _Selection | None = None
-    estimator: Literal["maximum_likelihood", "penalised", "firth", "ridge"] = "maximum_likelihood"
+    estimator: Literal["maximum_likelihood", "penalised", "firth", "ridge", "dropped"] = "maximum_likelihood"
     cox_snell_r2: float | None = None
     nagelkerke_r2: float | None = None
     interval_kind: Literal["wald", "profile"] = "wald"

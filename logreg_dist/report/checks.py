@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from logreg_dist.checks.records import Checks, Finding
 from logreg_dist.model.findings import SEVERITIES
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.report.columns import cells_of_test, header_of_tests
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
 WIDTH = 110
@@ -62,7 +63,7 @@ def _finding(finding: Finding) -> str:
 def figures_of(model: LogisticModel) -> Iterator[str]:
     """Yield the tables that the findings rest on, one for each check that has figures."""
     checks = model.checks or Checks()
-    if model.column_tests:
+    if header_of_tests(model.column_tests, ("Wald", "LR", "score")):
         yield _titled("Tests of columns, everything else in the model", _tests(model))
     if checks.collinearity is not None and checks.collinearity.inflations:
         header = ["column", "df", "GVIF", "GVIF^(1/(2 df))"]
@@ -93,24 +94,10 @@ def _titled(title: str, body: str) -> str:
 
 
 def _tests(model: LogisticModel) -> str:
-    header = ["column", "df", "Wald", "p", "p (Holm)", "likelihood ratio", "p", "score", "p"]
-    ranked = sorted(model.column_tests, key=lambda test: -(test.wald or 0.0) / max(test.df, 1))
-    rows = [
-        [
-            one_line(test.column),
-            str(test.df),
-            number(test.wald, 4),
-            p_value(test.wald_p_value),
-            p_value(test.wald_p_holm),
-            number(test.lr, 4),
-            p_value(test.lr_p_value),
-            number(test.score, 4),
-            p_value(test.score_p_value),
-        ]
-        for test in ranked[:MAX_ROWS]
-    ]
-    if all(test.lr is None for test in model.column_tests):
-        header, rows = header[:5], [row[:5] for row in rows]
+    tests = model.column_tests
+    header = ["column", "df", *header_of_tests(tests, ("Wald", "likelihood ratio", "score"))]
+    ranked = sorted(tests, key=lambda test: -(test.wald or test.lr or 0.0) / max(test.df, 1))
+    rows = [[one_line(test.column), str(test.df), *cells_of_test(test, tests)] for test in ranked[:MAX_ROWS]]
     return text_table(header, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from logreg_dist.checks.records import Inflation
+from logreg_dist.design.problems import first_few
 from logreg_dist.inference.records import ColumnTest
 from logreg_dist.model.column_findings import HIGH_INFLATION
 from logreg_dist.model.model import LogisticModel
@@ -29,16 +30,15 @@ def column_test_table(tests: Sequence[ColumnTest]) -> str | None:
           df   Wald       p  p (Holm)
     plan   2  9.210  0.0100    0.0200
     """
-    has_refits = any(test.lr is not None or test.score is not None for test in tests)
-    if not has_refits and all(test.df == 1 for test in tests):
+    has_wald, *refitted = _kinds(tests)
+    has_refits = any(refitted)
+    if not has_refits and (not has_wald or all(test.df == 1 for test in tests)):
         return None
     only_several = len(tests) > MAX_ROWS and not has_refits
     wanted = [test for test in tests if test.df > 1] if only_several else list(tests)
     shown = wanted[: MAX_REFITTED if has_refits else MAX_ROWS]
-    header = ["", "df", "Wald", "p", "p (Holm)"]
-    if has_refits:
-        header += ["LR", "p", "score", "p"]
-    rows = [_row(test, has_refits=has_refits) for test in shown]
+    header = ["", "df", *header_of_tests(tests, ("Wald", "LR", "score"))]
+    rows = [[one_line(test.column), f"{test.df:,}", *cells_of_test(test, tests)] for test in shown]
     n = sum(test.wald_p_holm is not None for test in tests)
     adjusted = f"; Holm: adjusted for {n:,} {'column' if n == 1 else 'columns'}" if n else ""
     head = f"Tests of columns (all terms of a column are 0{adjusted}):"
@@ -51,6 +51,28 @@ def column_test_table(tests: Sequence[ColumnTest]) -> str | None:
     return "\n".join(lines)
 
 
+def header_of_tests(tests: Sequence[ColumnTest], names: tuple[str, str, str]) -> list[str]:
+    """Return the heads of the cells of `cells_of_test`; `names` are those of Wald's, likelihood-ratio and score test.
+
+    Examples
+    --------
+    >>> header_of_tests([ColumnTest("x", 1, None, None, None, None, 4.0, 0.0455)], ("Wald", "LR", "score"))
+    ['LR', 'p']
+    """
+    heads = ([names[0], "p", "p (Holm)"], [names[1], "p"], [names[2], "p"])
+    return [head for kind, has in zip(heads, _kinds(tests), strict=True) if has for head in kind]
+
+
+def cells_of_test(test: ColumnTest, tests: Sequence[ColumnTest]) -> list[str]:
+    """Return the statistics and p-values of a column, of those kinds of tests that some of `tests` has."""
+    cells = (
+        [_statistic(test.wald), p_value(test.wald_p_value), p_value(test.wald_p_holm)],
+        [_statistic(test.lr), p_value(test.lr_p_value)],
+        [_statistic(test.score), p_value(test.score_p_value)],
+    )
+    return [cell for kind, has in zip(cells, _kinds(tests), strict=True) if has for cell in kind]
+
+
 def collinear_columns(model: LogisticModel) -> str | None:
     """Return a line on the columns whose variances are inflated tenfold or more by the others; None without any."""
     found = None if model.checks is None else model.checks.collinearity
@@ -58,9 +80,8 @@ def collinear_columns(model: LogisticModel) -> str | None:
     if not high:
         return None
     high.sort(key=lambda one: -one.per_df)
-    named = ", ".join(_inflated(one) for one in high[:MAX_NAMED])
-    more = f" and {len(high) - MAX_NAMED:,} more" if len(high) > MAX_NAMED else ""
-    return f"Collinearity: variances are inflated by other columns: {named}{more}"
+    named = first_few([_inflated(one) for one in high], MAX_NAMED)
+    return f"Collinearity: variances are inflated by other columns: {named}"
 
 
 def r2_measures(model: LogisticModel) -> str | None:
@@ -81,22 +102,13 @@ def _inflated(one: Inflation) -> str:
     return f"{one_line(one.column)} {size}" + (" a term" if one.df > 1 else "")
 
 
-def _row(test: ColumnTest, *, has_refits: bool) -> list[str]:
-    cells = [
-        one_line(test.column),
-        f"{test.df:,}",
-        _statistic(test.wald),
-        p_value(test.wald_p_value),
-        p_value(test.wald_p_holm),
-    ]
-    if has_refits:
-        cells += [
-            _statistic(test.lr),
-            p_value(test.lr_p_value),
-            _statistic(test.score),
-            p_value(test.score_p_value),
-        ]
-    return cells
+def _kinds(tests: Sequence[ColumnTest]) -> tuple[bool, bool, bool]:
+    """Return whether some column has Wald's, the likelihood-ratio and the score test."""
+    return (
+        any(test.wald is not None for test in tests),
+        any(test.lr is not None for test in tests),
+        any(test.score is not None for test in tests),
+    )
 
 
 def _statistic(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logreg_dist.design.problems import first_few
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
@@ -22,8 +23,7 @@ def selection_path(selection: SelectionRecord) -> str:
         lines.insert(1, f"the last {len(shown)} of {len(selection.steps):,} steps; all are in model.json")
     names = [one_line(name) for name in selection.left_out]
     if names:
-        more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
-        lines.append(f"Left out: {', '.join(names[:MAX_NAMES])}{more}")
+        lines.append(f"Left out: {first_few(names, MAX_NAMES)}")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logreg_dist.design.problems import first_few
 from logreg_dist.model.model import Coefficient, LogisticModel
 from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
 from logreg_dist.report.effects import effects_table
@@ -99,9 +100,8 @@ def _classes(model: LogisticModel) -> list[str]:
     if classes is None:
         return []
     largest = sorted(classes, key=lambda name: -classes[name])
-    shown = ", ".join(f"{one_line(name)} {classes[name]:,}" for name in largest[:MAX_CLASSES])
-    more = f" and {len(classes) - MAX_CLASSES:,} more" if len(classes) > MAX_CLASSES else ""
-    return [f"{len(classes):,} classes by rows: {shown}{more}"]
+    shown = first_few([f"{one_line(name)} {classes[name]:,}" for name in largest], MAX_CLASSES)
+    return [f"{len(classes):,} classes by rows: {shown}"]
 
 
 def _covariance(model: LogisticModel) -> list[str]:

@@ -52,7 +52,7 @@ def asked_intervals(model: LogisticModel, columns: Sequence[str]) -> IntervalTer
 def _why_not(model: LogisticModel) -> str:
     if model.family != "binary":
         return "it has several classes, and their probabilities no interval of their own"
-    if model.estimator == "penalised":
+    if model.estimator in ("penalised", "ridge"):
         return "it is penalised, and its estimates have no standard errors"
     if any(row.at_bound is not None for row in model.coefficient_rows):
         return "estimates lie at their bounds and have no standard errors"

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import mpmath
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logreg_dist.checks.added_columns import Added, AddedColumn, added_values
@@ -104,6 +104,7 @@ def test_of_equal_rows_of_a_split_the_first_are_kept():
 
 
 @given(st.integers(0, 10_000), st.integers(0, 12), st.floats(-50.0, 50.0))
+@example(1064, 7, 6.5)  # one whose iterations run away
 def test_whatever_the_bins_a_suggestion_is_a_term_or_none(seed, n_bins, slope):
     rng = np.random.default_rng(seed)
     n = rng.integers(1, 100, n_bins).astype(float)

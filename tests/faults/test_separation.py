@@ -159,6 +159,21 @@ def test_firth_on_the_executors_is_firth_on_the_driver(spark):
         assert found == pytest.approx(expected, rel=1e-6)
 
 
+def test_columns_of_firths_fit_are_tested_by_its_likelihood_and_not_by_walds(spark):
+    model = fitted(spark, without_events(plan="b"), on_separation="firth")
+    rows_of = {row.term: row for row in model.coefficient_rows}
+    tests = {test.column: test for test in model.column_tests}
+    for column, term in (("x", "x"), ("region", "region[s]")):
+        test, row = tests[column], rows_of[term]
+        assert (test.lr, test.lr_p_value) == (pytest.approx(row.z**2, rel=1e-14), row.p_value)
+    assert (tests["plan"].df, tests["plan"].lr) == (2, None)
+    assert all(test.wald is None and test.wald_p_holm is None for test in model.column_tests)
+    assert any(note.startswith("tests of columns are likelihood ratios of Firth's") for note in model.notes)
+    [useful] = [one for one in model.checks.findings if one.check == "usefulness"]
+    assert "likelihood-ratio tests" in useful.text
+    assert model_from_json(model_to_json(model)).column_tests == model.column_tests
+
+
 def test_a_weak_ridge_is_the_penalty_that_its_note_says(spark):
     table = without_events(plan="b")
     model = fitted(spark, table, on_separation="ridge")
@@ -170,6 +185,7 @@ def test_a_weak_ridge_is_the_penalty_that_its_note_says(spark):
         model.estimates, rel=SAME_FIT
     )
     assert all(row.std_error is None for row in model.coefficient_rows)
+    assert any("no standard errors, tests or intervals" in note for note in model.notes)
 
 
 def test_what_is_left_out_is_said_and_the_rest_is_the_fit_without_it(spark):
@@ -180,7 +196,9 @@ def test_what_is_left_out_is_said_and_the_rest_is_the_fit_without_it(spark):
     [left_out] = model.aliased
     assert left_out.term == "plan[b]"
     assert left_out.reason == f"is left out: it separates the label: all {n} rows of plan[b] have label '0'"
+    assert model.estimator == model_from_json(model_to_json(model)).estimator == "dropped"
     assert "left out plan[b] (1 term), that is, held at 0" in model.notes[-1]
+    assert "tests and intervals take this choice, which the label made, as given" in model.notes[-1]
     merged = fitted(spark, table.assign(plan=table.plan.replace("b", "a")))
     for row in merged.coefficient_rows:
         found = next(one for one in model.coefficient_rows if one.term == row.term)

@@ -121,3 +121,11 @@ def test_a_penalised_fit_has_a_sample_size_and_no_tests(spark, frame):
     model = fit(spark.createDataFrame(frame), config(penalty={"l2": 0.01}))
     assert (model.column_tests, model.checks.collinearity, model.covariance_record) == ((), None, None)
     assert model.checks.sample_size.n_parameters == len(model.coefficient_rows) - 1
+
+
+@pytest.mark.spark
+def test_a_model_without_any_estimate_has_no_collinearity_and_is_fitted(spark):
+    rows = pd.DataFrame({"x": np.zeros(20), "y": np.arange(20) % 2})
+    model = fit(spark.createDataFrame(rows), TrainConfig(label={"column": "y"}, intercept=False))
+    assert model.converged
+    assert model.checks.collinearity is None

@@ -176,10 +176,14 @@ def test_marginal_effects_of_ill_conditioned_columns_have_their_digits(tmp_path,
         for name, value in zip(fit.terms, fit.estimate, strict=True)
     ]
     model = replace(model_of(), design=fit.spec, coefficient_rows=tuple(terms), covariance=fit.covariance)
-    effects = with_marginal_effects(model, rows).marginal_effects
-    found = {one.column: one.std_error for one in effects if one.level is None}
-    expected = right.slope_std_errors()
-    assert right_digits(np.array(list(found.values())), expected) > DIGITS
+
+    def std_errors(rows):
+        effects = with_marginal_effects(model, rows).marginal_effects
+        return np.array([one.std_error for one in effects if one.level is None])
+
+    assert right_digits(std_errors(rows), right.slope_std_errors()) > DIGITS
+    twice = replace(rows, robust=2.0 * rows.mixtures.covariance)
+    np.testing.assert_allclose(std_errors(twice), np.sqrt(2.0) * std_errors(rows), rtol=1e-12)
 
 
 def test_a_note_says_what_takes_the_columns_as_they_are(tmp_path, case):

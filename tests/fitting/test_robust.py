@@ -10,9 +10,12 @@ import pyarrow as pa
 import pytest
 from scipy import linalg
 
+from logreg_dist import TrainConfig
 from logreg_dist.errors import InputRejected
 from logreg_dist.fitting.diagnostics import cluster_tasks, clusters
+from logreg_dist.fitting.diagnostics.clusters import refuse_one_cluster
 from logreg_dist.fitting.diagnostics.robust import RobustOutcome, robust_outcome
+from logreg_dist.fitting.tasks import first_look_task
 from logreg_dist.kernel import cluster_sums
 from tests.fitting.fitted_alone import fitted
 from tests.oracles.robust_rows import N_ROWS, robust_rows
@@ -161,13 +164,31 @@ def test_lots_buckets_and_splits_change_a_covariance_by_rounding_at_most(
     assert np.array_equal(again.outcome.found.covariance, parts.outcome.found.covariance)
 
 
-def test_one_cluster_is_refused_and_few_are_noted(tmp_path):
-    rows = robust_rows()
-    with pytest.raises(InputRejected, match=r"inference\.cluster 'site' has 1 cluster\b"):
-        robust(tmp_path / "one", rows=rows.assign(site="same"))
+def test_few_clusters_are_noted(tmp_path):
     few = robust(tmp_path / "few", by=MONTH)
     assert few.notes[0].startswith("12 clusters of 'month' are few")
     assert robust(tmp_path / "enough").notes == ()
+
+
+@pytest.mark.parametrize("n_splits", [1, 3])
+def test_one_cluster_is_known_from_the_first_look(tmp_path, n_splits):
+    def looks_at(site, folder):
+        rows = robust_rows().assign(site=site, label=robust_rows()["y"].astype(float))
+        table = pa.Table.from_pandas(rows[["x1", "label", *BOTH]], preserve_index=False)
+        found, _ = fitted(table, folder, watched=BOTH, n_splits=n_splits)
+        task = first_look_task(found.passes.layout, with_sample=False, n_clusterings=2)
+        return found.passes.staged.run_pass(task)
+
+    def config(kind):
+        return TrainConfig(label={"column": "label"}, inference={"covariance": kind, "cluster": list(BOTH)})
+
+    one = looks_at("same", tmp_path / "one")
+    with pytest.raises(InputRejected, match=r"inference\.cluster 'site' has one cluster") as refused:
+        refuse_one_cluster(one, config("cluster"))
+    assert "month" not in str(refused.value)
+    refuse_one_cluster(one, config("model"))  # clusters are looked into, and nothing hangs on them
+    last_differs = ["same"] * (N_ROWS - 1) + ["other"]
+    refuse_one_cluster(looks_at(last_differs, tmp_path / "two"), config("cluster"))
 
 
 def test_clusters_are_looked_into_where_standard_errors_are_the_models(tmp_path):

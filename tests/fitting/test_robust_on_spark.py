@@ -28,12 +28,21 @@ def folder(tmp_path_factory) -> str:
     return write_files(robust_rows(), tmp_path_factory.mktemp("robust") / "table", N_FILES)
 
 
-def fit_files(spark, folder, *, n_splits=N_FILES, reader="auto", features=("x1", "x2", "plan"), **settings):
+def fit_files(
+    spark,
+    folder,
+    *,
+    n_splits=N_FILES,
+    reader="auto",
+    features=("x1", "x2", "plan"),
+    on_pass=lambda timing: None,
+    **settings,
+):
     source = {"path": folder, "splits": n_splits, "reader": reader}
     columns = {"plan": {"reference": "basic"}} if "plan" in features else {}
     asked = {"include": list(features), "columns": columns}
     config = TrainConfig(**{"input": source, "label": {"column": "y"}, "features": asked} | settings)
-    return fit(spark.read.parquet(folder), config)
+    return fit(spark.read.parquet(folder), config, on_pass=on_pass)
 
 
 def by_both(spark, folder, **settings):
@@ -148,3 +157,17 @@ def test_of_selected_columns_the_covariance_is_that_of_their_own_fit(spark, fold
     assert 1 < len(chosen.selection.columns) < 5
     assert [row.term for row in chosen.coefficient_rows] == [row.term for row in own.coefficient_rows]
     assert_close(chosen.covariance, own.covariance, 1e-9)  # the optimum is met from another start
+
+
+def test_one_cluster_is_refused_before_the_iterations(spark, tmp_path):
+    folder = write_files(robust_rows().assign(site="same"), tmp_path / "table", N_FILES)
+    passes = []
+    with pytest.raises(InputRejected, match=r"inference\.cluster 'site' has one cluster"):
+        fit_files(
+            spark,
+            folder,
+            features=("x1",),
+            inference={"covariance": "cluster", "cluster": "site"},
+            on_pass=passes.append,
+        )
+    assert len(passes) <= 2  # staging, and the first look

@@ -188,6 +188,16 @@ def test_a_fit_without_a_penalty_costs_one_pass_and_one_for_the_sample(tmp_path)
     assert rows.passes.staged.n_passes == 2
 
 
+def test_a_fit_that_left_out_what_separates_is_tested_as_any_of_maximum_likelihood(tmp_path):
+    _, rows = fitted_locally(logistic_table(200, 3), tmp_path, config=CHECKS)
+    plain, dropped = (
+        with_row_checks(replace(small_model(), estimator=estimator), rows).checks
+        for estimator in ("maximum_likelihood", "dropped")
+    )
+    assert dropped == plain
+    assert dropped.linearity[0].statistic is not None
+
+
 def test_shrunk_estimates_are_recalibrated_and_not_tested(tmp_path):
     table = logistic_table(500, 4)
     found, rows = fitted_locally(table, tmp_path, config=CHECKS, l2=0.05, inference=False)

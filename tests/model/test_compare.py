@@ -63,6 +63,7 @@ def test_a_term_without_an_estimate_does_not_count():
         ({"status": Status.NOT_CONVERGED}, "the larger model is not_converged"),
         ({"estimator": "penalised"}, "is penalised, not fitted by maximum likelihood"),
         ({"estimator": "firth"}, "is firth, not fitted by maximum likelihood"),
+        ({"estimator": "dropped"}, "has left out terms because they separate the label"),
         ({"n_rows": 999}, "n_rows differs: 1,000, 999"),
         ({"n_dropped": 4}, "n_dropped differs: 3, 4"),
         ({"n_obs": 1001.0}, "n_obs differs"),

@@ -115,6 +115,16 @@ def test_a_separated_label_is_a_problem_and_a_warning_once_a_way_out_was_taken(m
     assert "way out `firth`" in finding.text
 
 
+def test_a_way_out_that_fails_is_a_problem_too(model):
+    taken = SeparationFinding("quasi", (SeparatingTerm("plan[b]", "-", None),), 20, 80, "direction", "firth")
+    failed = replace(
+        model, estimator="firth", status=Status.NOT_CONVERGED, status_text="it ended at its start"
+    )
+    found_ = findings(replace(failed, checks=Checks(separation=taken)))
+    ends = [(one.severity, one.check) for one in found_ if "it ended at its start" in one.text]
+    assert ends == [("problem", "convergence"), ("warning", "separation")]
+
+
 def test_the_outcome_says_which_level_means_1(model):
     finding = only(model, "outcome")
     assert finding.severity == "fine"
@@ -167,7 +177,7 @@ def test_aliased_terms_say_their_dependence():
     assert finding.text == "1 term has no estimate: plan[c] is constant"
 
 
-def test_a_bend_is_a_warning_with_the_term_to_add_and_a_slight_one_a_note(model):
+def test_a_bend_is_a_warning_with_the_term_to_add_and_a_note_where_there_is_none(model):
     bent = Linearity("age", "box_tidwell", 50.0, 1e-12, 2e-12, "log(age)", ())
     slight = Linearity("income", "quadratic", 8.0, 0.005, 0.005, None, ())
     straight = Linearity("tenure", "quadratic", 0.1, 0.7, 0.7, None, ())
@@ -175,7 +185,8 @@ def test_a_bend_is_a_warning_with_the_term_to_add_and_a_slight_one_a_note(model)
     assert (warning.severity, warning.subject) == ("warning", "age")
     assert 'Add "log(age)" to features.terms' in warning.advice
     assert "p = 2e-12 adjusted for 3 columns" in warning.text
-    assert (note.severity, note.text[-6:]) == ("note", "income")
+    assert note.severity == "note"
+    assert note.text == "significant, and no term to suggest: the log-odds bend in income"
     assert only(model, "linearity", linearity=(straight,)).severity == "fine"
 
 
@@ -185,9 +196,24 @@ def test_columns_that_were_not_tested_are_not_said_to_be_straight(model):
     assert (finding.severity, finding.text) == ("note", "no test of linearity, only bins: age")
 
 
-def test_a_p_value_that_is_rounded_to_0_is_significant(model):
-    bent = Linearity("age", "box_tidwell", 5e4, 0.0, 0.0, None, ())
-    assert only(model, "linearity", linearity=(bent,)).severity == "note"
+def test_a_p_value_of_0_is_the_most_significant_there_is(model):
+    extreme = Linearity("age", "quadratic", 2000.0, 0.0, 0.0, None, ())
+    assert only(model, "linearity", linearity=(extreme,)).severity == "note"
+
+
+def test_columns_without_walds_test_are_judged_by_their_likelihood_ratio(model):
+    def tested(column: str, lr: float | None, p: float | None, df: int = 1) -> ColumnTest:
+        return ColumnTest(column, df, None, None, None, None, lr=lr, lr_p_value=p)
+
+    tests = (tested("age", 39.0, 3.7e-10), tested("plan", None, None, 2), tested("income", 0.3, 0.58))
+    finding = only(replace(model, column_tests=tests), "usefulness")
+    assert finding.subject == "income"
+    assert finding.text == (
+        "1 of 2 columns show no effect beyond chance (likelihood-ratio tests, p > 0.05, not adjusted for their number): "
+        "income"
+    )
+    assert only(replace(model, column_tests=tests[:2]), "usefulness").severity == "fine"
+    assert not found(replace(model, column_tests=tests[1:2]), "usefulness")
 
 
 def test_columns_without_an_effect_are_counted_by_holms_p_values(model):
@@ -212,6 +238,29 @@ def test_clusters_that_are_alike_ask_for_cluster_robust_errors_unless_those_are_
     robust = replace(model, covariance_record=CovarianceRecord("cluster", "by shop"))
     assert only(robust, "independence", clusters=(alike,)).severity == "note"
     assert only(model, "independence", clusters=(cluster(),)).severity == "fine"
+
+
+def test_nobody_is_told_to_ask_for_cluster_robust_errors_that_were_asked_for_or_cannot_be_had(model):
+    alike = cluster(icc=0.05, design_effect=2.2, largest_ratio=3.0)
+    firth = replace(model, estimator="firth", config={"inference": {"covariance": "cluster"}})
+    finding = only(firth, "independence", clusters=(alike,))
+    assert finding.severity == "warning"
+    assert finding.text.endswith(", and Firth's likelihood has no others")
+    assert "inference.covariance" not in finding.advice
+    asked = replace(model, config={"inference": {"covariance": "cluster"}})
+    assert "inference.covariance" not in only(asked, "independence", clusters=(alike,)).advice
+    rows = tuple(replace(row, std_error=None) for row in model.coefficient_rows)
+    ridge = replace(model, estimator="ridge", coefficient_rows=rows)
+    finding = only(ridge, "independence", clusters=(alike,))
+    assert (finding.severity, finding.advice) == ("note", "")
+    assert "has no standard errors" in finding.text
+
+
+def test_overdispersion_that_clusters_allow_for_is_a_note(model):
+    robust = replace(model, covariance_record=CovarianceRecord("cluster", "by shop"))
+    finding = found(robust, "fit", fit=fit_of(dispersion=2.25))[0]
+    assert (finding.severity, finding.subject) == ("note", "dispersion")
+    assert "too small" not in finding.text
 
 
 @pytest.mark.parametrize(

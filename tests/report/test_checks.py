@@ -57,6 +57,15 @@ def test_the_tables_show_the_strongest_first_and_tests_by_refits_only_where_ther
     assert "likelihood ratio" in check_report(with_refits)
 
 
+def test_tests_that_no_column_has_are_no_part_of_the_tables():
+    ratio = ColumnTest("age", 1, None, None, None, None, lr=3.1, lr_p_value=0.078)
+    report = check_report(replace(checked(), column_tests=(ratio,)))
+    assert "likelihood ratio" in report
+    assert "Wald" not in report
+    none = replace(ratio, lr=None, lr_p_value=None)
+    assert "Tests of columns" not in check_report(replace(checked(), column_tests=(none,)))
+
+
 def test_names_of_columns_cannot_do_anything_on_the_page():
     linearity = (Linearity(HOSTILE, "quadratic", 1.0, 0.3, 0.3, None, ()),)
     page = check_page(checked(Finding("note", "linearity", HOSTILE, HOSTILE, HOSTILE), linearity=linearity))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.checks.dependence import intra_cluster_correlation
 from logreg_dist.checks.records import ClusterDependence
+from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import Problem, quoted, reject
 from logreg_dist.fitting.diagnostics.cluster_tasks import (
     Clustering,
@@ -22,6 +23,7 @@ from logreg_dist.fitting.diagnostics.cluster_tasks import (
     cluster_sums_task,
 )
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
+from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.inference.sandwich import cluster_factor, sandwich, without_negative
 from logreg_dist.kernel.cluster_sums import ClusterMeat
 from logreg_dist.staging.split_tasks import MAX_SENT_BYTES, group_size
@@ -35,7 +37,7 @@ FEW_CLUSTERS = 30
 
 @dataclass(frozen=True)
 class ClusterCovariance:
-    """What the cluster pass found; covariances are on the centred columns, (p, p).
+    """What the cluster pass found; covariances (p, p) are of what tasks sum, see `FittedRows.of_columns`.
 
     Attributes
     ----------
@@ -62,6 +64,33 @@ class ClusterCovariance:
     notes: tuple[str, ...]
 
 
+def refuse_one_cluster(looks: Sequence[FirstLook], config: TrainConfig) -> None:
+    """Refuse a covariance by cluster where all rows are one cluster, before the fit.
+
+    Parameters
+    ----------
+    looks : sequence of FirstLook
+        Of all splits, with their clusters.
+    config : TrainConfig
+
+    Raises
+    ------
+    InputRejected
+    """
+    if config.inference.covariance != "cluster":
+        return
+    reject(
+        [
+            Problem(
+                f"inference.cluster {quoted(name)} has one cluster",
+                "A covariance by cluster compares clusters: it needs two at least, and some thirty to be trusted.",
+            )
+            for k, name in enumerate(config.inference.cluster or ())
+            if len({one for look in looks for one in look.clusters[k]}) < 2
+        ]
+    )
+
+
 def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance:
     """Return covariances by cluster and measures of dependence; one pass with a shuffle.
 
@@ -71,19 +100,13 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
     combined : bool
         Whether the covariance of the fit is by cluster: with two columns then ``V1 + V2 - V12``, where 12 are the rows
         equal in both, each with its own factor (Cameron, Gelbach and Miller 2011, J. Bus. Econ. Stat. 29(2)).
-
-    Raises
-    ------
-    InputRejected
-        When `combined` and a column has fewer than two clusters.
+        Each column has two at least, see `refuse_one_cluster`.
     """
     columns = rows.config.inference.cluster or ()
     clusterings = [Clustering((f"cluster[{k}]",)) for k in range(len(columns))]
     if combined and len(columns) == 2:
         clusterings.append(Clustering(("cluster[0]", "cluster[1]")))
     meats = _meats(rows, clusterings)
-    if combined:
-        _refuse_one_cluster(columns, meats)
     bread, positions = rows.bread, rows.passes.positions
     factors = tuple(cluster_factor(meat.n_clusters) for meat in meats)
     # With one cluster there is no factor, and the score of all rows together is 0.
@@ -94,8 +117,7 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         for factor, meat in zip(factors, meats, strict=True)
     ]
     spreads = tuple(
-        None if bread is None or meat is None else rows.of_columns(sandwich(bread, meat))
-        for meat in scaled[: len(columns)]
+        None if bread is None or meat is None else sandwich(bread, meat) for meat in scaled[: len(columns)]
     )
     whole, n_negative = spreads[0] if combined else None, 0
     if combined and len(columns) == 2 and bread is not None:
@@ -105,7 +127,6 @@ def cluster_covariance(rows: FittedRows, *, combined: bool) -> ClusterCovariance
         both = (first + second - shared)[active]
         fixed = without_negative(bread[active], both)
         whole[active], n_negative = fixed.covariance, fixed.n_negative
-        whole = rows.of_columns(whole)
     return ClusterCovariance(
         dependences=tuple(_dependence(name, meat) for name, meat in zip(columns, meats, strict=False)),
         spreads=spreads,
@@ -140,18 +161,6 @@ def _meats(rows: FittedRows, clusterings: Sequence[Clustering]) -> list[ClusterM
     meats = [reduce(add, [one.meat for one in found if one.clustering == k]) for k in range(len(clusterings))]
     log.info("pass %d: scores by cluster (%.2f s)", passes.staged.n_passes, time.perf_counter() - clock)
     return meats
-
-
-def _refuse_one_cluster(columns: Sequence[str], meats: Sequence[ClusterMeat]) -> None:
-    problems = [
-        Problem(
-            f"inference.cluster {quoted(name)} has {meat.n_clusters} cluster",
-            "A covariance by cluster compares clusters: it needs two at least, and some thirty to be trusted.",
-        )
-        for name, meat in zip(columns, meats, strict=False)
-        if meat.n_clusters < 2
-    ]
-    reject(problems)
 
 
 def _notes(columns: Sequence[str], meats: Sequence[ClusterMeat], n_terms: int) -> list[str]:

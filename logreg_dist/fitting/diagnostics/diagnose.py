@@ -64,7 +64,6 @@ def ill_conditioned_notes(rows: FittedRows) -> tuple[str, ...]:
     inference, checks = config.inference, config.checks
     named = {
         "intervals of scored rows, contrasts and joint tests of several terms": True,
-        "marginal effects": inference.marginal_effects and inference.is_robust,
         "likelihood-ratio and score tests of columns": inference.tests == "likelihood_ratio",
         "profile-likelihood intervals": inference.intervals == "profile",
         "tests of linearity and of the link": checks.linearity or checks.fit,
@@ -73,8 +72,9 @@ def ill_conditioned_notes(rows: FittedRows) -> tuple[str, ...]:
     digits = max(0, int(-np.log10(np.finfo(float).eps * condition**2)))
     left = f"no more than {digits} right digit{'s' * (digits != 1)}" if digits else "no right digit"
     return (
-        f"the columns are ill-conditioned (condition {condition:.0e}, each of length 1): the table, robust covariances and "
-        f"influence come from mixtures of them and keep their digits; what takes the columns as they are may have {left}: "
+        f"the columns are ill-conditioned (condition {condition:.0e}, each of length 1): the table, robust covariances, "
+        "effects and influence come from mixtures of them and keep their digits; "
+        f"what takes the columns as they are may have {left}: "
         + "; ".join(name for name, is_asked in named.items() if is_asked),
     )
 

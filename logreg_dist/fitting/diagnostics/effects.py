@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.design.problems import quoted
+from logreg_dist.design.problems import first_few, quoted
 from logreg_dist.fitting.diagnostics.effect_plan import EffectPlanner, mean_effects
 from logreg_dist.fitting.diagnostics.effect_tasks import EffectSums, effect_bytes, effects_task
 from logreg_dist.fitting.diagnostics.fitted import FittedRows, model_covariance
@@ -28,6 +28,7 @@ FloatArray = NDArray[np.float64]
 # have half the digits.
 NO_CHANGE = 1e-6
 _NO_EFFECTS = "no marginal effects: the model has no covariance of its estimates"
+MAX_NAMED = 5
 _POPULATION_NOTE = (
     "marginal effects are means over the population: rows count as its rate says that their labels are more frequent or "
     "rarer there"
@@ -55,11 +56,11 @@ def with_marginal_effects(model: LogisticModel, rows: FittedRows) -> LogisticMod
     spread = model_covariance(model, rows)
     if spread is None:
         return replace(model, notes=(*model.notes, _NO_EFFECTS))
-    record = model.covariance_record
-    if rows.mixtures is not None and (record is None or record.kind == "model"):
-        found = marginal_effects(rows, rows.mixtures.covariance, rows.mixtures.mixing)
-    else:
-        found = marginal_effects(rows, spread)
+    mixing = None
+    if rows.mixtures is not None:  # the same covariance, with its digits
+        spread = rows.mixtures.covariance if rows.robust is None else rows.robust
+        mixing = rows.mixtures.mixing
+    found = marginal_effects(rows, spread, mixing)
     return replace(model, marginal_effects=found.effects, notes=(*model.notes, *found.notes))
 
 
@@ -124,8 +125,7 @@ def marginal_effects(rows: FittedRows, covariance: FloatArray, mixing: FloatArra
         (lost, "of its variance nothing is left but rounding"),
     ):
         if names:
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            notes.append(f"no marginal effect of {', '.join(names[:5])}{more}: {why}")
+            notes.append(f"no marginal effect of {first_few(names, MAX_NAMED)}: {why}")
     return Effects(tuple(found), tuple(notes))
 
 

@@ -72,6 +72,8 @@ class FittedRows:
     mixtures : Mixtures or None
         What rows are taken by where the columns are ill-conditioned: ``x' V x`` of the columns themselves has lost twice
         the digits that their condition takes.
+    robust : ndarray (p, p) or None
+        The covariance of the model's table, of what tasks sum; None where that is the inverse information.
     """
 
     passes: FitPasses
@@ -85,6 +87,7 @@ class FittedRows:
     dependences: tuple[Dependence, ...] = ()
     information: FloatArray | None = None
     mixtures: Mixtures | None = None
+    robust: FloatArray | None = None
 
     @property
     def bread(self) -> FloatArray | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.problems import Problem, reject
+from logreg_dist.design.problems import Problem, first_few, reject
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.cells import collapsing_pays
@@ -168,7 +168,7 @@ def _with_tests(model: LogisticModel, refits: Mapping[str, Refit | None]) -> Log
     """Add the tests of each column."""
     model = replace(model, column_tests=with_refits(model.column_tests, refits))
     failed = [column for column, refit in refits.items() if refit is None]
-    return _noted(model, f"{_NO_REFIT}: {_named(failed)}") if failed else model
+    return _noted(model, f"{_NO_REFIT}: {first_few(failed, MAX_NAMED)}") if failed else model
 
 
 def _with_profiles(
@@ -210,16 +210,13 @@ def _missing_limits(limits: Mapping[str, Sequence[ProfileLimit]]) -> list[str]:
     sentences = []
     if endless:
         sentences.append(
-            f"profile likelihood without a limit, because it never falls to its level: {_named(endless)}"
+            f"profile likelihood without a limit, because it never falls to its level: {first_few(endless, MAX_NAMED)}"
         )
     if lost:
-        sentences.append(f"limits of the profile likelihood that were not found: {_named(lost)}")
+        sentences.append(
+            f"limits of the profile likelihood that were not found: {first_few(lost, MAX_NAMED)}"
+        )
     return sentences
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def _noted(model: LogisticModel, sentence: str) -> LogisticModel:

@@ -45,12 +45,15 @@ class RobustOutcome:
     notes : tuple of str
     clusters : tuple of ClusterDependence
         Of each cluster column.
+    summed : ndarray (p, p) or None
+        The covariance of what tasks sum, see `FittedRows.of_columns`; None where it is the model's.
     """
 
     outcome: Outcome
     record: CovarianceRecord | None = None
     notes: tuple[str, ...] = ()
     clusters: tuple[ClusterDependence, ...] = ()
+    summed: FloatArray | None = None
 
 
 def refuse_without_matrix(shape: BlockShape, config: TrainConfig) -> None:
@@ -86,11 +89,6 @@ def robust_outcome(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
         With the model's covariance.
     spec : DesignSpec
         Of the model: the columns selected, or all.
-
-    Raises
-    ------
-    InputRejected
-        When the covariance is by cluster and there are fewer than two.
     """
     inference, has_covariance = rows.config.inference, outcome.found.covariance is not None
     found = RobustOutcome(outcome)
@@ -98,12 +96,12 @@ def robust_outcome(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
         found = _with_clusters(rows, outcome, spec)
     if inference.covariance in _POWERS and has_covariance:
         spread, record = _by_residuals(rows)
-        found = _replaced(found, _of_model(spread, rows, spec), record, spec)
+        found = replace(_replaced(found, _of_model(spread, rows, spec), record, spec), summed=spread)
     return found
 
 
 def _by_residuals(rows: FittedRows) -> tuple[FloatArray, CovarianceRecord]:
-    """Return the sandwich of squared residuals on the centred columns: White (1980), MacKinnon and White (1985)."""
+    """Return the sandwich of squared residuals, of what tasks sum: White (1980), MacKinnon and White (1985)."""
     kind, bread, passes = rows.config.inference.covariance, rows.bread, rows.passes
     assert bread is not None
     clock = time.perf_counter()
@@ -117,7 +115,7 @@ def _by_residuals(rows: FittedRows) -> tuple[FloatArray, CovarianceRecord]:
     )
     blocks: InformationBlocks = passes.staged.sum_pass(task, result_bytes=state_bytes(passes.shape))
     log.info("pass %d: squared scores (%.2f s)", passes.staged.n_passes, time.perf_counter() - clock)
-    spread = rows.of_columns(sandwich(bread, blocks.matrix(passes.shape)[np.ix_(positions, positions)]))
+    spread = sandwich(bread, blocks.matrix(passes.shape)[np.ix_(positions, positions)])
     text = {
         "hc0": "squared residuals as they are (HC0)",
         "hc1": "squared residuals times n / (n - p)",
@@ -144,7 +142,8 @@ def _with_clusters(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
     if not wanted:
         return result
     spread, record, notes = _combined(found, rows)
-    return replace(_replaced(result, _of_model(spread, rows, spec), record, spec), notes=notes)
+    replaced = _replaced(result, _of_model(spread, rows, spec), record, spec)
+    return replace(replaced, notes=notes, summed=spread)
 
 
 def _combined(
@@ -187,11 +186,11 @@ def _replaced(
 
 
 def _of_model(spread: FloatArray, rows: FittedRows, spec: DesignSpec) -> FloatArray:
-    """Return a covariance (p, p) of all staged terms as that of the k estimated terms of the model."""
+    """Return a covariance (p, p) of what tasks sum as that of the k estimated terms of the model."""
     place = {name: k for k, name in enumerate(rows.names)}
     at = np.array([place[term.name] for term in spec.terms()], dtype=np.intp)
     estimated = at[rows.estimable[at]]
-    return spread[np.ix_(estimated, estimated)]
+    return rows.of_columns(spread)[np.ix_(estimated, estimated)]
 
 
 def _uncentred(centred: FloatArray, estimable: NDArray[np.bool_], spec: DesignSpec) -> FloatArray:

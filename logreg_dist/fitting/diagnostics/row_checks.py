@@ -59,7 +59,7 @@ def with_row_checks(model: LogisticModel, rows: FittedRows) -> LogisticModel:
     numeric, notes = numeric_columns(rows)
     samples = samples_of(rows)
     columns = look_at(rows, numeric, samples) if asked.linearity else []
-    covariance = rows.covariance if model.estimator == "maximum_likelihood" else None
+    covariance = rows.covariance if model.estimator in ("maximum_likelihood", "dropped") else None
     plan = row_plan(rows, columns, samples, with_tests=covariance is not None)
     clock, beta = time.perf_counter(), in_kernel_order(rows.beta, passes.positions)
     task = row_sums_task(passes.design, passes.layout, beta, plan)

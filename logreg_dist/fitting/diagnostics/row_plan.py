@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logreg_dist.checks.added_columns import Added, AddedColumn
 from logreg_dist.checks.row_sums import BinnedColumn, RowPlan
 from logreg_dist.design.knots import Quantile
+from logreg_dist.design.problems import first_few
 from logreg_dist.design.spec import DesignSpec, NumericColumn
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
 from logreg_dist.fitting.start import sample_blocks
@@ -25,6 +26,7 @@ MAX_BINS = 10
 N_GROUPS = 10
 # Elements of longer vectors are no columns that somebody would transform one by one.
 MAX_ELEMENTS = 50
+MAX_NAMED = 10
 # Of the mean: what centring leaves of smaller values has too few digits for a logarithm.
 _LEAST_FOR_LOG = 1e-12
 # A mean above it, and centring leaves of 0 what is not near 0.
@@ -70,12 +72,12 @@ def numeric_columns(rows: FittedRows) -> tuple[list[tuple[NumericColumn, int]], 
             found.append((column, place[column.name]))
     notes = []
     if only_inside:
-        names = ", ".join(only_inside[:10]) + (" and more" if len(only_inside) > 10 else "")
+        names = first_few(only_inside, MAX_NAMED)
         notes.append(
             f"linearity was not looked into for columns that only features.terms are made of: {names}"
         )
     if long:
-        names = ", ".join(f"{name} ({size:,})" for name, size in list(long.items())[:10])
+        names = first_few([f"{name} ({size:,})" for name, size in long.items()], MAX_NAMED)
         notes.append(
             f"linearity was not looked into for vectors of more than {MAX_ELEMENTS} numbers: {names}"
         )

@@ -24,7 +24,7 @@ from logreg_dist.fitting.search import Optimum
 from logreg_dist.fitting.separated import Look, SeparatedRows, firth_fits, look_into_separation
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
-from logreg_dist.model.model import LogisticModel, Status
+from logreg_dist.model.model import LEFT_OUT, LogisticModel, Status
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
 from logreg_dist.solver.result import Ending, Method, SolverResult
 
@@ -264,7 +264,7 @@ def _to_leave_out(look: Look, fit: SeparatedFit, kept: NDArray[np.bool_]) -> dic
     assert look.separation is not None
     column_of = {term.name: term.column for term in fit.rows.passes.spec.terms()}
     terms = [term for term in look.separation.terms if column_of[term.term] is not None]
-    alone = {term.term: f"is left out: it separates the label: {term.text}" for term in terms if term.text}
+    alone = {term.term: f"{LEFT_OUT}: it separates the label: {term.text}" for term in terms if term.text}
     if alone:
         return alone
     direction = look.optimum.result.direction
@@ -276,7 +276,7 @@ def _to_leave_out(look: Look, fit: SeparatedFit, kept: NDArray[np.bool_]) -> dic
     size = {term.term: abs(float(whole[places[term.term]])) for term in terms}
     column = column_of[max(terms, key=lambda term: size[term.term]).term]
     return {
-        term.term: f"is left out: with others it separates the label ({look.separation.counts.separated:,} rows)"
+        term.term: f"{LEFT_OUT}: with others it separates the label ({look.separation.counts.separated:,} rows)"
         for term in terms
         if column_of[term.term] == column
     }

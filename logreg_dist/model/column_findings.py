@@ -19,16 +19,17 @@ MAX_NAMED = 5
 
 
 def aliased(model: LogisticModel) -> Iterator[Finding]:
-    """Report terms without an estimate, each with its dependence."""
-    if not model.aliased:
+    """Report terms without an estimate, each with its dependence; of those left out separation is what is said."""
+    dependent = [one for one in model.aliased if not one.is_left_out]
+    if not dependent:
         return
-    shown = "; ".join(f"{one.term} {one.reason}" for one in model.aliased[:MAX_NAMED])
-    more = f"; and {len(model.aliased) - MAX_NAMED:,} more" if len(model.aliased) > MAX_NAMED else ""
-    n = len(model.aliased)
+    n = len(dependent)
+    shown = "; ".join(f"{one.term} {one.reason}" for one in dependent[:MAX_NAMED])
+    more = f"; and {n - MAX_NAMED:,} more" if n > MAX_NAMED else ""
     yield Finding(
         "warning",
         "collinearity",
-        ", ".join(one.term for one in model.aliased[:MAX_NAMED]),
+        ", ".join(one.term for one in dependent[:MAX_NAMED]),
         f"{n:,} term{'s have' if n > 1 else ' has'} no estimate: {shown}{more}",
         "Leave out what is said twice: the other estimates then keep their meaning without a footnote.",
     )
@@ -58,7 +59,8 @@ def collinearity(model: LogisticModel) -> Iterator[Finding]:
                 f"a near-dependence with condition index {condition.index:,.0f} holds most of the variance of {terms}",
                 "With the intercept among them it is a matter of units: centre the column. Else as for inflated variances.",
             )
-    if not (high or some or near or model.aliased) and found.inflations:
+    is_whole = all(one.is_left_out for one in model.aliased)
+    if is_whole and not (high or some or near) and found.inflations:
         worst = max(found.inflations, key=lambda one: one.per_df)
         text = f"no column's variance is inflated {SOME_INFLATION:.0f} times; most is {worst.column}: {worst.per_df**2:.2f}"
         yield Finding("fine", "collinearity", "", text, "")

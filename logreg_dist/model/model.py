@@ -71,12 +71,21 @@ class Coefficient:
     at_bound: str | None = None
 
 
+# How the reason of such a term begins.
+LEFT_OUT = "is left out"
+
+
 @dataclass(frozen=True)
 class AliasedTerm:
-    """A term without an estimate, and the dependence that is the reason."""
+    """A term without an estimate, and why: it depends on others, or it separates the label and is left out."""
 
     term: str
     reason: str
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it was left out because it separates the label, and depends on nothing."""
+        return self.reason.startswith(LEFT_OUT)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
         lines = [f"  {one_line(term.term)}: {term.reason}" for term in model.aliased[:20]]
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
-        parts.append("\n".join(["Not estimated, because they depend on earlier terms:", *lines]))
+        depend = not any(term.is_left_out for term in model.aliased)
+        why = ", because they depend on earlier terms" if depend else ""
+        parts.append("\n".join([f"Not estimated{why}:", *lines]))
     tests = column_test_table(model.column_tests)
     if tests is not None:
         parts.append(tests)

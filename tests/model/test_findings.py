@@ -26,7 +26,7 @@ from logreg_dist.checks.records import (
 )
 from logreg_dist.inference.records import ColumnTest, CovarianceRecord
 from logreg_dist.model.findings import findings, with_findings
-from logreg_dist.model.model import LogisticModel, Status
+from logreg_dist.model.model import LEFT_OUT, AliasedTerm, LogisticModel, Status
 from tests.report.models import small_model
 
 
@@ -175,6 +175,18 @@ def test_aliased_terms_say_their_dependence():
     finding = only(small_model(), "collinearity")
     assert finding.severity == "warning"
     assert finding.text == "1 term has no estimate: plan[c] is constant"
+
+
+def test_terms_left_out_because_they_separate_depend_on_nothing(model):
+    left_out = AliasedTerm(
+        "plan[c]", f"{LEFT_OUT}: it separates the label: all 9 rows of plan[c] have label '0'"
+    )
+    dropped = replace(model, aliased=(left_out,))
+    inflation = Inflation("age", 1, 1.1, 1.05)
+    finding = only(dropped, "collinearity", collinearity=Collinearity((inflation,), (), ()))
+    assert finding.severity == "fine"
+    assert "\nNot estimated:\n" in dropped.summary()
+    assert "\nNot estimated, because they depend on earlier terms:\n" in small_model().summary()
 
 
 def test_a_bend_is_a_warning_with_the_term_to_add_and_a_note_where_there_is_none(model):

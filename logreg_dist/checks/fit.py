@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logreg_dist.checks.bins import bin_starts
 from logreg_dist.checks.records import GoodnessOfFit, RiskGroup
-from logreg_dist.checks.row_sums import RowSums
+from logreg_dist.checks.row_sums import EVENTS, FITTED, WEIGHT, RowSums
 from logreg_dist.inference.column_tests import chi_squared_p
 from logreg_dist.kernel.block import FloatArray
+
+# Of fitted events, and of others, that a group needs: with fewer its part of the statistic is not chi-squared.
+LEAST_EXPECTED = 5.0
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,19 @@ class HosmerLemeshow:
         return chi_squared_p(self.statistic, self.df)
 
 
-def hosmer_lemeshow(groups: FloatArray) -> HosmerLemeshow:
+def hosmer_lemeshow(groups: FloatArray, least: float, count: int) -> HosmerLemeshow:
     """Compare events with fitted events in groups of rows of similar fitted probability.
 
-    ``sum((observed - expected)**2 / (expected (1 - expected / n)))`` on the number of groups less two.
+    ``sum((observed - expected)**2 / (expected (1 - expected / n)))`` on the number of groups less two. Neighbours are
+    merged until each group has at least `LEAST_EXPECTED` fitted events and others, and enough rows.
 
     Parameters
     ----------
-    groups : ndarray (3, g)
-        Weight, events, fitted events.
+    groups : ndarray (4, g)
+        Rows, weight, events, fitted events, in the order of the fitted probability.
+    least : float
+        What each must have of the sum `count`, unless there is one group only: no group tells of a few rows.
+    count : int
 
     Notes
     -----
@@ -45,11 +53,16 @@ def hosmer_lemeshow(groups: FloatArray) -> HosmerLemeshow:
 
     Examples
     --------
-    >>> found = hosmer_lemeshow(np.array([[10.0, 10, 10], [2.0, 5, 7], [2.0, 4, 8]]))
-    >>> round(found.statistic, 4), found.df  # 0 + 1 / 2.4 + 1 / 1.6
-    (1.0417, 1)
+    >>> n, observed, expected = [9, 1, 50, 50], [0, 1, 25, 42], [0, 5, 20, 40]
+    >>> found = hosmer_lemeshow(np.array([n, n, observed, expected], dtype=float), 10, WEIGHT)
+    >>> [group.n for group in found.groups], round(found.statistic, 4), found.df  # 16 / 2.5 + 25 / 12 + 4 / 8
+    ([10.0, 50.0, 50.0], 8.9833, 1)
     """
-    n, observed, expected = groups[:, groups[0] > 0]
+    groups = groups[:, groups[WEIGHT] > 0]
+    if groups.shape[1]:
+        enough = np.stack([groups[count], groups[FITTED], groups[WEIGHT] - groups[FITTED]])
+        groups = np.add.reduceat(groups, bin_starts(enough, [least, LEAST_EXPECTED, LEAST_EXPECTED]), axis=1)
+    n, observed, expected = groups[WEIGHT], groups[EVENTS], groups[FITTED]
     records = tuple(
         RiskGroup(*fields)
         for fields in zip(
@@ -69,7 +82,7 @@ def goodness_of_fit(
     n_units: float | None,
     n_parameters: int,
     says_dispersion: bool,
-    has_groups: bool,
+    groups: HosmerLemeshow,
     link: float | None,
     line: tuple[float, float] | None,
 ) -> GoodnessOfFit:
@@ -83,8 +96,7 @@ def goodness_of_fit(
     n_parameters : int
     says_dispersion : bool
         Whether rows are groups of trials, weighted by nothing else.
-    has_groups : bool
-        Whether there were edges to group the rows by.
+    groups : HosmerLemeshow
     link : float or None
         Score statistic of the square of the linear predictor.
     line : (float, float) or None
@@ -92,7 +104,6 @@ def goodness_of_fit(
     """
     events, others, events_mu, others_mu, pearson = sums.totals.tolist()
     residual_df = None if n_units is None else n_units - n_parameters
-    groups = hosmer_lemeshow(sums.groups if has_groups else np.zeros((3, 0)))
     dispersion = None
     if says_dispersion and residual_df is not None and residual_df > 0 and math.isfinite(pearson):
         dispersion = pearson / residual_df

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.checks.residuals import pearson_residuals, probabilities
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
 from logreg_dist.kernel.mixed_rows import mixed_blocks
+from logreg_dist.kernel.residuals import pearson_residuals, probabilities
 from logreg_dist.kernel.row_quadratics import RowQuadratics
 from logreg_dist.kernel.rows import row_terms
 
@@ -111,7 +111,7 @@ def find_influence(
         n_high_leverage += int((leverage > HIGH_LEVERAGE * mean).sum())
         n_high_cook += int((cook > HIGH_COOK / plan.n_rows).sum())
         row = np.arange(first, first + block.n_rows)
-        values = np.stack([block.y, probabilities(eta), leverage, residual, cook])
+        values = np.stack([block.y, probabilities(eta)[0], leverage, residual, cook])
         kept = _largest(kept, KeptRows(row, values), plan.n_kept)
         first += block.n_rows
     return InfluenceSums(total, largest, largest_cook, n_high_leverage, n_high_cook, kept)

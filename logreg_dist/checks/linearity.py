@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from logreg_dist.checks.bins import empirical_logit
 from logreg_dist.checks.records import Linearity, LogitBin
 from logreg_dist.checks.row_sums import EVENTS, FITTED, N_ROWS, VALUES, WEIGHT, RowSums
 from logreg_dist.inference.column_tests import benjamini_hochberg, chi_squared_p
@@ -40,37 +40,6 @@ def score_tests(sums: RowSums, covariance: FloatArray) -> list[float | None]:
     ]
 
 
-def merged_bins(
-    table: FloatArray, edges: Sequence[float], least: float, count: int
-) -> tuple[FloatArray, list[float]]:
-    """Merge neighbouring bins until each has enough rows; return their sums and the edges left.
-
-    Parameters
-    ----------
-    table : ndarray (8, b)
-        Sums of the bins, see `RowSums`.
-    edges : sequence of b - 1 floats
-    least : float
-        What each must have of the sum `count`, unless there is one bin only.
-    count : int
-
-    Examples
-    --------
-    >>> table, edges = merged_bins(np.array([[5.0, 1, 9, 2]]), [1.0, 2.0, 3.0], 4, 0)
-    >>> table.tolist(), edges
-    ([[5.0, 12.0]], [1.0])
-    """
-    starts, so_far = [0], 0.0
-    for k, size in enumerate(table[count].tolist()):
-        if so_far >= least:
-            starts.append(k)
-            so_far = 0.0
-        so_far += size
-    if so_far < least and len(starts) > 1:
-        starts.pop()
-    return np.add.reduceat(table, starts, axis=1), [edges[k - 1] for k in starts[1:]]
-
-
 def logit_bins(table: FloatArray, edges: Sequence[float]) -> tuple[LogitBin, ...]:
     """Return the bins of a column with their empirical and fitted log-odds.
 
@@ -82,7 +51,8 @@ def logit_bins(table: FloatArray, edges: Sequence[float]) -> tuple[LogitBin, ...
     >>> found.low, found.mean, found.logit, round(found.fitted, 4)
     (None, 2.0, 0.0, -0.3677)
     """
-    logit, fitted = _logit(table[EVENTS], table[WEIGHT]), _logit(table[FITTED], table[WEIGHT])
+    logit = empirical_logit(table[EVENTS], table[WEIGHT])
+    fitted = empirical_logit(table[FITTED], table[WEIGHT])
     lows, highs = [None, *edges], [*edges, None]
     return tuple(
         LogitBin(
@@ -112,8 +82,3 @@ def linearities(
     of_all = [None if p is None else next(adjusted) for p in p_values]
     each = zip(columns, tests, statistics, p_values, of_all, suggestions, bins, strict=True)
     return tuple(Linearity(*fields) for fields in each)
-
-
-def _logit(events: FloatArray, weight: FloatArray) -> NDArray[np.float64]:
-    found: FloatArray = np.log((events + 0.5) / (weight - events + 0.5))
-    return found

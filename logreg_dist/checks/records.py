@@ -172,7 +172,7 @@ class Linearity:
         ``box_tidwell`` (score test of adding ``x log x``) or ``quadratic`` (of adding the square) where some
         values are not above 0.
     statistic, p_value, p_value_bh : float or None
-        Chi-squared on 1 degree of freedom; adjusted for the number of columns.
+        Chi-squared on 1 degree of freedom; adjusted for the number of columns. P-values are None with weights.
     suggestion : str or None
         A term for `features.terms` that fits the bins better, where the test rejects.
     bins : tuple of LogitBin
@@ -216,14 +216,18 @@ class GoodnessOfFit:
     tjur_r2 : float or None
         Mean probability of events less that of the others (Tjur 2009).
     hosmer_lemeshow, hosmer_lemeshow_p_value : float or None
-        None with fewer than three groups, and for texts, whose linear predictor no sample knows.
+        None with fewer than three groups, and for texts, whose linear predictor no sample knows. The p-value is None
+        with weights too.
     hosmer_lemeshow_df : int
         Groups less two.
     groups : tuple of RiskGroup
+        Neighbours merged until each has 5 fitted events and others, and `min_level_count` observations.
     link, link_p_value : float or None
-        Score test of adding the square of the linear predictor (Pregibon 1980), on 1 degree of freedom.
+        Score test of adding the square of the linear predictor (Pregibon 1980), on 1 degree of freedom. The p-value is
+        None with weights.
     calibration_intercept, calibration_slope : float or None
-        Of the recalibration on the same rows: 0 and 1 where there is no penalty.
+        Of the recalibration on the same rows, the offset left as it is: 0 and 1 where the likelihood was maximised with
+        an intercept.
     """
 
     __pydantic_config__: ClassVar = STRICT

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.checks.added_columns import AddedColumn, added_values
-from logreg_dist.checks.residuals import pearson_residuals, probabilities
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
 from logreg_dist.kernel.level_sums import LevelTotals
 from logreg_dist.kernel.merge import merge_columns
-from logreg_dist.kernel.rows import row_terms
+from logreg_dist.kernel.residuals import pearson_residuals, probabilities
+from logreg_dist.kernel.rows import RowTerms, row_terms
 
 # The sums of a bin, see `RowSums`.
 N_ROWS, WEIGHT, EVENTS, FITTED, VALUES, WORKING, WORKING_VALUES, WORKING_LOGS = range(8)
 N_BIN_SUMS = 8
+N_GROUP_SUMS = 4  # the first of them
 _LOGARITHMS = {"log": np.log, "log1p": np.log1p}
 
 
@@ -56,7 +57,7 @@ class RowPlan:
     group_edges : tuple of float
         Linear predictors between the groups of risk; a row at an edge is in the group below.
     eta_centre, eta_scale : float
-        About mean and standard deviation of the linear predictor; they change no result but its digits.
+        About mean and standard deviation of the linear predictor without the offset; they change no result but its digits.
     """
 
     added: tuple[AddedColumn, ...]
@@ -79,13 +80,14 @@ class RowSums:
     bins : ndarray (8, b)
         Of the bins of all columns, one column after the other: rows, weight, events, fitted events, weighted sum of
         the column, sum of working weights, the column and its logarithm weighted by those.
-    groups : ndarray (3, g)
-        Weight, events and fitted events of the groups of risk.
+    groups : ndarray (4, g)
+        Rows, weight, events and fitted events of the groups of risk, as of the bins.
     totals : ndarray (5,)
         Weight of events, of others; fitted probabilities weighted by them; squared Pearson residuals.
     line_score : ndarray (2,)
     line_information : ndarray (2, 2)
-        Of an intercept and the linear predictor (less `eta_centre`, in units of `eta_scale`) as the only columns.
+        Of an intercept and the linear predictor without the offset (less `eta_centre`, in units of `eta_scale`) as the
+        only columns.
     deviance : float
     n_rows : int
     """
@@ -146,7 +148,7 @@ class _Sums:
         self.merged = merge_columns(shape.widths) if n_added else ()
         self.level_cross = LevelTotals(self.merged, n_added)
         self.bins = [np.zeros((N_BIN_SUMS, len(column.edges) + 1)) for column in plan.columns]
-        self.groups = np.zeros((3, n_groups))
+        self.groups = np.zeros((N_GROUP_SUMS, n_groups))
         self.totals, self.line_score, self.line_information = np.zeros(5), np.zeros(2), np.zeros((2, 2))
         self.deviance, self.n_rows = 0.0, 0
 
@@ -154,23 +156,24 @@ class _Sums:
         eta = linear_predictor(self.beta, block, self.shape)
         terms = row_terms(eta, block.y, block.weight)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
-        mu, events = probabilities(eta), weight * block.y
+        mu, events = probabilities(eta)[0], weight * block.y
         fitted, others = weight * mu, weight - events
         self.deviance += terms.deviance
         self.n_rows += block.n_rows
         with np.errstate(over="ignore"):
             pearson = float((pearson_residuals(eta, block.y, block.weight) ** 2).sum())
         self.totals += np.array([events.sum(), others.sum(), events @ mu, others @ mu, pearson])
-        self._add_line(eta, terms.residual, terms.working_weight)
-        self._add_groups(eta, (weight, events, fitted))
-        self._add_bins(block, (np.ones(block.n_rows), weight, events, fitted), terms.working_weight)
+        self._add_line(eta, block.offset, terms)
+        counts = (np.ones(block.n_rows), weight, events, fitted)
+        self._add_groups(eta, counts)
+        self._add_bins(block, counts, terms.working_weight)
         if self.plan.added:
             self._add_columns(block, eta, terms.residual, terms.working_weight)
 
-    def _add_line(self, eta: FloatArray, residual: FloatArray, working_weight: FloatArray) -> None:
-        line = np.stack([np.ones(len(eta)), (eta - self.plan.eta_centre) / self.plan.eta_scale])
-        self.line_score += line @ residual
-        self.line_information += (line * working_weight) @ line.T
+    def _add_line(self, eta: FloatArray, offset: FloatArray | None, terms: RowTerms) -> None:
+        line = line_columns(eta, offset, self.plan)
+        self.line_score += line @ terms.residual
+        self.line_information += (line * terms.working_weight) @ line.T
 
     def _add_groups(self, eta: FloatArray, values: tuple[FloatArray, ...]) -> None:
         group = _bin_numbers(eta, self.plan.group_edges)
@@ -224,6 +227,15 @@ class _Sums:
             deviance=self.deviance,
             n_rows=self.n_rows,
         )
+
+
+def line_columns(eta: FloatArray, offset: FloatArray | None, plan: RowPlan) -> FloatArray:
+    """Return the columns of the recalibration, shape (2, m): 1 and the linear predictor in the units of the plan.
+
+    Without the offset, which is known and has no slope: it stays an offset.
+    """
+    own = eta if offset is None else eta - offset
+    return np.stack([np.ones(len(eta)), (own - plan.eta_centre) / plan.eta_scale])
 
 
 def _bin_numbers(values: FloatArray, edges: Sequence[float]) -> NDArray[np.intp]:

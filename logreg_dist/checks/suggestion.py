@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from logreg_dist.checks.bins import empirical_logit
 from logreg_dist.checks.records import LogitBin
-from logreg_dist.checks.residuals import probabilities
 from logreg_dist.checks.row_sums import (
     EVENTS,
     FITTED,
@@ -19,6 +19,7 @@ from logreg_dist.checks.row_sums import (
     WORKING_VALUES,
 )
 from logreg_dist.kernel.block import FloatArray
+from logreg_dist.kernel.residuals import probabilities
 
 # A bend that moves no bin by more than this changes a probability by less than 5 points.
 WORTH_IT = 0.2  # log-odds
@@ -26,6 +27,10 @@ WORTH_IT = 0.2  # log-odds
 GOOD_ENOUGH = 0.1  # log-odds
 # With fewer events or others than this expected the log-odds of a bin are noise.
 _FEWEST = 5.0
+# With fewer than the half that is added to each the log-odds of a bin are what was added: it says nothing.
+_ADDED = 0.5
+# Roots of working weights that only iterations which run away have.
+_VANISHED = 1e-100
 SPLINE_DF, STEPS = 4, 5
 _ITERATIONS = 8  # from the bins' own log-odds, to far below GOOD_ENOUGH
 
@@ -77,15 +82,18 @@ def suggested(
     may_spline : bool
         Whether the table has the rows that a spline needs.
     """
-    table = table[:, table[WORKING] > 0]
+    expected = np.minimum(table[FITTED], table[WEIGHT] - table[FITTED])
+    table = table[:, (expected > _ADDED) & (table[WORKING] > 0)]
+    if table.shape[1] < 2:
+        return None
     means = table[WORKING_VALUES] / table[WORKING]
     # What the rest of the model says: without the column's own part of the linear predictor.
-    others = _logit(table[FITTED], table[WEIGHT]) - slope * means
-    fits = [
-        _fit(text, columns, others, table)
-        for text, columns in _candidates(table, column, logarithm=logarithm, may_spline=may_spline)
-        if columns.shape[1] < len(means)
+    others = empirical_logit(table[FITTED], table[WEIGHT]) - slope * means
+    candidates = _candidates(table, column, logarithm=logarithm, may_spline=may_spline)
+    tried = [
+        _fit(text, columns, others, table) for text, columns in candidates if columns.shape[1] < len(means)
     ]
+    fits = [fit for fit in tried if fit is not None]
     enough = np.minimum(table[FITTED], table[WEIGHT] - table[FITTED]) >= _FEWEST
     for fit in fits:
         if np.abs(fit.left[enough]).max(initial=0.0) <= GOOD_ENOUGH:
@@ -113,24 +121,23 @@ def _candidates(
         yield f"bins({column}, {n_steps})", np.eye(n_steps)[step]
 
 
-def _fit(text: str, columns: FloatArray, others: FloatArray, table: FloatArray) -> _Fit:
-    """Fit the bins by maximum likelihood, half an event and half another added to each: that exists."""
+def _fit(text: str, columns: FloatArray, others: FloatArray, table: FloatArray) -> _Fit | None:
+    """Fit the bins by maximum likelihood, half an event and half another added to each: that exists.
+
+    None where the iterations run away from it.
+    """
     n, events = table[WEIGHT] + 1.0, table[EVENTS] + 0.5
     eta = np.log(events / (n - events))
-    for _ in range(_ITERATIONS):
-        mu = probabilities(eta)
-        root = np.sqrt(n * mu * (1.0 - mu))
-        target = eta - others + (events - n * mu) / root**2
-        found, *_ = np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)
-        eta = others + columns @ found
-    mu = probabilities(eta)
-    chi_squared = float(((events - n * mu) ** 2 / (n * mu * (1.0 - mu))).sum())
-    return _Fit(text, np.log(events / (n - events)) - eta, chi_squared, columns.shape[1])
-
-
-def _logit(events: FloatArray, weight: FloatArray) -> FloatArray:
-    found: FloatArray = np.log(events / (weight - events))
-    return found
+    for k in range(_ITERATIONS + 1):
+        mu, one_minus_mu = probabilities(eta)
+        root = np.sqrt(n * mu * one_minus_mu)
+        if not (root > _VANISHED).all():
+            return None
+        residual = (events - n * mu) / root
+        if k < _ITERATIONS:
+            found, *_ = np.linalg.lstsq(columns * root[:, None], (eta - others) * root + residual, rcond=None)
+            eta = others + columns @ found
+    return _Fit(text, np.log(events / (n - events)) - eta, float(residual @ residual), columns.shape[1])
 
 
 def _enough(one: LogitBin) -> bool:

@@ -9,15 +9,25 @@ from pydantic import Field
 from logreg_dist.config.document import Section
 from logreg_dist.config.fields import Flag, Name, expected
 
+# Of the largest influence, where it is not said how many.
+CHECKED_ROWS = 20
+
 
 class InfluenceConfig(Section):
     """How many rows of the largest influence are kept, and the column that tells rows apart.
 
-    Null rows: none in a fit, 20 in a check.
+    Null rows: 20 in a check and where there is a key, none in a fit without one.
     """
 
     rows: Annotated[int, Field(ge=0, le=10_000), expected("a whole number from 0 to 10000")] | None = None
     key: Name | None = None
+
+    @property
+    def n_kept(self) -> int:
+        """Rows that a fit keeps; 0 where influence is not looked into."""
+        if self.rows is None:
+            return 0 if self.key is None else CHECKED_ROWS
+        return self.rows
 
 
 class ChecksConfig(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from logreg_dist.config.checks import ChecksConfig
+from logreg_dist.config.checks import CHECKED_ROWS, ChecksConfig
 from logreg_dist.config.cross_validation import CrossValidationConfig, PathConfig
 from logreg_dist.config.document import Document, Section
 from logreg_dist.config.features import FeaturesConfig
@@ -17,9 +17,6 @@ from logreg_dist.config.label import LabelConfig, role_columns, shared_roles
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.config.table_input import TrainInputConfig, overlap
-
-# Of the largest influence, which a check looks at.
-CHECKED_ROWS = 20
 
 _NOT_NEGATIVE = Annotated[float, Field(ge=0), expected("a number >= 0")]
 
@@ -146,6 +143,11 @@ class TrainConfig(Document):
         return role_columns(self.label, others)
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether rows have weights that are not numbers of observations."""
+        return self.weight is not None or self.label.class_weights is not None
+
+    @property
     def needs_single_trials(self) -> bool:
         """Whether the fit must know how many trials a row stands for, and it is not one."""
         by_trial = self.inference.covariance.startswith("hc") or self.inference.cluster is not None
@@ -209,7 +211,7 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             if name == column and role != "cross_validation.by":
                 yield Problem(tuple(key.split(".")), f"column {quoted(column)} is {role} too")
     inference, checks, separated = config.inference, config.checks, config.solver.on_separation
-    asked = {
+    asked: dict[tuple[str, ...], str | None] = {
         ("inference", "covariance"): inference.covariance if inference.is_robust else None,
         ("inference", "intervals"): "profile" if inference.intervals == "profile" else None,
         ("inference", "tests"): inference.tests if inference.tests == "likelihood_ratio" else None,
@@ -232,6 +234,7 @@ def _inference_problems(config: TrainConfig) -> Iterator[Problem]:
             ("checks", "fit"): "true" if checks.fit else None,
             ("checks", "order"): checks.order,
             ("checks", "influence"): "rows > 0" if checks.influence.rows else None,
+            ("checks", "influence", "key"): checks.influence.key if checks.influence.rows is None else None,
             ("inference", "cluster"): "a column" if inference.cluster else None,
             ("solver", "on_separation"): separated if separated != "error" else None,
         }

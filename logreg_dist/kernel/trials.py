@@ -72,35 +72,3 @@ def single_trials(
         np.divide(total * y, events, out=np.zeros(len(y)), where=events > 0),
         np.divide(total * (1.0 - y), others, out=np.zeros(len(y)), where=others > 0),
     )
-
-
-def probabilities(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return ``mu`` and ``1 - mu`` (m,) of linear predictors, each with all its digits.
-
-    Examples
-    --------
-    >>> mu, one_minus_mu = probabilities(np.array([0.0, 50.0]))
-    >>> mu.tolist(), one_minus_mu[1] > 0
-    ([0.5, 1.0], np.True_)
-    """
-    e = np.exp(-np.abs(eta))
-    near, far = 1.0 / (1.0 + e), e / (1.0 + e)
-    is_high = eta >= 0
-    return np.where(is_high, near, far), np.where(is_high, far, near)
-
-
-def trial_residuals(eta: FloatArray, trials: SingleTrials) -> tuple[FloatArray, FloatArray]:
-    """Return the Pearson residual of an event and of another trial of each row, both (m,).
-
-    ``sqrt(weight) (y - mu) / sqrt(mu (1 - mu))``, which is ``exp(-eta / 2)`` for an event and ``-exp(eta / 2)`` for
-    another trial: no digits are lost and nothing is divided by 0. Infinite beyond ``|eta| = 1419``.
-
-    Examples
-    --------
-    >>> of_event, of_other = trial_residuals(np.zeros(1), single_trials(np.ones(1), None))
-    >>> of_event.tolist(), of_other.tolist()
-    ([1.0], [-0.0])
-    """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        half = np.exp(0.5 * eta)
-        return np.sqrt(trials.event_weight) / half, -np.sqrt(trials.other_weight) * half

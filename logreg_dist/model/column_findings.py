@@ -88,11 +88,8 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
         rest = bent[MAX_NAMED:]
         text = f"{len(rest):,} more columns bend: {first_few([one.column for one in rest], 3 * MAX_NAMED)}"
         yield Finding("warning", "linearity", "", text, "See checks.linearity for each.")
-    others = [
-        one
-        for one in found
-        if one.suggestion is None and one.p_value_bh is not None and one.p_value_bh < REJECTED
-    ]
+    tested = [(one, one.p_value_bh) for one in found if one.p_value_bh is not None]
+    others = [one for one, p in tested if one.suggestion is None and p < REJECTED]
     if others:
         names = first_few([one.column for one in others], 2 * MAX_NAMED)
         yield Finding(
@@ -102,8 +99,12 @@ def linearity(model: LogisticModel) -> Iterator[Finding]:
             f"significant, and no term to suggest: the log-odds bend in {names}",
             "In many rows every bend is significant: look at the drawing of the bins whether these matter.",
         )
-    if found and not bent and not others:
-        yield Finding("fine", "linearity", "", f"no sign of a bend in {len(found)} numeric columns", "")
+    if found and not tested:
+        names = first_few([one.column for one in found], 2 * MAX_NAMED)
+        advice = "Look at the drawing of the bins: observed and fitted log-odds."
+        yield Finding("note", "linearity", "", f"no test of linearity, only bins: {names}", advice)
+    elif found and not bent and not others:
+        yield Finding("fine", "linearity", "", f"no sign of a bend in {len(tested)} numeric columns", "")
 
 
 def usefulness(model: LogisticModel) -> Iterator[Finding]:

@@ -6,15 +6,16 @@ from itertools import pairwise
 
 import mpmath
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logreg_dist.checks.added_columns import Added, AddedColumn, added_values
 from logreg_dist.checks.leverage import InfluencePlan, find_influence
-from logreg_dist.checks.residuals import pearson_residuals
 from logreg_dist.checks.row_sums import BinnedColumn, RowPlan, sum_rows
+from logreg_dist.checks.suggestion import suggested
 from logreg_dist.fitting.diagnostics.row_plan import quantile_gaps
 from logreg_dist.kernel.block import Block, BlockShape
+from logreg_dist.kernel.residuals import pearson_residuals
 
 # exp and log are rounded to within an ulp or two; what follows adds a few of them.
 EXACT = 1e-13
@@ -100,6 +101,21 @@ def test_of_equal_rows_of_a_split_the_first_are_kept():
     assert all(a < b for a, b, same in zip(row, row[1:], np.diff(cook) == 0, strict=False) if same)
     few = find_influence(np.zeros(SHAPE.p), joined, SHAPE, InfluencePlan(np.eye(SHAPE.p) * 0.1, 6, 20, 3))
     np.testing.assert_array_equal(few.kept.row, row[:3])
+
+
+@given(st.integers(0, 10_000), st.integers(0, 12), st.floats(-50.0, 50.0))
+@example(1064, 7, 6.5)  # one whose iterations run away
+def test_whatever_the_bins_a_suggestion_is_a_term_or_none(seed, n_bins, slope):
+    rng = np.random.default_rng(seed)
+    n = rng.integers(1, 100, n_bins).astype(float)
+    # Of some bins all probabilities are rounded to 0 or 1, of some all labels are alike.
+    mu = np.where(rng.random(n_bins) < 0.5, rng.random(n_bins), rng.integers(0, 2, n_bins))
+    share = np.where(rng.random(n_bins) < 0.5, rng.random(n_bins), rng.integers(0, 2, n_bins))
+    x = np.sort(np.exp(5.0 * rng.normal(size=n_bins)))
+    working = np.maximum(n * mu * (1.0 - mu), 1e-300)
+    table = np.stack([n, n, n * share, n * mu, n * x, working, working * x, working * np.log(x)])
+    found = suggested(table, slope, "x", logarithm="log", may_spline=True)
+    assert found is None or found.startswith(("log(x)", "ns(x, 4)", "bins(x, "))
 
 
 def test_shares_of_weights_that_are_rounded_are_reached():

@@ -135,6 +135,10 @@ def test_a_configuration_is_frozen():
         ({"inference": {"cluster": ["a", "a"]}}, "inference.cluster: lists a column twice"),
         ({"inference": {"cluster": LABEL["column"]}}, "inference.cluster: column"),
         ({"family": "multinomial", "checks": {"fit": True}}, "checks.fit: true is for family binary"),
+        (
+            {"family": "multinomial", "checks": {"influence": {"key": "id"}}},
+            "checks.influence.key: id is for family binary",
+        ),
         ({"intercept": "NO"}, 'intercept: expected true or false, found text "NO"'),
         ({"weight": 2020}, r"weight: expected a column name \(text\), found number 2020; quote it"),
         ({"weight": " "}, "weight: expected a column name"),
@@ -397,6 +401,14 @@ def test_a_check_looks_into_what_the_configuration_says_nothing_of():
     said = TrainConfig(label=LABEL, **asked).for_check()
     assert (said.checks.fit, said.checks.influence.rows, said.inference.tests) == (False, 0, "wald")
     assert said.checks.linearity is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_kept"), [({}, 0), ({"key": "id"}, 20), ({"key": "id", "rows": 0}, 0), ({"rows": 3}, 3)]
+)
+def test_a_key_alone_keeps_rows_in_a_fit_too(asked, n_kept):
+    config = TrainConfig(label=LABEL, checks={"influence": asked})
+    assert config.checks.influence.n_kept == n_kept
 
 
 def test_a_check_asks_no_inference_of_a_penalised_fit_and_no_rows_of_several_classes():

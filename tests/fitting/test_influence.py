@@ -27,7 +27,7 @@ DIGITS = 1e-9
 STEP_DIGITS = 1e-9
 
 
-def influential(table: pa.Table, folder: Path, *, n_kept: int = 10_000, **asked) -> LogisticModel:
+def influential(table: pa.Table, folder: Path, *, n_kept: int | None = 10_000, **asked) -> LogisticModel:
     config = {**asked.pop("config", {}), "checks": {"influence": {"rows": n_kept, **asked.pop("keyed", {})}}}
     _, rows = fitted_locally(table, folder, config=config, **asked)
     return with_influence(small_model(), rows)
@@ -137,6 +137,9 @@ def test_rows_are_told_by_their_keys_whatever_their_split(tmp_path):
     model = influential(keyed, tmp_path, plan=plan, n_kept=25, n_splits=5, keyed={"key": "key"}, config={})
     order, _ = by_row("single")
     assert model.influential.keys == tuple(f"row {k}" for k in order[:25])
+    asked = {"plan": plan, "n_kept": None, "keyed": {"key": "key"}}
+    unsaid = influential(keyed, tmp_path / "unsaid", **asked)
+    assert unsaid.influential.keys == tuple(f"row {k}" for k in order[:20])
 
 
 def test_of_equal_rows_the_first_are_kept(tmp_path):

@@ -92,6 +92,61 @@ def test_pearson_and_tjur_are_those_of_r(found, case):
     assert fit.residual_df == oracle["residual_df"]
 
 
+def test_groups_are_merged_until_each_has_enough_rows_and_events(tmp_path):
+    rng = np.random.default_rng(11)
+    # Four predictions and no more: of 3 rows, of 200 with hardly an event, of many.
+    first = np.repeat([0.0, 0.0, 1.0, 1.0], [900, 200, 700, 3])
+    second = np.repeat([0.0, 1.0, 0.0, 1.0], [900, 200, 700, 3])
+    label = np.concatenate([rng.random(1800) < np.repeat([0.3, 0.01, 0.6], [900, 200, 700]), np.ones(3)])
+    fit = checked(pa.table({"a": first, "b": second, "label": label.astype(float)}), tmp_path).fit
+    assert all(group.n >= 20 for group in fit.groups)
+    assert all(min(group.expected, group.n - group.expected) >= 5 for group in fit.groups)
+    assert sum(group.n for group in fit.groups) == 1803
+    assert sum(group.observed for group in fit.groups) == label.sum()
+    assert (len(fit.groups), fit.hosmer_lemeshow, fit.hosmer_lemeshow_p_value) == (2, None, None)
+
+
+def test_a_rare_event_has_fewer_groups_and_its_test_the_degrees_of_those(tmp_path):
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=2_000)
+    y = (rng.random(2_000) < 1 / (1 + np.exp(4.0 - x))).astype(float)
+    fit = checked(pa.table({"x": x, "label": y}), tmp_path).fit
+    assert 3 <= len(fit.groups) < 10
+    assert min(group.expected for group in fit.groups) >= 5
+    by_hand = sum((g.observed - g.expected) ** 2 / (g.expected * (1 - g.expected / g.n)) for g in fit.groups)
+    np.testing.assert_allclose(fit.hosmer_lemeshow, by_hand, rtol=1e-12)
+    assert fit.hosmer_lemeshow_df == len(fit.groups) - 2
+
+
+WEIGHTED = "no p-values of linearity, link and Hosmer-Lemeshow"
+ROBUST = "score tests of linearity and link take the model's likelihood to be right"
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_p", "sentence"),
+    [
+        ({}, True, None),
+        ({"label": {"column": "label", "class_weights": "balanced"}}, False, WEIGHTED),
+        ({"weight": "weight"}, False, WEIGHTED),
+        ({"frequency": "weight"}, True, None),
+        ({"inference": {"covariance": "hc1"}}, True, ROBUST),
+    ],
+)
+def test_p_values_are_withheld_where_weights_are_no_observations(tmp_path, asked, has_p, sentence):
+    rng = np.random.default_rng(1)
+    x = rng.uniform(1.0, 100.0, 3_000)
+    y = (rng.random(3_000) < 1 / (1 + np.exp(4.0 - 1.2 * np.log(x)))).astype(float)
+    _, rows = fitted_locally(pa.table({"x": x, "label": y}), tmp_path, config={**CHECKS, **asked})
+    model = with_row_checks(small_model(), rows)
+    [bent], fit = model.checks.linearity, model.checks.fit
+    assert None not in (bent.statistic, fit.link, fit.hosmer_lemeshow)
+    found = (bent.p_value, bent.p_value_bh, bent.suggestion, fit.link_p_value, fit.hosmer_lemeshow_p_value)
+    assert [one is not None for one in found] == [has_p] * 5
+    notes = [note for note in model.notes if note not in small_model().notes]
+    assert len(notes) == (sentence is not None)
+    assert sentence is None or notes[0].startswith(sentence)
+
+
 def test_dispersion_is_told_of_groups_of_trials_only(found):
     fit = found["grouped"].fit
     np.testing.assert_allclose(fit.dispersion, ORACLE["grouped"]["pearson"] / 83, rtol=DIGITS)
@@ -156,6 +211,21 @@ def test_shrunk_estimates_are_recalibrated_and_not_tested(tmp_path):
     assert checks.fit.link is None
     assert [one.statistic for one in checks.linearity] == [None, None]
     assert all(one.bins and one.suggestion is None for one in checks.linearity)
+
+
+def test_an_offset_has_no_slope_and_an_intercept_that_is_missing_is_found(tmp_path):
+    table = tables.weighted().drop_columns(["plan"])
+    config = {**CHECKS, "weight": "weight", "offset": "offset"}
+    found, rows = fitted_locally(table, tmp_path, config=config, l2=0.05, inference=False)
+    fit = with_row_checks(replace(small_model(), estimator="penalised"), rows).checks.fit
+    terms = ("income", "score", "year", "visits")
+    eta = found["intercept"] + sum(found[name] * table[name].to_numpy() for name in terms)
+    line = fit.calibration_intercept + fit.calibration_slope * eta
+    mu = 1 / (1 + np.exp(-line - table["offset"].to_numpy()))
+    residual = table["weight"].to_numpy() * (table["label"].to_numpy() - mu)
+    assert np.abs([residual.sum(), residual @ eta]).max() < 1e-8
+    without = checked(logistic_table(500, 4), tmp_path / "through 0", intercept=False).fit
+    assert abs(without.calibration_intercept) > 0.01
 
 
 def test_bins_are_sums_over_their_rows(found):
@@ -286,6 +356,16 @@ def test_the_suggestion_is_the_shape_of_the_curve(tmp_path):
     steps = curve_of(lambda x: np.where((x > 40.6) & (x < 80.2), 1.5, -1.0), tmp_path / "steps")
     assert steps == "bins(`odd name`, 5)"
     assert curve_of(lambda x: 0.03 * x - 1, tmp_path / "line") is None
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_bins_whose_fitted_probabilities_all_round_to_1_have_no_say(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    amount = np.exp(3.5 * rng.normal(size=600))
+    y = (rng.random(600) < 1 / (1 + np.exp(-1.5 * np.log(amount)))).astype(float)
+    one = checked(pa.table({"amount": amount, "label": y}), tmp_path).linearity[0]
+    assert one.bins[-1].fitted == np.log((one.bins[-1].n + 0.5) / 0.5)
+    assert one.suggestion in ("log(amount)", "ns(amount, 4)")
 
 
 def test_a_bend_that_moves_no_bin_is_significant_and_not_worth_a_term(tmp_path):

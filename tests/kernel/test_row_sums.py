@@ -18,9 +18,10 @@ from logreg_dist.kernel.cluster_sums import (
     merged_clusters,
     sum_by_cluster,
 )
+from logreg_dist.kernel.residuals import probabilities, trial_residuals
 from logreg_dist.kernel.row_quadratics import RowQuadratics
 from logreg_dist.kernel.serial_runs import Run, cut, even_cuts, joined_ranges, range_sums, sorted_run
-from logreg_dist.kernel.trials import probabilities, single_trials, trial_residuals
+from logreg_dist.kernel.trials import single_trials
 from logreg_dist.kernel.weighted_information import weighted_information
 from tests.kernel.naive import one_hot, random_block
 

@@ -202,6 +202,12 @@ def test_a_bend_is_a_warning_with_the_term_to_add_and_a_note_where_there_is_none
     assert only(model, "linearity", linearity=(straight,)).severity == "fine"
 
 
+def test_columns_that_were_not_tested_are_not_said_to_be_straight(model):
+    untested = Linearity("age", "box_tidwell", 50.0, None, None, None, ())
+    finding = only(model, "linearity", linearity=(untested,))
+    assert (finding.severity, finding.text) == ("note", "no test of linearity, only bins: age")
+
+
 def test_a_p_value_of_0_is_the_most_significant_there_is(model):
     extreme = Linearity("age", "quadratic", 2000.0, 0.0, 0.0, None, ())
     assert only(model, "linearity", linearity=(extreme,)).severity == "note"

@@ -55,6 +55,8 @@ describe <- function(name) {
   weight <- model$prior.weights
   y <- model$y
   eta <- model$linear.predictors
+  offset <- if (is.null(rows$offset)) rep(0, nrow(rows)) else rows$offset
+  own <- eta - offset  # what was estimated
   t <- (rows$year - 2005) / 2005
   z <- list(income = rows$income * log(rows$income), score = rows$score^2,
             year = (1 + t) * log1p(t) - t,  # year * log(year) but for multiples of 1 and year
@@ -79,7 +81,8 @@ describe <- function(name) {
     pearson = sum(residuals(model, "pearson")^2), residual_df = model$df.residual,
     tjur = sum(weight * y * mu) / sum(weight * y) - sum(weight * (1 - y) * mu) / sum(weight * (1 - y)),
     groups = t(sums), hosmer_lemeshow = hl, hosmer_lemeshow_p = pchisq(hl, 8, lower.tail = FALSE),
-    recalibration = unname(coef(suppressWarnings(glm(y ~ eta, binomial(), weights = weight, control = strict))))
+    recalibration = unname(coef(suppressWarnings(glm(y ~ own, binomial(), weights = weight, offset = offset,
+                                                     control = strict))))
   )
 }
 

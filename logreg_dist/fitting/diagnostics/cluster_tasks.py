@@ -21,7 +21,7 @@ from logreg_dist.kernel.cluster_sums import (
     sum_by_cluster,
 )
 from logreg_dist.kernel.evaluate import linear_predictor
-from logreg_dist.kernel.trials import probabilities, trial_residuals
+from logreg_dist.kernel.residuals import probabilities, trial_residuals
 from logreg_dist.staging.folds import mixed_hashes
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_split import StagedSplit

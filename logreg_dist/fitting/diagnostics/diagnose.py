@@ -50,7 +50,7 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     model = with_refits_of(model, rows)
     if rows.config.checks.linearity or rows.config.checks.fit:
         model = with_row_checks(model, rows)
-    if rows.config.checks.influence.rows:
+    if rows.config.checks.influence.n_kept:
         model = with_influence(model, rows)
     notes = (*model.notes, *ill_conditioned_notes(rows))
     return replace(model, notes=notes, n_passes=rows.passes.staged.n_passes)

@@ -29,13 +29,13 @@ COLUMNS = ("label", "probability", "leverage", "pearson_residual", "cooks_distan
 def with_influence(model: LogisticModel, rows: FittedRows) -> LogisticModel:
     """Return the model with the rows of the largest influence; two passes, the second reads few rows.
 
-    `checks.influence.rows` says how many are kept: those of the largest Cook's distance over all splits, of equal ones
+    `checks.influence` says how many are kept: those of the largest Cook's distance over all splits, of equal ones
     the first. A row of frequency k, or of k trials, is left out as a whole. Without a covariance there is a note.
     """
     if rows.covariance is None:
         return replace(model, notes=(*model.notes, _NO_COVARIANCE))
     passes, asked = rows.passes, rows.config.checks.influence
-    n_asked = asked.rows or 0
+    n_asked = asked.n_kept
     estimates = rows.estimates()
     beta, covariance = estimates.beta, estimates.covariance
     assert covariance is not None

@@ -10,9 +10,9 @@ from logreg_dist.fitting.diagnostics.row_blocks import RowBlock, RowEstimates, r
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.residuals import probabilities
 from logreg_dist.kernel.row_quadratics import RowQuadratics
 from logreg_dist.kernel.state import InformationBlocks
-from logreg_dist.kernel.trials import probabilities
 from logreg_dist.kernel.weighted_information import weighted_information
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout

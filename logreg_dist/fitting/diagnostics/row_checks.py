@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.checks.fit import goodness_of_fit
-from logreg_dist.checks.linearity import linearities, logit_bins, merged_bins, score_tests
+from logreg_dist.checks.bins import merged_bins
+from logreg_dist.checks.fit import goodness_of_fit, hosmer_lemeshow
+from logreg_dist.checks.linearity import linearities, logit_bins, score_tests
 from logreg_dist.checks.records import Checks, GoodnessOfFit, Linearity
-from logreg_dist.checks.row_sums import N_ROWS, WEIGHT, RowPlan, RowSums
+from logreg_dist.checks.row_sums import N_GROUP_SUMS, N_ROWS, WEIGHT, RowPlan, RowSums
 from logreg_dist.checks.suggestion import WORTH_IT, largest_miss, suggested
 from logreg_dist.design.knots import MAX_TAIL
 from logreg_dist.fitting.diagnostics.fitted import FittedRows
@@ -38,12 +39,21 @@ FloatArray = NDArray[np.float64]
 
 REJECTED = 0.05
 
+_WEIGHTED_NOTE = (
+    "no p-values of linearity, link and Hosmer-Lemeshow, and no suggested terms: with importance or class weights their "
+    "statistics are not chi-squared"
+)
+_LIKELIHOOD_NOTE = (
+    "score tests of linearity and link take the model's likelihood to be right, unlike the standard errors"
+)
+
 
 def with_row_checks(model: LogisticModel, rows: FittedRows) -> LogisticModel:
     """Return the model with the checks of linearity and of fit; one pass for both.
 
     One pass more where there is no sample, and about three to recalibrate estimates that do not maximise the likelihood.
-    Only of those that do there are score tests, and only where there is a covariance.
+    Only of those that do there are score tests, and only where there is a covariance; p-values only without weights,
+    which are no numbers of observations.
     """
     asked, passes = rows.config.checks, rows.passes
     numeric, notes = numeric_columns(rows)
@@ -66,13 +76,19 @@ def with_row_checks(model: LogisticModel, rows: FittedRows) -> LogisticModel:
         model = replace(model, notes=(*model.notes, *notes))
     if asked.fit:
         checks = replace(checks, fit=_fit(rows, plan, sums, statistics[-1]))
+    if rows.config.is_weighted:
+        checks = _without_p_values(checks)
+        model = replace(model, notes=(*model.notes, _WEIGHTED_NOTE))
+    elif covariance is not None and rows.config.inference.is_robust:
+        model = replace(model, notes=(*model.notes, _LIKELIHOOD_NOTE))
     return replace(model, checks=checks)
 
 
 def recalibration(rows: FittedRows, plan: RowPlan, sums: RowSums) -> tuple[float, float] | None:
     """Return intercept and slope of the label on the linear predictor; passes only where they are not 0 and 1.
 
-    None where they do not exist: the linear predictor is the same in all rows, or tells the labels apart.
+    The offset stays one: only what was estimated is multiplied. Estimates that maximise the likelihood with an intercept
+    have 0 and 1. None where they do not exist: the linear predictor is the same in all rows, or tells the labels apart.
 
     Notes
     -----
@@ -106,9 +122,7 @@ def recalibration(rows: FittedRows, plan: RowPlan, sums: RowSums) -> tuple[float
 def _linearity(
     rows: FittedRows, columns: list[LookedAt], sums: RowSums, statistics: list[float | None]
 ) -> tuple[Linearity, ...]:
-    least = rows.config.features.defaults.min_level_count
-    # Weights are not rows: with some, bins are large enough by their rows.
-    count = WEIGHT if rows.config.weight is None and rows.config.label.class_weights is None else N_ROWS
+    least, count = _least_rows(rows)
     may_spline = rows.profile.rows.n_obs >= least / MAX_TAIL
     tables, first = [], 0
     for one in columns:
@@ -119,6 +133,8 @@ def _linearity(
     names = [one.column.name for one in columns]
     tests = ["box_tidwell" if one.is_positive else "quadratic" for one in columns]
     found = linearities(names, tests, statistics, bins, [None] * len(columns))
+    if rows.config.is_weighted:
+        return found
     suggestions = [
         suggested(
             table,
@@ -138,6 +154,21 @@ def _linearity(
     return linearities(names, tests, statistics, bins, suggestions)
 
 
+def _least_rows(rows: FittedRows) -> tuple[int, int]:
+    """Return how many observations a bin or group has at least, and the sum that counts them."""
+    # Weights are not observations: with some, bins are large enough by their rows.
+    return rows.config.features.defaults.min_level_count, N_ROWS if rows.config.is_weighted else WEIGHT
+
+
+def _without_p_values(checks: Checks) -> Checks:
+    linearity, fit = checks.linearity, checks.fit
+    if linearity is not None:
+        linearity = tuple(replace(one, p_value=None, p_value_bh=None) for one in linearity)
+    if fit is not None:
+        fit = replace(fit, hosmer_lemeshow_p_value=None, link_p_value=None)
+    return replace(checks, linearity=linearity, fit=fit)
+
+
 def _fit(rows: FittedRows, plan: RowPlan, sums: RowSums, link: float | None) -> GoodnessOfFit:
     config, counts = rows.config, rows.profile.rows
     is_grouped = config.label.trials is not None
@@ -148,8 +179,10 @@ def _fit(rows: FittedRows, plan: RowPlan, sums: RowSums, link: float | None) -> 
         sums,
         n_units=n_units,
         n_parameters=int(rows.estimable.sum()),
-        says_dispersion=is_grouped and config.weight is None and config.label.class_weights is None,
-        has_groups=bool(plan.group_edges),
+        says_dispersion=is_grouped and not config.is_weighted,
+        groups=hosmer_lemeshow(
+            sums.groups if plan.group_edges else np.zeros((N_GROUP_SUMS, 0)), *_least_rows(rows)
+        ),
         link=link,
         line=recalibration(rows, plan, sums),
     )

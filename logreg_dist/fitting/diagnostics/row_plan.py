@@ -156,15 +156,19 @@ def row_plan(
     """Return what the pass sums; the link's column is added last, after those of `columns`."""
     spec, layout = rows.passes.spec, rows.passes.layout
     beta = in_kernel_order(rows.beta, rows.passes.positions)
-    eta, weight = np.zeros(0), np.zeros(0)
+    eta, offset, weight = np.zeros(0), np.zeros(0), np.zeros(0)
     if not spec.sparse:  # of whose columns a sample has nothing
         blocks = list(_blocks(samples, spec))
         eta = np.concatenate([eta, *(linear_predictor(beta, block, spec.shape()) for block in blocks)])
+        offset = np.concatenate(
+            [offset, *(np.zeros(b.n_rows) if b.offset is None else b.offset for b in blocks)]
+        )
         weight = np.concatenate(
             [weight, *(np.ones(b.n_rows) if b.weight is None else b.weight for b in blocks)]
         )
-    centre = float(np.average(eta, weights=weight)) if len(eta) else 0.0
-    scale = float(eta.std()) if len(eta) else 1.0
+    own = eta - offset  # the recalibration leaves the offset as it is
+    centre = float(np.average(own, weights=weight)) if len(own) else 0.0
+    scale = float(own.std()) if len(own) else 1.0
     scale = scale if scale > 0 else 1.0
     # The linear predictor itself may be subtracted from its square where the terms make it up: without an offset.
     shift = centre if spec.intercept and not layout.has_offset else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.checks.leverage import InfluencePlan, InfluenceSums, changes_without, find_influence
-from logreg_dist.checks.row_sums import RowPlan, RowSums, sum_rows
+from logreg_dist.checks.row_sums import RowPlan, RowSums, line_columns, sum_rows
 from logreg_dist.fitting.tasks import SharedDesign, split_blocks
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.evaluate import evaluate, linear_predictor
@@ -105,8 +105,8 @@ def changes_task(
 
 
 def _line(beta: FloatArray, block: Block, shape: BlockShape, plan: RowPlan) -> Block:
-    eta = (linear_predictor(beta, block, shape) - plan.eta_centre) / plan.eta_scale
-    return Block(dense=np.stack([np.ones(len(eta)), eta]), codes=(), y=block.y, weight=block.weight)
+    columns = line_columns(linear_predictor(beta, block, shape), block.offset, plan)
+    return Block(dense=columns, codes=(), y=block.y, weight=block.weight, offset=block.offset)
 
 
 def _numbered(blocks: Iterator[Block]) -> Iterator[tuple[int, Block]]:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.checks.residuals import pearson_residuals
 from logreg_dist.fitting.diagnostics.row_blocks import row_blocks
 from logreg_dist.fitting.tasks import SharedDesign
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.evaluate import linear_predictor
+from logreg_dist.kernel.residuals import pearson_residuals
 from logreg_dist.kernel.serial_runs import Key, RangeSums, Run, cut, range_sums, sorted_run
 from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.split_file import RecordLayout

@@ -35,6 +35,8 @@ class Contrast:
         Coverage of the intervals.
     weights : tuple of pairs of str and float
         The terms with what each is multiplied by; terms that count 0 left out.
+    standard_errors : str
+        Which covariance they come from: ``model``, ``hc0``, ..., ``cluster``.
     """
 
     text: str
@@ -49,6 +51,7 @@ class Contrast:
     odds_ratio_high: float
     confidence: float
     weights: tuple[tuple[str, float], ...]
+    standard_errors: str = "model"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def contrast_of(
     *,
     confidence: float,
     text: str,
+    standard_errors: str = "model",
 ) -> Contrast | None:
     """Return ``c'b`` with the standard error ``sqrt(c'V c)``; None where there is no variance but rounding.
 
@@ -89,6 +93,8 @@ def contrast_of(
     covariance : ndarray (k, k)
     confidence : float
     text : str
+    standard_errors : str
+        Which covariance it is.
 
     Notes
     -----
@@ -111,6 +117,7 @@ def contrast_of(
         text=text,
         confidence=confidence,
         weights=tuple((names[k], float(weights[k])) for k in used.tolist()),
+        standard_errors=standard_errors,
         **values,
     )
 

@@ -91,7 +91,10 @@ def _contrast(model: LogisticModel, weights: Weights, text: str) -> Contrast:
     if not vector.any():
         raise ConfigError(f"{text}: all weights are 0, so there is nothing to test.")
     confidence = model.config.get("inference", {}).get("confidence", 0.95)
-    found = contrast_of(names, vector, estimate, covariance, confidence=confidence, text=text)
+    kind = "model" if model.covariance_record is None else model.covariance_record.kind
+    found = contrast_of(
+        names, vector, estimate, covariance, confidence=confidence, text=text, standard_errors=kind
+    )
     if found is None:
         raise FitNotUsable(f"{text}: the covariance leaves it no variance, so it has no standard error.")
     return found

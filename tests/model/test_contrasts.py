@@ -12,6 +12,7 @@ from scipy import stats
 
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ConfigError, FitNotUsable
+from logreg_dist.inference.records import CovarianceRecord
 from logreg_dist.inference.wald import wald_table
 from logreg_dist.model.file import model_from_json, model_to_json
 from logreg_dist.model.model import AliasedTerm, Coefficient, LabelRecord, LogisticModel, Status
@@ -120,6 +121,13 @@ def test_the_interval_is_the_one_of_the_model_on_both_scales():
         tuple(np.exp([found.estimate, found.conf_high])), rel=EXACT
     )
     assert found.confidence == 0.9
+
+
+def test_a_contrast_says_which_standard_errors_it_has():
+    model = certified_model("birthwt")
+    assert model.contrast("race", "black", "other").standard_errors == "model"
+    robust = replace(model, covariance_record=CovarianceRecord("hc3", "robust"))
+    assert robust.contrast("race", "black", "other").standard_errors == "hc3"
 
 
 def test_a_contrast_does_not_depend_on_the_reference_level(tmp_path):

@@ -38,7 +38,7 @@ def test_one_pass_answers_what_several_passes_answer_one_by_one(spark, tmp_path,
         found["grouped"] = [bits_of(in_groups[k]) for k in betas]
         return model
 
-    monkeypatch.setattr(importlib.import_module("logreg_dist.fitting.fit"), "diagnosed", ask)
+    monkeypatch.setattr(importlib.import_module("logreg_dist.fitting.binary"), "diagnosed", ask)
     source = {"path": table, "splits": 3}
     fit(spark.read.parquet(table), TrainConfig(input=source, label={"column": "y"}, weight="weight"))
 

@@ -162,7 +162,7 @@ def test_refits_of_selected_columns_leave_the_others_out(spark):
 @pytest.mark.spark
 def test_profiles_of_hundreds_of_terms_are_refused_before_the_fit(spark, monkeypatch):
     monkeypatch.setattr(refits, "MAX_PROFILE_TERMS", 4)
-    monkeypatch.setattr(importlib.import_module("logreg_dist.fitting.fit"), "_solve", None)
+    monkeypatch.setattr(importlib.import_module("logreg_dist.fitting.fit"), "fit_binary", None)
     with pytest.raises(InputRejected, match=r"(?s)5 terms are more than 4.*10 coefficient vectors"):
         fit_skewed(spark)
 

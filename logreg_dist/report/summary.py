@@ -107,9 +107,9 @@ def _classes(model: LogisticModel) -> list[str]:
 
 
 def _covariance(model: LogisticModel) -> list[str]:
-    """Return a line that says where the standard errors come from, where not from the model."""
+    """Return a line that says where the standard errors come from, where there are any."""
     record = model.covariance_record
-    if record is None or record.kind == "model":
+    if record is None:
         return []
     return [f"Standard errors: {one_line(record.text, limit=1_000)}"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from logreg_dist.checks.records import Checks, Collinearity, GoodnessOfFit, Inflation
-from logreg_dist.inference.records import ColumnTest
+from logreg_dist.inference.records import ColumnTest, CovarianceRecord
 from logreg_dist.model.model import AliasedTerm, Coefficient, Status
 from logreg_dist.report.columns import MAX_ROWS, column_test_table
 from logreg_dist.report.summary import coefficient_table, summarise
@@ -207,3 +207,9 @@ def test_measures_of_determination_stand_in_a_line_where_they_are_known():
     assert "R2: McFadden 0.2500   Cox-Snell 0.2000   Nagelkerke 0.3000\n" in text
     fit = GoodnessOfFit(1.0, 1.0, None, 0.125, None, 0, None, (), None, None, None, None)
     assert "Tjur 0.1250" in summarise(replace(MODEL, checks=Checks(fit=fit)))
+
+
+def test_the_summary_says_which_standard_errors_its_table_has():
+    plain = replace(MODEL, covariance_record=CovarianceRecord("model", "inverse information"))
+    assert "\nStandard errors: inverse information\n" in summarise(plain)
+    assert "Standard errors" not in summarise(MODEL)

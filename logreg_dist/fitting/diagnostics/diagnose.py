@@ -39,8 +39,7 @@ def diagnosed(model: LogisticModel, rows: FittedRows, outcome: Outcome) -> Logis
     checks = replace(
         model.checks or Checks(), collinearity=collinearity_of(rows), sample_size=sample_size_of(model, rows)
     )
-    if outcome.found.covariance is not None and model.covariance_record is None:
-        model = replace(model, covariance_record=_MODEL_COVARIANCE)
+    model = _with_record(model, outcome)
     model = with_column_tests(model)  # by the covariance of the table, whichever that is by now
     if rows.config.checks.order is not None:
         checks = replace(checks, serial=serial_dependence(rows))
@@ -103,6 +102,12 @@ def diagnosed_classes(
         collinearity=class_collinearity(outcome, information, config),
         sample_size=class_sample_size(model, counts, config),
     )
-    if outcome.found.covariance is not None and model.covariance_record is None:
-        model = replace(model, covariance_record=_MODEL_COVARIANCE)
-    return replace(with_column_tests(model), checks=checks)
+    return replace(with_column_tests(_with_record(model, outcome)), checks=checks)
+
+
+def _with_record(model: LogisticModel, outcome: Outcome) -> LogisticModel:
+    """Return the model saying that its standard errors are its own, where it has any and nothing else was said."""
+    has_errors = bool(np.isfinite(outcome.found.variance).any())
+    if model.covariance_record is not None or not has_errors:
+        return model
+    return replace(model, covariance_record=_MODEL_COVARIANCE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from statsmodels.discrete.discrete_model import MNLogit
 
 from logreg_dist import TrainConfig, fit, load_model
 from logreg_dist.errors import ConfigError, FitNotUsable, InputRejected
@@ -20,6 +22,7 @@ ESTIMATE_DIGITS = 9
 STD_ERROR_DIGITS = 8
 LIKELIHOOD_DIGITS = 11
 DEFAULTS = {"min_level_count": 1, "reference": "first"}
+PEER = 1e-7  # relative: what a Newton fit of another library leaves of statistics
 SAME = 1e-9  # standard errors between two ways to one optimum
 
 
@@ -78,6 +81,29 @@ def test_the_model_says_what_it_is_of(model, frame):
     assert model.lr_df == len(model.coefficient_rows) - 2
     assert "Multinomial logistic regression of kind, against 'red'" in model.summary()
     assert "3 classes by rows" in model.summary()
+
+
+def test_columns_are_tested_and_inflated_as_by_statsmodels_estimates(model, frame):
+    X = np.column_stack([np.ones(len(frame)), frame.x, frame.place == "b", frame.place == "c"]).astype(float)
+    codes = frame.kind.map({"red": 0, "blue": 1, "green": 2})
+    peer = MNLogit(codes, X).fit(method="newton", tol=1e-14, maxiter=100, disp=0)
+    estimate, spread = np.asarray(peer.params).ravel(order="F"), np.asarray(peer.cov_params())
+    own = {"x": [1, 5], "place": [2, 3, 6, 7]}  # blue first, then green, each with its intercept
+    for test in model.column_tests:
+        at = own[test.column]
+        wald = estimate[at] @ np.linalg.solve(spread[np.ix_(at, at)], estimate[at])
+        assert test.df == len(at)
+        assert test.wald == pytest.approx(wald, rel=PEER)
+        assert test.wald_p_value == pytest.approx(stats.chi2.sf(wald, len(at)), rel=PEER)
+    slopes = [1, 2, 3, 5, 6, 7]
+    deviation = np.sqrt(np.diag(spread))
+    correlation = (spread / np.outer(deviation, deviation))[np.ix_(slopes, slopes)]
+    inflated = {"x": [0, 3], "place": [1, 2, 4, 5]}
+    for one in model.checks.collinearity.inflations:
+        at = inflated[one.column]
+        rest = [k for k in range(6) if k not in at]
+        parts = [np.linalg.det(correlation[np.ix_(block, block)]) for block in (at, rest)]
+        assert one.gvif == pytest.approx(parts[0] * parts[1] / np.linalg.det(correlation), rel=PEER)
 
 
 def test_two_classes_are_the_binary_model(spark, frame):

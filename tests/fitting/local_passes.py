@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,20 @@ import pyarrow as pa
 from logreg_dist import TrainConfig
 from logreg_dist.fitting.diagnostics.fitted import FittedRows, fitted_rows
 from logreg_dist.model.model import LabelRecord
+from logreg_dist.staging.plan import LabelPlan
 from logreg_dist.staging.split_tasks import add_in_groups
 from logreg_dist.staging.stage_split import StagedSplit, record_layout
-from tests.in_process import Fitted, fit_rows
+from tests.in_process import Fitted, fit_rows, plan_of
+
+
+def as_trials(table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
+    """Return a table of events and trials under the names of `tests.in_process`, and how to fit it."""
+    renamed = table.rename_columns(
+        [{"events": "label", "trials": "weight"}.get(name, name) for name in table.column_names]
+    )
+    plan = plan_of(renamed)
+    plan = replace(plan, label=LabelPlan(events=plan.label.column, trials=plan.weight), weight=None)
+    return renamed, {"plan": plan, "config": {"label": {"events": "events", "trials": "trials"}}}
 
 
 def fitted_locally(

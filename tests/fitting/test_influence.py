@@ -14,8 +14,7 @@ import statsmodels.api as sm
 from logreg_dist.fitting.diagnostics.influence import with_influence
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.staging.carried import CarriedColumn, CarriedRule
-from logreg_dist.staging.plan import LabelPlan
-from tests.fitting.local_passes import fitted_locally
+from tests.fitting.local_passes import as_trials, fitted_locally
 from tests.in_process import logistic_table, plan_of
 from tests.oracles import rows as tables
 from tests.report.models import small_model
@@ -34,13 +33,8 @@ def influential(table: pa.Table, folder: Path, *, n_kept: int | None = 10_000, *
 
 
 def of_trials(table: pa.Table, folder: Path, **asked) -> LogisticModel:
-    renamed = table.rename_columns(
-        [{"events": "label", "trials": "weight"}.get(name, name) for name in table.column_names]
-    )
-    plan = plan_of(renamed)
-    plan = replace(plan, label=LabelPlan(events=plan.label.column, trials=plan.weight), weight=None)
-    config = {"label": {"events": "events", "trials": "trials"}}
-    return influential(renamed, folder, plan=plan, config=config, **asked)
+    renamed, trials = as_trials(table)
+    return influential(renamed, folder, **trials, **asked)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ import pytest
 from logreg_dist.checks.linearity import linearities
 from logreg_dist.checks.records import Checks
 from logreg_dist.fitting.diagnostics.row_checks import with_row_checks
-from logreg_dist.staging.plan import LabelPlan
-from tests.fitting.local_passes import fitted_locally
-from tests.in_process import logistic_table, plan_of, policy
+from tests.fitting.local_passes import as_trials, fitted_locally
+from tests.in_process import logistic_table, policy
 from tests.oracles import rows as tables
 from tests.report.models import small_model
 
@@ -36,13 +35,8 @@ def checked(table: pa.Table, folder: Path, **asked) -> Checks:
 
 
 def of_trials(table: pa.Table, folder: Path, **asked) -> Checks:
-    renamed = table.rename_columns(
-        [{"events": "label", "trials": "weight"}.get(name, name) for name in table.column_names]
-    )
-    plan = plan_of(renamed)
-    plan = replace(plan, label=LabelPlan(events=plan.label.column, trials=plan.weight), weight=None)
-    config = {"label": {"events": "events", "trials": "trials"}}
-    return checked(renamed, folder, plan=plan, config=config, **asked)
+    renamed, trials = as_trials(table)
+    return checked(renamed, folder, **trials, **asked)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo examples package cluster-demo test bench lint format clean check-tools
+.PHONY: install demo examples package cluster-demo test faults bench lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -47,6 +47,10 @@ cluster-demo: $(VENV)/.installed ## the demo on a Spark master and two workers o
 
 test: $(VENV)/.installed ## all tests, on a fresh clone too
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests logreg_dist
+
+# What takes minutes: soaks, kills by the hundred, tables larger than memory. One at a time, each on the whole machine.
+faults: $(VENV)/.installed ## the slow tests of docs/reliability.md: soaks, kills, memory
+	@$(BIN)/python -m pytest -m faults -v tests
 
 # Processes with a Spark of their own each: two cores are idle half of the time with one.
 WORKERS ?= 3

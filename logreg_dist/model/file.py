@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import os
 import tempfile
 from dataclasses import asdict, replace
@@ -37,6 +35,7 @@ from logreg_dist.model.schema import (
     contradiction,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
+from logreg_dist.model.strict_json import content_hash, strict_json
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -55,7 +54,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
     """Return what ``model.json`` holds; every float is written so that it reads back bit for bit."""
     data = _content(model)
     data["model_id"] = _id(data)
-    data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
+    data["content_hash"] = content_hash({k: v for k, v in data.items() if k != "content_hash"})
     return data
 
 
@@ -65,7 +64,7 @@ def identified(model: LogisticModel) -> LogisticModel:
 
 
 def _id(data: _Json) -> str:
-    return _hash({name: data[name] for name in _IDENTITY})[:16]
+    return content_hash({name: data[name] for name in _IDENTITY})[:16]
 
 
 def _content(model: LogisticModel) -> _Json:
@@ -128,9 +127,7 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     if len(text) > MAX_BYTES:
         raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
     try:
-        data = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        data = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise ArtefactInvalid(
             f"{where} is not JSON of finite numbers and unique keys.\n  Train again."
@@ -153,7 +150,7 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
             f"{where} does not follow the schema: {error.error_count()} problems, the first at "
             f"{key[:200]!r} ({first['type']}).\n  Do not edit model files; train again."
         ) from None
-    if _hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
+    if content_hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
         raise ArtefactInvalid(
             f"{where} was changed after it was written: its content does not match its hash.\n  Train again."
         )
@@ -291,26 +288,3 @@ def _column_from_file(
     if isinstance(column, NumericRecord):
         return NumericColumn(**values)
     return CategoricalColumn(**{**values, "levels": tuple(column.levels)})
-
-
-def _hash(data: _Json) -> str:
-    text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> _Json:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value

@@ -1,0 +1,51 @@
+"""JSON that was written by us: finite numbers, unique keys, and a hash that tells whether anybody changed it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Return what a text of JSON holds.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON, or holds NaN, an infinity, a number beyond a double's range, or a key twice.
+    RecursionError
+        When it is nested deeper than anything we write.
+
+    Examples
+    --------
+    >>> strict_json('{"a": [1, 2.5]}')
+    {'a': [1, 2.5]}
+    """
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def content_hash(data: Mapping[str, Any]) -> str:
+    """Return the hash of plain values, the same in every process and for every order of the keys."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

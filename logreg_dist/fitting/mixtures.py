@@ -98,7 +98,9 @@ def on_mixtures(
                 page.keep(MixingBookmark(beta, rounds))
                 return sums
             if decided.rounds:
-                evaluate_first(decided.beta)
+                sums, _ = evaluate_first(decided.beta)
+                if np.array_equal(beta, decided.beta):
+                    return sums
         return evaluate(beta) if mixing is None else evaluate_mixed(beta, mixing)
 
     return evaluate_well

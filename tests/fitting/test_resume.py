@@ -293,7 +293,12 @@ def test_a_bookmark_that_does_not_hold_together_is_refused():
         "an endless number of halvings": record(history=array(0, 1, 1, float("inf"), 0, shape=(1, 5))),
         "no numbers": {**record(), "numbers": {}},
     }
-    for name, one in wrong.items():
-        with pytest.raises(ValueError, match=r"."):
-            bookmark_from(one)
-            pytest.fail(name)
+    assert [name for name, one in wrong.items() if not is_refused(one)] == []
+
+
+def is_refused(one: dict[str, Any]) -> bool:
+    try:
+        bookmark_from(one)
+    except ValueError:
+        return True
+    return False

@@ -47,6 +47,8 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     earlier = earlier_model(spark, config)
     checkpoint = Checkpoint(files, config.output.path, config, earlier)
     journal = checkpoint.open(request.resume)
+    if journal.kept is not None:
+        recorder.details["resumed"] = journal.kept.summary()
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
         model = fit_configured(spark, config, timings.append, earlier=earlier, journal=journal)

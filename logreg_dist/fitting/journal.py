@@ -85,6 +85,11 @@ class Kept:
     latest: str
     bookmarks: Mapping[str, Bookmark]
 
+    def summary(self) -> dict[str, Any]:
+        """Return which search it was in, and how far that had come, as plain values."""
+        iteration = self.bookmarks[self.latest].iteration
+        return {"written": self.written, "search": self.latest, "iteration": iteration}
+
 
 @dataclass
 class _Store:

@@ -123,10 +123,13 @@ def _check_output(files: Filesystem, target: str, config: TrainConfig) -> None:
 
 
 def write_outputs(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRecorder) -> None:
-    """Write the files of a model, and remove those of an earlier one that it has none of."""
+    """Write the files of a model, and remove those of an earlier one that it has none of.
+
+    The model comes last: where it is, everything is, and a run that is killed on the way goes on from its checkpoint.
+    """
     files.make_dirs(folder)
+    recorder.outputs["model"] = join(folder, "model.json")  # named first
     outputs = {
-        "model": ("model.json", model_to_json(model)),
         "summary": ("summary.txt", summarise(model) + "\n"),
         "chart": ("effects.svg", draw_effects(model)),
         "linearity": ("linearity.svg", draw_linearity(model)),
@@ -145,6 +148,7 @@ def write_outputs(files: Filesystem, folder: str, model: LogisticModel, recorder
         write_or_remove(files, join(folder, file), text.encode(), recorder, name=name)
     rows = influence_parquet(model)
     write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
+    write_or_remove(files, join(folder, "model.json"), model_to_json(model).encode(), recorder, name="model")
     recorder.outputs["run"] = join(folder, "run.json")
 
 

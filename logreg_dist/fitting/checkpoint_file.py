@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from logreg_dist.fitting.bookmark_records import bookmark_from, content_of
 from logreg_dist.fitting.journal import Journal, Kept, TableMark, damaged
-from logreg_dist.model.strict_json import content_hash, strict_json
+from logreg_dist.model.strict_json import content_hash, hashed_json, strict_json
 
 SCHEMA_VERSION = 1
 # A search by L-BFGS with 75,000 terms; what is larger starts anew. Reading stops at four times as much.
@@ -85,8 +84,7 @@ def journal_to_json(journal: Journal, origin: Origin, written: str) -> str:
         "latest": journal.latest,
         "searches": {name: content_of(mark).record() for name, mark in journal.bookmarks.items()},
     }
-    data["content_hash"] = content_hash(data)
-    return json.dumps(data, ensure_ascii=True, allow_nan=False)
+    return hashed_json(data)
 
 
 def kept_from_json(text: bytes, place: str) -> tuple[Kept, Origin]:

@@ -112,8 +112,7 @@ class Journal:
 
     Examples
     --------
-    >>> from logreg_dist.model.strict_json import content_hash
-    from logreg_dist.solver.bookmarks import ProximalBookmark
+    >>> from logreg_dist.solver.bookmarks import ProximalBookmark
     >>> journal = Journal()
     >>> page = journal.within("fold 1").page("path", ProximalBookmark, 2)
     >>> page.resume is None

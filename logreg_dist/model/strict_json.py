@@ -29,8 +29,25 @@ def strict_json(text: str | bytes) -> Any:
 
 def content_hash(data: Mapping[str, Any]) -> str:
     """Return the hash of plain values, the same in every process and for every order of the keys."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_sorted_text(data).encode()).hexdigest()
+
+
+def hashed_json(data: Mapping[str, Any]) -> str:
+    """Return a text of JSON with the `content_hash` of all its other keys as its last.
+
+    Examples
+    --------
+    >>> read = strict_json(hashed_json({"b": 1, "a": 2}))
+    >>> read.pop("content_hash") == content_hash(read)
+    True
+    """
+    text = _sorted_text(data)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{text[:-1]}, "content_hash": "{digest}"}}'
+
+
+def _sorted_text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

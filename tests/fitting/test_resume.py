@@ -36,6 +36,10 @@ P = X.shape[1]
 FAR = np.array([2.0, -3.0, 4.0, 1.0, -2.0, 3.0])
 
 
+# Of the direction of endless rise: the first question is answered no, the one four iterations later yes.
+NEARLY = 0.99998
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing of ours catches it."""
 
@@ -93,7 +97,7 @@ def by_newton_separated(pages: FileOfPages):
         evaluate,
         np.zeros(P),
         asked,
-        rises_for_ever=lambda way: bool(way @ along > 0.9 * np.linalg.norm(way)),
+        rises_for_ever=lambda way: bool(way @ along > NEARLY * np.linalg.norm(way)),
         page=pages.page(),
     )
     return found, evaluate.calls

@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_before_anything_is_rea
     lines = str(refused.value).splitlines()
     assert lines[0].startswith(f"checkpoint does not fit: {left / NAME}, written at ")
     assert lines[1:] == [
-        "  configuration: 'weight', 'penalty.l2', 'solver.tolerance'",
+        "  configuration: 'penalty.l2', 'solver.tolerance', 'weight'",
         "  Run with --resume never to delete it and start anew.",
     ]
     assert refused.value.exit_code == 6

@@ -37,6 +37,7 @@ from logreg_dist.model.schema import (
     contradiction,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
+from logreg_dist.printable import printable_json
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -114,7 +115,8 @@ def model_to_json(model: LogisticModel) -> str:
     """
     # With an indent Python's own encoder is at work, which takes several times as long.
     indent = 1 if len(model.coefficient_rows) <= MAX_INDENTED_TERMS else None
-    return json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    return printable_json(text)
 
 
 def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:

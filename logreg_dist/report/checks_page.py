@@ -6,6 +6,7 @@ from html import escape
 
 from logreg_dist.checks.records import Checks, Finding
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.printable import printable_lines
 from logreg_dist.report.checks import TITLES, figures_of, headline, standard_errors
 from logreg_dist.report.forest import draw_effects
 
@@ -42,7 +43,7 @@ def check_page(model: LogisticModel, drawings: tuple[str, ...] = ()) -> str:
         *([f"<h2>Figures</h2><pre>{escape(figures)}</pre>"] if figures else []),
         "</body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return printable_lines("\n".join(parts)) + "\n"
 
 
 def _card(finding: Finding) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-# Of what JSON itself leaves as it is: DEL, C1 controls, marks of direction, invisible characters, halves of pairs.
+# Of what JSON leaves as it is: DEL, C1 controls, marks of direction, what is invisible or no character, halves of pairs.
 _STEERING = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from logreg_dist.fitting.bookmark_records import bookmark_from, content_of
 from logreg_dist.fitting.journal import Journal, Kept, TableMark, damaged
-from logreg_dist.model.strict_json import content_hash, hashed_json, strict_json
+from logreg_dist.model.strict_json import content_hash, hashed_json, is_crammed, strict_json
 
 SCHEMA_VERSION = 1
 # A search by L-BFGS with 75,000 terms; what is larger starts anew. Reading stops at four times as much.
@@ -97,6 +97,8 @@ def kept_from_json(text: bytes, place: str) -> tuple[Kept, Origin]:
     """
     if len(text) > 4 * MAX_BYTES:
         raise damaged(place, f"it has {len(text):,} bytes, more than any checkpoint")
+    if is_crammed(text):
+        raise damaged(place, "it has more values than any checkpoint of its size")
     try:
         data = strict_json(text)
         file = _File.model_validate_json(text)

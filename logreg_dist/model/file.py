@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from logreg_dist.design.problems import quoted
 from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
@@ -33,9 +34,11 @@ from logreg_dist.model.schema import (
     NumericRecord,
     SparseRecord,
     contradiction,
+    read_file,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
-from logreg_dist.model.strict_json import content_hash, strict_json
+from logreg_dist.model.strict_json import content_hash, is_crammed, strict_json
+from logreg_dist.printable import printable_json
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
@@ -113,7 +116,8 @@ def model_to_json(model: LogisticModel) -> str:
     """
     # With an indent Python's own encoder is at work, which takes several times as long.
     indent = 1 if len(model.coefficient_rows) <= MAX_INDENTED_TERMS else None
-    return json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    return printable_json(text)
 
 
 def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:
@@ -126,6 +130,8 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     """
     if len(text) > MAX_BYTES:
         raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
+    if is_crammed(text):
+        raise ArtefactInvalid(f"{where} has more values than a model of its size.\n  Train again.")
     try:
         data = strict_json(text)
     except (ValueError, RecursionError) as error:
@@ -141,14 +147,20 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
             f"{where} has another schema_version than {SCHEMA_VERSION}, the one this version reads.\n"
             "  Train again with this version, or score with the version that trained it."
         )
+    unknown = data.keys() - ModelFile.model_fields.keys()
+    if unknown:
+        raise ArtefactInvalid(
+            f"{where} does not follow the schema: {len(unknown):,} problems, the first at {quoted(min(unknown))} "
+            "(extra_forbidden).\n  Do not edit model files; train again."
+        )
     try:
-        file = ModelFile.model_validate_json(text)
+        file = read_file(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ArtefactInvalid(
             f"{where} does not follow the schema: {error.error_count()} problems, the first at "
-            f"{key[:200]!r} ({first['type']}).\n  Do not edit model files; train again."
+            f"{quoted(key)} ({first['type']}).\n  Do not edit model files; train again."
         ) from None
     if content_hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
         raise ArtefactInvalid(

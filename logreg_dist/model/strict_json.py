@@ -5,8 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+MAX_KEYS = 100_000  # of one object
+# Bytes that a list or object, and a value, take at least in a file of ours; and how many more may be denser.
+BYTES_OF_CONTAINER, SPARE_CONTAINERS = 64, 100_000
+BYTES_OF_VALUE, SPARE_VALUES = 6, 500_000
+# A string without its end reaches to the end: to look for one from every quote would take time with its square.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 def strict_json(text: str | bytes) -> Any:
@@ -25,6 +33,18 @@ def strict_json(text: str | bytes) -> Any:
     {'a': [1, 2.5]}
     """
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def is_crammed(text: str | bytes) -> bool:
+    """Return whether a text has so many values that reading it takes more memory than any file of ours of its size."""
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    # Levels and words may hold anything: only what stands outside of strings counts.
+    bare = _STRING.sub(b"", content)
+    n_containers, n_values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
+    return (
+        n_containers > SPARE_CONTAINERS + len(content) // BYTES_OF_CONTAINER
+        or n_values > SPARE_VALUES + len(content) // BYTES_OF_VALUE
+    )
 
 
 def content_hash(data: Mapping[str, Any]) -> str:
@@ -51,6 +71,8 @@ def _sorted_text(data: Mapping[str, Any]) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise ValueError("more keys than any object has")
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -210,6 +211,9 @@ class StagedTable:
                 if not left:
                     break
         except Exception as error:
+            # Without Spark only what lies on this machine can be reached: all of it in a local session.
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
             reason = type(error).__name__
             log.warning("staged files could not be removed (%s); they vanish with the executors", reason)
         with suppress(Exception):  # the JVM may be what died

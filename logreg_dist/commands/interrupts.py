@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
+
+from logreg_dist.commands.session import is_submitted
+from logreg_dist.spark.words import GONE, all_words
 
 # Schedulers send SIGKILL 30 seconds after SIGTERM (Kubernetes, Airflow); run.json must be written before.
 CLEANING_SECONDS = 24.0
 LAST_WORDS_SECONDS = 3.0
 CANCEL_SECONDS = 0.3  # between two looks for Spark jobs to cancel
 
+PARENT_SECONDS = 10.0  # that spark-submit takes to end after Spark was shut down
+
+_SHUT_DOWN = re.compile("SparkContext (?:was|has been) shut|stopped SparkContext")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -119,6 +128,35 @@ def interruptible(tag: str, give_up: Callable[[BaseException], None]) -> Iterato
         yield interrupts
     finally:
         interrupts.restore()
+
+
+def stopped_with_parent(failure: BaseException, parent: int) -> BaseException | None:
+    """Return the interruption when spark-submit, of which this process is a child, was told to end.
+
+    A signal then reaches the JVM alone or first. It shuts Spark down, tells so, and goes; one that is killed says
+    nothing any more, and when Spark is shut down by the cluster the JVM waits for this process.
+
+    Parameters
+    ----------
+    failure : BaseException
+        What the work ended with.
+    parent : int
+        The id of the parent process while the work began.
+    """
+    answers = [all_words(error) for error in _causes(failure) if isinstance(error, Py4JJavaError)]
+    if not is_submitted() or not any(GONE in words or _SHUT_DOWN.search(words) for words in answers):
+        return None
+    deadline = time.monotonic() + PARENT_SECONDS
+    while os.getppid() == parent and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return None if os.getppid() == parent else SystemExit(128 + signal.SIGTERM)
+
+
+def _causes(failure: BaseException | None) -> Iterator[Exception]:
+    while failure is not None:
+        if isinstance(failure, Exception):
+            yield failure
+        failure = failure.__cause__ or failure.__context__
 
 
 def _interruption(number: int) -> BaseException:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from logreg_dist.commands.interrupts import interruptible
+from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
 from logreg_dist.commands.session import open_session
 from logreg_dist.config.overrides import apply_overrides
 from logreg_dist.config.table_input import overlap
@@ -77,7 +77,7 @@ def run_job(request: Request, work: Work) -> int:
     def give_up(interruption: BaseException) -> None:
         _close(request, recorder, interruption, spark)
 
-    tag = f"logreg_dist-{recorder.run_id}"
+    tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
     with interruptible(tag, give_up) as interrupts:
         try:
             with recorder.timed("session"):
@@ -89,7 +89,7 @@ def run_job(request: Request, work: Work) -> int:
         except (Exception, KeyboardInterrupt, SystemExit) as failure:
             interrupts.hold()
             # Spark's error of a cancelled job is the interruption that cancelled it.
-            error = interrupts.interruption or _explained(failure)
+            error = interrupts.interruption or stopped_with_parent(failure, parent) or _explained(failure)
             if request.debug:
                 log.exception("what went wrong, in full")
         if summary:
@@ -149,7 +149,11 @@ def _on_fresh_thread(work: Callable[[], RunRecord]) -> RunRecord:
 def _explained(failure: BaseException) -> BaseException:
     if isinstance(failure, LogregError) or not isinstance(failure, Exception):
         return failure
-    return explain_spark_error(failure) or failure
+    try:
+        return explain_spark_error(failure) or failure
+    except Exception:
+        log.debug("why it failed could not be told in words", exc_info=True)
+        return failure  # run.json comes before words
 
 
 def _words(error: BaseException, record: RunRecord) -> str:

@@ -232,7 +232,7 @@ LOST = "Job aborted due to stage failure: Task 3 in stage 5.0 failed 4 times, mo
         (
             "ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Command exited with code "
             "52",
-            r"the executor of split 3 was killed \(memory\): its JVM had none left\.\n  Raise spark\.(executor|driver)\.memory,",
+            r"split 3 was killed \(memory\): its JVM had none left\.\n  Raise spark\.(executor|driver)\.memory,",
         ),
         (
             "java.lang.OutOfMemoryError: Java heap space",

@@ -15,10 +15,13 @@ from pyspark.sql import SparkSession
 
 from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
 from logreg_dist.commands.session import open_session
+from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
+from logreg_dist.config.secrets import Secrets, secrets_of
 from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.run_record import RunRecord, RunRecorder
 from logreg_dist.reading.failures import explain_spark_error
@@ -68,8 +71,9 @@ def run_job(request: Request, work: Work) -> int:
 
     The summary goes to stdout, progress and errors to stderr.
     """
-    configure_logging(debug=request.debug)
-    recorder = RunRecorder(job=request.job, run_id=new_run_id())
+    hide = _secrets(request).hidden
+    configure_logging(debug=request.debug, hide=hide)
+    recorder = RunRecorder(job=request.job, run_id=new_run_id(), hide=hide)
     spark: SparkSession | None = None
     error: BaseException | None = None
     summary = ""
@@ -93,18 +97,18 @@ def run_job(request: Request, work: Work) -> int:
             if request.debug:
                 log.exception("what went wrong, in full")
         if summary:
-            _print(summary)
+            _print(printable_lines(hide(summary.rstrip())))
         record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
     if error is not None:
         with suppress(OSError):  # the terminal may be what is gone
-            sys.stderr.write(_words(error, record) + "\n")
+            sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
     return record.exit_code
 
 
 def _print(summary: str) -> None:
     """Write the summary to stdout; a reader that has gone away is no reason to lose run.json."""
     try:
-        sys.stdout.write(summary.rstrip() + "\n")
+        sys.stdout.write(summary + "\n")
         sys.stdout.flush()
     except OSError as error:
         log.warning("the summary could not be printed: %s", error)
@@ -170,16 +174,33 @@ def _output_folder(request: Request) -> str | None:
     None when there is none, or when it lies on top of the input: a run.json among the files of a table
     would make the table unreadable.
     """
+    values: Any = _values(request)
     try:
-        values: Any = apply_overrides(read_yaml_file(request.config), request.overrides)[0]
         path = values["output"]["path"]
-    except (LogregError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
-    if not isinstance(path, str) or not path.strip() or "${" in path:
+    if not isinstance(path, str) or not path.strip() or "${" in path or printable(path) != path:
         return None
     read = values.get("input", {}).get("path") if isinstance(values.get("input"), dict) else None
     inputs = tuple(str(place) for place in (read if isinstance(read, list | tuple) else [read]) if place)
     return None if overlap(path, inputs, above=False) else path
+
+
+def _values(request: Request) -> dict[str, Any]:
+    """Return what the configuration says, mistakes and all, with variables put in where they are set."""
+    return substitute(_written(request), os.environ).values
+
+
+def _written(request: Request) -> dict[str, Any]:
+    """Return the same with the references to variables; empty when it cannot be read."""
+    try:
+        return apply_overrides(read_yaml_file(request.config), request.overrides)[0]
+    except LogregError:
+        return {}
+
+
+def _secrets(request: Request) -> Secrets:
+    return secrets_of(_written(request), os.environ)
 
 
 def with_outputs(lines: Sequence[str], recorder: RunRecorder) -> str:

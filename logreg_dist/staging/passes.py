@@ -203,8 +203,8 @@ class StagedTable:
         remove, left = removal_task(self._run_id, frozenset(self._folders)), set(self._folders)
         # Not through the staged rows: those of an executor that died would be staged again first. A task
         # for every core reaches every executor, unless others are at work there: hence the rounds.
-        n_tasks = 2 * context.defaultParallelism
         try:
+            n_tasks = 2 * context.defaultParallelism
             for _ in range(MAX_REMOVAL_ROUNDS):
                 left -= set(context.parallelize(range(n_tasks), n_tasks).mapPartitions(remove).collect())
                 if not left:

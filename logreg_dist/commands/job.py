@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.session import open_session
+from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
+from logreg_dist.config.secrets import Secrets, secrets_of
 from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.run_record import RunRecord, RunRecorder
 from logreg_dist.reading.failures import explain_spark_error
@@ -67,8 +71,9 @@ def run_job(request: Request, work: Work) -> int:
 
     The summary goes to stdout, progress and errors to stderr.
     """
-    configure_logging(debug=request.debug)
-    recorder = RunRecorder(job=request.job, run_id=new_run_id())
+    hide = _secrets(request).hidden
+    configure_logging(debug=request.debug, hide=hide)
+    recorder = RunRecorder(job=request.job, run_id=new_run_id(), hide=hide)
     spark: SparkSession | None = None
     error: BaseException | None = None
     summary = ""
@@ -83,11 +88,11 @@ def run_job(request: Request, work: Work) -> int:
             if request.debug:
                 log.exception("what went wrong, in full")
     if summary:
-        sys.stdout.write(summary.rstrip() + "\n")
+        sys.stdout.write(printable_lines(hide(summary.rstrip())) + "\n")
         sys.stdout.flush()
     record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
     if error is not None:
-        sys.stderr.write(_words(error, record) + "\n")
+        sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
     return record.exit_code
 
 
@@ -143,16 +148,33 @@ def _output_folder(request: Request) -> str | None:
     None when there is none, or when it lies on top of the input: a run.json among the files of a table
     would make the table unreadable.
     """
+    values: Any = _values(request)
     try:
-        values: Any = apply_overrides(read_yaml_file(request.config), request.overrides)[0]
         path = values["output"]["path"]
-    except (LogregError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
-    if not isinstance(path, str) or not path.strip() or "${" in path:
+    if not isinstance(path, str) or not path.strip() or "${" in path or printable(path) != path:
         return None
     read = values.get("input", {}).get("path") if isinstance(values.get("input"), dict) else None
     inputs = tuple(str(place) for place in (read if isinstance(read, list | tuple) else [read]) if place)
     return None if overlap(path, inputs, above=False) else path
+
+
+def _values(request: Request) -> dict[str, Any]:
+    """Return what the configuration says, mistakes and all, with variables put in where they are set."""
+    return substitute(_written(request), os.environ).values
+
+
+def _written(request: Request) -> dict[str, Any]:
+    """Return the same with the references to variables; empty when it cannot be read."""
+    try:
+        return apply_overrides(read_yaml_file(request.config), request.overrides)[0]
+    except LogregError:
+        return {}
+
+
+def _secrets(request: Request) -> Secrets:
+    return secrets_of(_written(request), os.environ)
 
 
 @contextmanager

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = {128 + signal.SIGINT: "Ctrl-C", 128 + signal.SIGTERM: "SIGTERM"}
+INTERRUPTED = {
+    128 + signal.SIGINT: "Ctrl-C",
+    128 + signal.SIGTERM: "SIGTERM",
+    128 + signal.SIGHUP: "SIGHUP, the end of its terminal",
+}
 RECORDED_PACKAGES = {
     "numpy": "numpy",
     "pyarrow": "pyarrow",

@@ -64,6 +64,8 @@ class RunRecord:
 class RunRecorder:
     """Collects what a job did while it runs; the jobs make one and fill it in.
 
+    `folder` is that of the outputs, where only the job finds out which one it is: that of a catalog's table.
+
     Examples
     --------
     >>> recorder = RunRecorder(job="train", run_id="r1")
@@ -80,6 +82,7 @@ class RunRecorder:
     outputs: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     fit_status: str | None = None
+    folder: str | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @contextmanager

@@ -170,6 +170,15 @@ def read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
         return Swap(path=path, run_id=run_id, new=old, old=old)
 
 
+def plan_scope(files: Filesystem, path: str, run_id: str) -> str:
+    """Return what the run of a plan held of the output; all of it where the plan does not tell."""
+    try:
+        plan: dict[str, Any] = json.loads(files.read_bytes(join(replaced_folder(path, run_id), PLAN)))
+        return str(plan["scope"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def delete_aside(files: Filesystem, aside: str) -> None:
     """Delete what a run replaced, its plan last."""
     if files.is_dir(aside):

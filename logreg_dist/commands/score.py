@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 from logreg_dist.commands.job import Request, with_outputs
 from logreg_dist.commands.models import read_model
 from logreg_dist.config import ScoreConfig, load_score_config
+from logreg_dist.config.table_input import overlap
+from logreg_dist.errors import OutputOnInput
 from logreg_dist.publishing.catalog import find_table
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import join
@@ -112,10 +114,15 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
 
 def _output_folder(spark: SparkSession, config: ScoreConfig) -> str:
     """Return the folder of the output, and of its records: that of the table where one is written."""
-    if config.output.table is not None:
-        return find_table(spark, config.output.table).base
-    assert config.output.path is not None
-    return config.output.path
+    if config.output.table is None:
+        assert config.output.path is not None
+        return config.output.path
+    base = find_table(spark, config.output.table).base
+    if problems := overlap(base, config.input.paths, above=True):
+        raise OutputOnInput(
+            f"output.table '{config.output.table}' lies in '{base}', which {problems[0].sentence}."
+        )
+    return base
 
 
 def _odd_rows(recorder: RunRecorder) -> list[str]:

@@ -143,6 +143,8 @@ def catalog_of(spark: SparkSession, table: CatalogTable, partition_by: tuple[str
             return {}
         if not partition_by:
             return {"": _as_path(spark, catalog.getTableMetadata(identifier).location())}
+        if part == "":
+            return {}
         spec = jvm.scala.Option.empty()
         if part is not None:
             wanted = jvm.org.apache.spark.api.python.PythonUtils.toScalaMap({RUN_DATE: _value(part)})

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
-from logreg_dist.errors import OutputNotVerified
+from logreg_dist.errors import ConfigError, OutputNotVerified
 from logreg_dist.publishing.destination import (
     Destination,
     check_output_folder,
@@ -108,7 +108,7 @@ def publish(
         sink = (table_sink if destination.table else path_sink)(files, table, destination)
         recover(lease, sink)
         sink.check()
-        with _staging(lease, sink) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
+        with _staging(lease, sink, destination) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
             table = sink.arrange(table)
             if write is None:
                 observed = write_staged(table, destination, staged, sums)
@@ -149,10 +149,15 @@ def _file_errors_explained(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(lease: Lease, sink: Sink) -> Iterator[str]:
+def _staging(lease: Lease, sink: Sink, destination: Destination) -> Iterator[str]:
     """Make an empty folder for new rows, and remove it whatever happens, if no reader is looking at it."""
     files = lease.files
     staged = sink.staged(lease.holder.run_id)
+    if destination.table is not None and files.exists(staged):
+        # Readers may be looking at it.
+        raise ConfigError(
+            f"run_id '{lease.holder.run_id}' was used for '{destination.table}' before; take another."
+        )
     files.delete_tree(staged)
     # Now: Spark's own way of making folders may meet another run that removes an empty one.
     files.make_dirs(staged)

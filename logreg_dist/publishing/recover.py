@@ -23,7 +23,8 @@ from logreg_dist.publishing.swap import REPLACED, STAGING, plan_scope, replaced_
 
 log = logging.getLogger(__name__)
 
-# Nobody claims it, but a run whose lease was deleted by hand may still be writing.
+# Nobody claims it, but a run whose lease was deleted by hand may still be writing, and readers of a table
+# may still be on their way to rows that were replaced: Spark takes a folder that is gone for an empty one.
 UNCLAIMED_SECONDS = 3600.0
 
 
@@ -59,16 +60,17 @@ def recover(lease: Lease, sink: Sink) -> None:
 def _clear_unclaimed(lease: Lease, sink: Sink, run_id: str) -> None:
     files, path = lease.files, lease.path
     folders = [join(path, kind, run_id) for kind in (STAGING, REPLACED)]
-    if files.exists(replaced_folder(path, run_id)):
-        with _covered(lease, plan_scope(files, path, run_id)) as covered:
+    scope = plan_scope(files, path, run_id) if files.exists(replaced_folder(path, run_id)) else None
+    if scope is not None:
+        with _covered(lease, scope) as covered:
             if covered:
                 sink.settle(run_id)
     ages = [time.time() - files.modified(folder) for folder in folders if files.exists(folder)]
     if ages and min(ages) > UNCLAIMED_SECONDS:
-        log.warning("what run '%s' left in '%s' is cleared", run_id, path)
+        log.info("what run '%s' left in '%s' is cleared", run_id, path)
         sink.clear(run_id)
     elif ages:
-        log.warning("run '%s' left something in '%s'; it is cleared after an hour", run_id, path)
+        log.info("run '%s' left something in '%s'; it is cleared after an hour", run_id, path)
 
 
 @contextmanager

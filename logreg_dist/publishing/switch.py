@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -83,22 +84,19 @@ def switch_back(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
 
 
 def finish_switch(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
-    """Delete the old rows; the plan is marked first and deleted last.
+    """Note that the new rows are verified, and drop the parts that end; never raises, the new rows are in place.
 
-    Never raises for what cannot be deleted: the new rows are in place.
+    The old rows stay until a later run clears them, because a reader may have been told where they lie.
     """
     try:
         _write_plan(files, replace(switch, finished=True))
         for part in switch.dropped:
             catalog.drop(part)
-        for part, folder in switch.old.items():
-            if not same_place(switch.new.get(part), folder):
-                _delete_rows(files, switch.path, folder)
-        files.delete_tree(_nothing(switch))
-        delete_aside(files, replaced_folder(switch.path, switch.run_id))
-        files.delete_if_empty(join(switch.path, REPLACED))
+        if not switch.old:
+            delete_aside(files, replaced_folder(switch.path, switch.run_id))
+            files.delete_if_empty(join(switch.path, REPLACED))
     except OSError as error:
-        log.warning("the replaced rows of '%s' could not be deleted: %s", switch.path, error)
+        log.warning("what was replaced in '%s' could not be noted: %s", switch.path, error)
 
 
 def settle_switch(files: Filesystem, catalog: Catalog, path: str, run_id: str) -> None:
@@ -116,11 +114,21 @@ def settle_switch(files: Filesystem, catalog: Catalog, path: str, run_id: str) -
         switch_back(files, catalog, switch)
 
 
-def clear_published(files: Filesystem, catalog: Catalog, path: str, run_id: str) -> None:
-    """Delete the rows of a run that the catalog does not point at."""
-    delete_aside(files, replaced_folder(path, run_id))
+def clear_published(
+    files: Filesystem, catalog: Catalog, path: str, run_id: str, *, retired_seconds: float
+) -> None:
+    """Delete the rows of a run that the catalog does not point at, and those it replaced, once they are old enough."""
+    aside = replaced_folder(path, run_id)
+    switch = _read_plan(files, path, run_id)
+    if switch is not None and switch.finished:
+        if time.time() - files.modified(join(aside, PLAN)) <= retired_seconds:
+            return
+        for part, folder in switch.old.items():
+            if not same_place(catalog.locations(part).get(part), folder):
+                _delete_rows(files, path, folder)
+    delete_aside(files, aside)
     folder = published_folder(path, run_id)
-    if not files.exists(folder) or same_place(catalog.locations(None).get(""), folder):
+    if not files.exists(folder) or same_place(catalog.locations("").get(""), folder):
         return
     for name in files.list_dir(folder):
         here = join(folder, name)

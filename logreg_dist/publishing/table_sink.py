@@ -12,6 +12,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from logreg_dist.errors import ConfigError, OutputNotVerified
+from logreg_dist.publishing import recover
 from logreg_dist.publishing.catalog import (
     WAY_OUT,
     Catalog,
@@ -61,7 +62,9 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
         rows=lambda run_id: join(published_folder(path, run_id), partition_folder(destination)).rstrip("/"),
         replace=lambda lease, observed: _replace_rows(lease, catalog, table, destination, observed),
         settle=lambda run_id: settle_switch(files, catalog, path, run_id),
-        clear=lambda run_id: clear_published(files, catalog, path, run_id),
+        clear=lambda run_id: clear_published(
+            files, catalog, path, run_id, retired_seconds=recover.UNCLAIMED_SECONDS
+        ),
     )
 
 

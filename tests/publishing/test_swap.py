@@ -43,6 +43,11 @@ def steps(files: Filesystem, path: str) -> Sink:
     return path_sink(files, None, Destination(path=path, format="parquet", run_date="2026-11-20"))  # type: ignore[arg-type]
 
 
+@pytest.fixture(autouse=True)
+def nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logreg_dist.publishing.swap.LISTING_SECONDS", 0.0)
+
+
 class Crash(BaseException):
     """The driver dies here."""
 
@@ -226,6 +231,7 @@ def test_a_swap_that_arrived_before_its_driver_died_is_never_undone_later(tmp_pa
 def test_leftovers_that_nobody_claims_are_deleted_when_they_are_an_hour_old(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     write(tmp_path / "d=1" / "file", "live")
     for run_id, age in (("young", 0.5), ("old", 1.5)):
         write(tmp_path / kind / run_id / "d=1" / "file", "left")

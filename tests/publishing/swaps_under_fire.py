@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from logreg_dist.publishing import swap as swap_module
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
 from logreg_dist.publishing.lease import held
@@ -66,6 +67,7 @@ def run(path: str, run_id: str, files: Filesystem, *, verified: bool) -> None:
 
 
 def main(path: Path) -> None:
+    swap_module.LISTING_SECONDS = 0.1
     run(str(path), "first", local_filesystem(), verified=True)
     for verified in (True, False):
         for step in range(100):

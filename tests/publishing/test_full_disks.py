@@ -18,9 +18,9 @@ from tests.publishing.test_killed_job import Job, ids_in
 
 pytestmark = pytest.mark.spark
 
-N_OLD, N_NEW = 1_000, 200_000
-# Room for the old rows and for Spark's own small files, not for 200,000 new ones.
-DISK_BYTES, FILE_BYTES = 1 << 20, 1 << 20
+N_OLD, N_NEW = 1_000, 60_000
+# Room for the old rows and for Spark's own small files, not for 60,000 new ones.
+DISK_BYTES, FILE_BYTES = 1 << 18, 1 << 18
 
 
 @contextmanager

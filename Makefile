@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+TOOLS  := $(VENV)/tools
 
-.PHONY: install demo examples package cluster-demo test faults bench lint format clean check-tools
+.PHONY: install demo examples package cluster-demo test faults bench lock audit lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -19,13 +20,17 @@ check-tools:
 	  [ "$${version:-0}" -ge 17 ] || { \
 	  echo "Java >= 17 is needed (found: $${version:-none}). On Debian or Ubuntu: apt-get install openjdk-17-jre-headless; or point JAVA_HOME at one"; exit 2; }
 
-# What all commands but bench need. Written last, so that an interrupted installation is done again.
-$(VENV)/.installed: pyproject.toml | check-tools
+# What all commands but bench need: the versions and hashes of locks/, nothing else, also for what is built here (pyspark
+# is). Written last, so that an interrupted installation is done again.
+$(VENV)/.installed: pyproject.toml locks/build.lock locks/test.lock | check-tools
 	@echo "Installing into $(VENV) (log: $(VENV)/install.log)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --editable '.[demo,test,lint]' > $(VENV)/install.log 2>&1 \
+	@{ $(LOCKED) -r locks/build.lock && $(LOCKED) -r locks/test.lock \
+	  && $(BIN)/python -m pip install --no-deps --no-build-isolation --editable . ; } > $(VENV)/install.log 2>&1 \
 	  || { tail -20 $(VENV)/install.log; exit 1; }
 	@touch $@
+
+LOCKED = $(BIN)/python -m pip install --require-hashes --no-build-isolation --use-pep517
 
 # Each job is what a user would type; conf/*.yaml are made for this data. Their summaries are gathered at the end.
 demo: $(VENV)/.installed ## churn of 7,043 telecom customers: train, score, evaluate
@@ -60,9 +65,27 @@ bench: $(VENV)/.bench ## compare fits with other tools on D30; others: make benc
 
 CASES ?= D30
 
-$(VENV)/.bench: $(VENV)/.installed
-	@$(BIN)/python -m pip install --editable '.[bench]' > $(VENV)/bench.log 2>&1 \
-	  || { tail -20 $(VENV)/bench.log; exit 1; }
+$(VENV)/.bench: $(VENV)/.installed locks/bench.lock
+	@$(LOCKED) -r locks/bench.lock > $(VENV)/bench.log 2>&1 || { tail -20 $(VENV)/bench.log; exit 1; }
+	@touch $@
+
+# The newest versions within the ranges of pyproject.toml, for every Python from 3.11 on and every platform.
+lock: $(TOOLS)/.uv ## the newest versions that pyproject.toml allows, with their hashes, into locks/
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "wheel", sep="\n")' \
+	  | $(RESOLVE) - -o locks/build.lock
+	@$(RESOLVE) pyproject.toml --extra demo --extra test --extra lint -c locks/build.lock -o locks/test.lock
+	@$(RESOLVE) pyproject.toml --extra bench -c locks/build.lock -c locks/test.lock -o locks/bench.lock
+
+RESOLVE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+  --generate-hashes --no-emit-index-url --no-header
+
+audit: $(TOOLS)/.pip-audit ## known vulnerabilities of what locks/ names; asks a service on the network
+	@for lock in locks/*.lock; do echo "$$lock"; $(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip -r $$lock || exit 1; done
+
+# Tools that change or judge the locks are not in them.
+$(TOOLS)/.%: $(VENV)/.installed
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install $* > $(TOOLS)/$*.log 2>&1 || { tail -20 $(TOOLS)/$*.log; exit 1; }
 	@touch $@
 
 lint: $(VENV)/.installed ## ruff and mypy, as CI runs them

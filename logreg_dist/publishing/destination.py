@@ -87,7 +87,9 @@ def check_live_output(files: Filesystem, destination: Destination) -> None:
     others = [name for name in live if name != folder and not name.startswith(".")]
     if mode == "replace_all" or not others:
         return
-    found = _partition_columns(files, path, others[-1])
+    # Another run may be replacing an entry just now.
+    layouts = (_partition_columns(files, path, name) for name in reversed(others))
+    found = next((layout for layout in layouts if layout is not None), destination.partition_by)
     if found != destination.partition_by:
         raise ConfigError(
             f"output.path '{path}' is partitioned by {list(found)}, output.partition_by is "
@@ -162,17 +164,20 @@ def _requirements(destination: Destination, columns: Sequence[str], run_id: str)
     ]
 
 
-def _partition_columns(files: Filesystem, path: str, entry: str) -> tuple[str, ...]:
-    """Follow one branch of folders named ``column=value`` down to the files."""
+def _partition_columns(files: Filesystem, path: str, entry: str) -> tuple[str, ...] | None:
+    """Follow one branch of folders named ``column=value`` down to the files; None when it vanishes."""
     columns: tuple[str, ...] = ()
     folder = join(path, entry)
-    while "=" in entry and files.is_dir(folder):
-        columns += (entry.partition("=")[0],)
-        below = [name for name in files.list_dir(folder) if not name.startswith(("_", "."))]
-        if not below:
-            break
-        entry, folder = below[0], join(folder, below[0])
-    return columns
+    try:
+        while "=" in entry and files.is_dir(folder):
+            columns += (entry.partition("=")[0],)
+            below = [name for name in files.list_dir(folder) if not name.startswith(("_", "."))]
+            if not below:
+                break
+            entry, folder = below[0], join(folder, below[0])
+    except FileNotFoundError:
+        return None
+    return columns if files.exists(folder) else None
 
 
 def _why(error: OSError) -> str:

@@ -8,6 +8,8 @@ operation raises `OSError` or one of its kinds, whichever side does the work.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import re
 import shutil
@@ -15,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from logreg_dist.errors import ConfigError
 from logreg_dist.publishing.hadoop import hadoop_operations
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 # As Hadoop does: a colon before the first slash ends a scheme.
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+# Tries to make a folder while others remove it for being empty.
+FOLDER_ATTEMPTS = 50
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux's headers
+# The kernel, or the filesystem, does not know how.
+_CANNOT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP)
 FILE_SCHEME = re.compile(r"^file:(//[^/]*)?(?=/)", re.IGNORECASE)
 
 
@@ -35,8 +43,11 @@ class Filesystem:
     `write_atomic` makes the parent folders and leaves either the old bytes or the new ones;
     `create_new` makes them too and returns False, writing nothing, when the file exists: of several
     callers one gets True (not on object stores). `rename` raises `FileExistsError` when the target
-    exists; `delete_tree` takes files too and accepts a missing path; `list_dir` returns sorted
-    names; `modified` is in seconds since 1970.
+    exists. `exchange` swaps two names in one step, so that no reader finds either of them missing;
+    where the filesystem cannot, it changes nothing and returns False. `identity` is of a file or folder wherever
+    it is moved, None where filesystems do not tell. `delete_tree` takes files too and accepts a missing path;
+    `delete_if_empty` leaves a folder alone that holds anything; `list_dir` returns sorted names;
+    `modified` is in seconds since 1970.
     """
 
     exists: Callable[[str], bool]
@@ -48,7 +59,10 @@ class Filesystem:
     create_new: Callable[[str, bytes], bool]
     make_dirs: Callable[[str], None]
     rename: Callable[[str, str], None]
+    exchange: Callable[[str, str], bool]
+    identity: Callable[[str], str | None]
     delete_tree: Callable[[str], None]
+    delete_if_empty: Callable[[str], None]
 
 
 def filesystem_for(path: str, spark: SparkSession | None = None) -> Filesystem:
@@ -121,9 +135,12 @@ def local_filesystem() -> Filesystem:
         read_bytes=lambda path: _local(path).read_bytes(),
         write_atomic=_write_atomic,
         create_new=_create_new,
-        make_dirs=lambda path: _local(path).mkdir(parents=True, exist_ok=True),
+        make_dirs=lambda path: _make_dirs(_local(path)),
         rename=_rename,
+        exchange=_exchange,
+        identity=_identity,
         delete_tree=_delete_tree,
+        delete_if_empty=_delete_if_empty,
     )
 
 
@@ -151,9 +168,8 @@ def _write_atomic(path: str, content: bytes) -> None:
 
 def _create_new(path: str, content: bytes) -> bool:
     target = _local(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file = open(target, "xb")  # noqa: SIM115 - closed below; only the opening may find it taken
+        file = _open_new(target)
     except FileExistsError:
         return False
     try:
@@ -168,16 +184,31 @@ def _create_new(path: str, content: bytes) -> bool:
 
 @contextlib.contextmanager
 def _complete_file_beside(target: Path, content: bytes) -> Iterator[Path]:
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with _open_new(temporary) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _open_new(target: Path) -> BinaryIO:
+    """Create a file and its folders, although another run may be removing those that it finds empty."""
+    for _ in range(FOLDER_ATTEMPTS):
+        _make_dirs(target.parent)
+        with contextlib.suppress(FileNotFoundError):
+            return open(target, "xb")
+    raise FileNotFoundError(errno.ENOENT, "its folder vanishes again and again", str(target))
+
+
+def _make_dirs(folder: Path) -> None:
+    for _ in range(FOLDER_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            return folder.mkdir(parents=True, exist_ok=True)
+    raise FileNotFoundError(errno.ENOENT, "a folder above it vanishes again and again", str(folder))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -197,9 +228,43 @@ def _rename(source: str, target: str) -> None:
     os.rename(_local(source), _local(target))
 
 
+def _exchange(one: str, other: str) -> bool:
+    """Linux's ``renameat2`` with RENAME_EXCHANGE, which Python does not offer."""
+    if not hasattr(_LIBC, "renameat2"):
+        return False
+    paths = [os.fsencode(os.path.abspath(_local(path))) for path in (one, other)]
+    if _LIBC.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), one, None, other)
+
+
+def _identity(path: str) -> str | None:
+    try:
+        found = os.lstat(_local(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 def _delete_tree(path: str) -> None:
     target = _local(path)
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    else:
+    if not target.is_dir() or target.is_symlink():
         target.unlink(missing_ok=True)
+        return
+    # What another run deletes at the same time is gone all the same.
+    for _ in range(FOLDER_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(target)
+        if not os.path.lexists(target):
+            return
+
+
+def _delete_if_empty(path: str) -> None:
+    try:
+        os.rmdir(_local(path))
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise

@@ -117,9 +117,22 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
         if not owner(source).rename(to_path(source), to_path(target)):
             raise OSError(f"'{source}' could not be renamed to '{target}'")
 
+    def exchange(one: str, other: str) -> bool:
+        return False  # no filesystem of Hadoop's can
+
+    def identity(path: str) -> None:
+        return None
+
     def delete_tree(path: str) -> None:
         if not owner(path).delete(to_path(path), True) and exists(path):
             raise OSError(f"'{path}' could not be deleted")
+
+    def delete_if_empty(path: str) -> None:
+        if not is_dir(path) or list_dir(path):
+            return
+        # Another run may have filled it since: then this refuses.
+        with suppress(Py4JJavaError):
+            owner(path).delete(to_path(path), False)
 
     operations: list[Callable[..., Any]] = [
         exists,
@@ -130,7 +143,7 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
         write_atomic,
         create_new,
     ]
-    operations += [make_dirs, rename, delete_tree]
+    operations += [make_dirs, rename, exchange, identity, delete_tree, delete_if_empty]
     return {operation.__name__: _raising_os_errors(operation, worker) for operation in operations}
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 
 from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import (
@@ -20,7 +20,8 @@ from logreg_dist.publishing.destination import (
     partition_folder,
 )
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
-from logreg_dist.publishing.lock import held
+from logreg_dist.publishing.lease import WHOLE, Lease, held
+from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.staged import (
     N_ROWS,
     StagedTotals,
@@ -33,9 +34,7 @@ from logreg_dist.publishing.staged import (
 from logreg_dist.publishing.swap import (
     STAGING,
     Swap,
-    delete_when_empty,
     finish_swap,
-    recover,
     staging_folder,
     swap_back,
     swap_in,
@@ -74,8 +73,9 @@ def publish(
 
     The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs in
     all (write, read back, count the live rows). Running a date again gives its rows once; other
-    dates are not touched. On every failure and interruption the old output reads as before and
-    the staging folder is removed; what a killed driver left is put right by the next run.
+    dates are not touched, and may be published by other runs at the same time. On every failure and
+    interruption the old output reads as before and the staging folder is removed; what a killed driver
+    left is put right by the next run of any date.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def publish(
     destination : Destination
         Where, in which format, and what to replace.
     run_id : str
-        Letters, digits, ``.``, ``_`` and ``-``; names the staging folder and the holder of the lock.
+        Letters, digits, ``.``, ``_`` and ``-``; names the staging folder and the lease.
     sums : mapping of str to Column
         Aggregates to compute while writing, such as counts of missing values.
     inspect : callable
@@ -103,19 +103,21 @@ def publish(
     OutputNotVerified
         No rows without ``allow_empty``, a full disk, or what reads back differs.
     TemporaryFailure
-        Another run holds the output, or the cluster failed.
+        Another run holds the same date, or the cluster failed.
     """
     check_request(destination, table.columns, run_id)
     spark = table.sparkSession
     files = filesystem_for(destination.path, spark)
     check_output_folder(files, destination)
-    with _file_errors_explained(destination.path), held(files, destination.path, run_id):
-        recover(files, destination.path)
+    with (
+        _file_errors_explained(destination.path),
+        held(
+            files, destination.path, run_id, scope=_scope(destination), processes=_jvm_process(spark)
+        ) as lease,
+    ):
+        recover(lease)
         check_live_output(files, destination)
-        with (
-            _staging(files, destination.path, run_id) as staged,
-            cancelled_on_error(spark, f"publish-{run_id}"),
-        ):
+        with _staging(lease) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
             if write is None:
                 observed = write_staged(table, destination, staged, sums)
             else:
@@ -123,8 +125,19 @@ def publish(
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
-            _replace_live(files, table, destination, run_id, n_rows=observed[N_ROWS])
+            _replace_live(lease, table, destination, n_rows=observed[N_ROWS])
         return _published(files, destination, observed)
+
+
+def _scope(destination: Destination) -> str:
+    """Return what of the output the run needs for itself."""
+    return WHOLE if destination.mode == "replace_all" else partition_folder(destination)
+
+
+def _jvm_process(spark: SparkSession) -> list[int]:
+    """Return the process of the driver's JVM, whose tasks may outlive the driver's Python for some seconds."""
+    jvm: Any = spark._jvm
+    return [int(jvm.java.lang.ProcessHandle.current().pid())]
 
 
 @contextmanager
@@ -138,16 +151,19 @@ def _file_errors_explained(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(files: Filesystem, path: str, run_id: str) -> Iterator[str]:
-    """Yield the name of a folder that does not exist yet, and remove it whatever happens."""
-    staged = staging_folder(path, run_id)
+def _staging(lease: Lease) -> Iterator[str]:
+    """Make an empty folder, and remove it whatever happens."""
+    files, path = lease.files, lease.path
+    staged = staging_folder(path, lease.holder.run_id)
     files.delete_tree(staged)
+    # Now: Spark's own way of making folders may meet another run that removes an empty one.
+    files.make_dirs(staged)
     try:
         yield staged
     finally:
         try:
             files.delete_tree(staged)
-            delete_when_empty(files, join(path, STAGING))
+            files.delete_if_empty(join(path, STAGING))
         except OSError as error:
             log.warning("the staging folder '%s' could not be removed: %s", staged, error)
 
@@ -160,21 +176,23 @@ def _check_not_empty(n_rows: int, destination: Destination) -> None:
         )
 
 
-def _replace_live(
-    files: Filesystem, table: DataFrame, destination: Destination, run_id: str, *, n_rows: int
-) -> None:
-    path = destination.path
+def _replace_live(lease: Lease, table: DataFrame, destination: Destination, *, n_rows: int) -> None:
+    files, path, run_id = lease.files, lease.path, lease.holder.run_id
     live = live_entries(files, path)
     whole = destination.mode == "replace_all"
     new = tuple(live_entries(files, staging_folder(path, run_id)))
     old = tuple(live) if whole else tuple(name for name in new if name in live)
-    swap = Swap(path=path, run_id=run_id, new=new, old=old)
+    swap = Swap(path=path, run_id=run_id, new=new, old=old, scope=lease.scope)
+    lease.confirm()
     try:
         swap_in(files, swap)
+        lease.confirm()
         _check_live(table, destination, n_rows)
         files.write_atomic(join(path, SUCCESS), b"")
     except BaseException:
-        swap_back(files, swap)
+        # Who took this run for dead has seen to its swap, and may have published since.
+        if not lease.is_lost():
+            swap_back(files, swap)
         raise
     finish_swap(files, swap)
 

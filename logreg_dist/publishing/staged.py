@@ -189,7 +189,8 @@ def _write(table: DataFrame, destination: Destination, staged: str) -> None:
     writer = _writer(table.drop(*destination.partition_by[:1]), destination)
     if destination.partition_by:
         staged = join(staged, partition_folder(destination))
-    writer.partitionBy(*destination.partition_by[1:]).save(staged)
+    # Without partitions the folder is there already, and empty.
+    writer.mode("append").partitionBy(*destination.partition_by[1:]).save(staged)
 
 
 def _writer(table: DataFrame, destination: Destination) -> DataFrameWriter:

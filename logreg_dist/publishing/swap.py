@@ -3,14 +3,18 @@
 Entries are what lies directly in a table's folder: partition folders or data files. The plan of a
 swap is written to ``_replaced/<run_id>/_swap.json`` before anything moves, so the next run can tell
 old entries from new ones, whatever happened to this one.
+
+Where the filesystem can exchange two names in one step, a reader finds the old entry or the new one at every
+instant. What tells them apart after a crash is then their identity (device and inode), which the plan holds.
+Elsewhere the old entry moves aside and the new one in, and the old one waits in ``_replaced``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from logreg_dist.errors import OutputNotVerified
@@ -22,18 +26,30 @@ log = logging.getLogger(__name__)
 STAGING = "_staging"
 REPLACED = "_replaced"
 PLAN = "_swap.json"
-# A younger folder may belong to a run that is still alive.
-LEFTOVER_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Swap:
-    """The plan: entries `new` of the staging folder of `run_id` replace entries `old` of `path`."""
+    """The plan: entries `new` of the staging folder of `run_id` replace entries `old` of `path`.
+
+    Attributes
+    ----------
+    path, run_id : str
+    new, old : tuple of str
+    scope : str
+        What the run holds of the output, as in its lease.
+    identities : mapping of str to str
+        Of the new entries, where the filesystem tells.
+    finished : bool
+        The new entries are verified.
+    """
 
     path: str
     run_id: str
     new: tuple[str, ...]
     old: tuple[str, ...]
+    scope: str = ""
+    identities: Mapping[str, str] = field(default_factory=dict)
     finished: bool = False
 
 
@@ -48,13 +64,26 @@ def replaced_folder(path: str, run_id: str) -> str:
 
 
 def swap_in(files: Filesystem, swap: Swap) -> None:
-    """Move the old entries aside and the staged ones in; readers see a gap of a few renames."""
-    _write_plan(files, swap)
+    """Put the staged entries in the place of the old ones, which move aside.
+
+    An entry on both sides is exchanged in one step where the filesystem can, otherwise it is missing for the time
+    between two renames; entries on one side come and go one by one, the old ones first.
+    """
     staged, aside = staging_folder(swap.path, swap.run_id), replaced_folder(swap.path, swap.run_id)
+    found = {name: files.identity(join(staged, name)) for name in swap.new}
+    known = {name: identity for name, identity in found.items() if identity is not None}
+    write_plan(files, replace(swap, identities=known))
     for name in swap.old:
-        files.rename(join(swap.path, name), join(aside, name))
+        if name not in swap.new:
+            files.rename(join(swap.path, name), join(aside, name))
     for name in swap.new:
-        files.rename(join(staged, name), join(swap.path, name))
+        arriving, live = join(staged, name), join(swap.path, name)
+        if name in swap.old and files.exchange(arriving, live):
+            files.rename(arriving, join(aside, name))
+            continue
+        if name in swap.old:
+            files.rename(live, join(aside, name))
+        files.rename(arriving, live)
 
 
 def swap_back(files: Filesystem, swap: Swap) -> None:
@@ -67,11 +96,16 @@ def swap_back(files: Filesystem, swap: Swap) -> None:
     """
     aside = replaced_folder(swap.path, swap.run_id)
     try:
-        # All new entries go before any old one returns: a crash in between is then still seen
-        # as an unfinished swap by the next run.
-        for name in swap.new:
-            if name not in swap.old or files.exists(join(aside, name)):
-                files.delete_tree(join(swap.path, name))
+        swap = read_plan(files, swap.path, swap.run_id)
+        if swap.identities:
+            for name in swap.new:
+                _put_back_known(files, swap, name)
+        else:
+            # All new entries go before any old one returns: a crash in between is then still seen
+            # as an unfinished swap by the next run.
+            for name in swap.new:
+                if name not in swap.old or files.exists(join(aside, name)):
+                    files.delete_tree(join(swap.path, name))
         for name in swap.old:
             if files.exists(join(aside, name)):
                 files.rename(join(aside, name), join(swap.path, name))
@@ -91,94 +125,91 @@ def finish_swap(files: Filesystem, swap: Swap) -> None:
     """
     aside = replaced_folder(swap.path, swap.run_id)
     try:
-        _write_plan(files, replace(swap, finished=True))
-        _delete_aside(files, aside)
-        delete_when_empty(files, join(swap.path, REPLACED))
+        write_plan(files, replace(swap, finished=True))
+        delete_aside(files, aside)
+        files.delete_if_empty(join(swap.path, REPLACED))
     except OSError as error:
         log.warning("the replaced output in '%s' could not be deleted: %s", aside, error)
 
 
-def recover(files: Filesystem, path: str) -> None:
-    """Undo what dead runs left half-done in `path`, and clear what they left behind.
-
-    Old entries whose replacement never arrived are moved back at once. Other leftovers are deleted
-    when they are older than 24 hours; younger ones are logged.
-    """
-    for run_id in _children(files, join(path, REPLACED)):
-        swap = _read_plan(files, path, run_id)
-        if _is_unfinished(files, swap):
-            log.warning("the swap of dead run '%s' in '%s' is undone", run_id, path)
-            swap_back(files, swap)
-        elif swap.new and not swap.finished:
-            # Now, because a partition that is deleted or dropped later would look like one that
-            # never arrived.
-            _write_plan(files, replace(swap, finished=True))
-    for kind in (REPLACED, STAGING):
-        for run_id in _children(files, join(path, kind)):
-            _delete_when_old(files, join(path, kind, run_id))
-        delete_when_empty(files, join(path, kind))
+def is_complete(files: Filesystem, swap: Swap) -> bool:
+    """Whether all new entries are in place, and all old ones gone, or were at some time."""
+    if swap.finished:
+        return True
+    aside = replaced_folder(swap.path, swap.run_id)
+    left = [name for name in swap.old if name not in swap.new and not files.exists(join(aside, name))]
+    return all(_arrived(files, swap, name) for name in swap.new) and not any(
+        files.exists(join(swap.path, name)) for name in left
+    )
 
 
-def delete_when_empty(files: Filesystem, folder: str) -> None:
-    """Delete a folder that holds nothing."""
-    if files.is_dir(folder) and not files.list_dir(folder):
-        files.delete_tree(folder)
-
-
-def _write_plan(files: Filesystem, swap: Swap) -> None:
+def write_plan(files: Filesystem, swap: Swap) -> None:
+    """Write the plan where the next run looks for it."""
     plan = join(replaced_folder(swap.path, swap.run_id), PLAN)
     files.write_atomic(plan, json.dumps(asdict(swap), indent=2).encode())
 
 
-def _read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
+def read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
     """Read a plan; a folder without one is taken as old entries that wait to return."""
     aside = replaced_folder(path, run_id)
     try:
         plan: dict[str, Any] = json.loads(files.read_bytes(join(aside, PLAN)))
         # Not the recorded path: the output may have been moved, or be named in another way now.
-        new, old, finished = tuple(plan["new"]), tuple(plan["old"]), bool(plan["finished"])
+        return Swap(
+            path=path,
+            run_id=run_id,
+            new=tuple(plan["new"]),
+            old=tuple(plan["old"]),
+            scope=str(plan["scope"]),
+            identities=dict(plan["identities"]),
+            finished=bool(plan["finished"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         waiting = live_entries(files, aside) if files.is_dir(aside) else []
         old = tuple(name for name in waiting if not files.exists(join(path, name)))
         return Swap(path=path, run_id=run_id, new=old, old=old)
-    return Swap(path=path, run_id=run_id, new=new, old=old, finished=finished)
+
+
+def delete_aside(files: Filesystem, aside: str) -> None:
+    """Delete what a run replaced, its plan last."""
+    if files.is_dir(aside):
+        for name in files.list_dir(aside):
+            if name != PLAN:
+                files.delete_tree(join(aside, name))
+    files.delete_tree(aside)
+
+
+def _put_back_known(files: Filesystem, swap: Swap, name: str) -> None:
+    """Undo what happened to one of the new entries, which its identity tells."""
+    staged, live = join(staging_folder(swap.path, swap.run_id), name), join(swap.path, name)
+    aside = join(replaced_folder(swap.path, swap.run_id), name)
+
+    def is_new(place: str) -> bool:
+        return files.identity(place) == swap.identities.get(name)
+
+    if name not in swap.old:
+        if is_new(live):
+            files.delete_tree(live)
+        return
+    old = next((place for place in (aside, staged) if files.exists(place) and not is_new(place)), None)
+    if old is not None and files.exists(live) and files.exchange(old, live):
+        files.delete_tree(old)
+    elif old is not None:
+        files.delete_tree(live)
+        files.rename(old, live)
+    if is_new(aside):
+        files.delete_tree(aside)  # an exchange that ended before its new entry was deleted
 
 
 def _forget_plan(files: Filesystem, swap: Swap) -> None:
     aside = replaced_folder(swap.path, swap.run_id)
     files.delete_tree(join(aside, PLAN))
-    delete_when_empty(files, aside)
-    delete_when_empty(files, join(swap.path, REPLACED))
+    files.delete_if_empty(aside)
+    files.delete_if_empty(join(swap.path, REPLACED))
 
 
-def _is_unfinished(files: Filesystem, swap: Swap) -> bool:
-    if swap.finished:
-        return False
-    staged = staging_folder(swap.path, swap.run_id)
-    arrived = [
-        files.exists(join(swap.path, name)) and not files.exists(join(staged, name)) for name in swap.new
-    ]
-    return not all(arrived)
-
-
-def _delete_aside(files: Filesystem, aside: str) -> None:
-    for name in files.list_dir(aside):
-        if name != PLAN:
-            files.delete_tree(join(aside, name))
-    files.delete_tree(aside)
-
-
-def _delete_when_old(files: Filesystem, folder: str) -> None:
-    hours = (time.time() - files.modified(folder)) / 3600
-    if hours * 3600 <= LEFTOVER_SECONDS:
-        log.warning("'%s' was left by another run %.1f hours ago; it is deleted after 24", folder, hours)
-        return
-    log.warning("'%s', left by a dead run %.1f hours ago, is deleted", folder, hours)
-    if files.is_dir(folder):
-        _delete_aside(files, folder)
-    else:
-        files.delete_tree(folder)
-
-
-def _children(files: Filesystem, folder: str) -> list[str]:
-    return files.list_dir(folder) if files.is_dir(folder) else []
+def _arrived(files: Filesystem, swap: Swap, name: str) -> bool:
+    live = join(swap.path, name)
+    if name in swap.identities:
+        return files.identity(live) == swap.identities[name]
+    return files.exists(live) and not files.exists(join(staging_folder(swap.path, swap.run_id), name))

@@ -75,7 +75,7 @@ def direct_scores(
         local = local_path(folder, source.table.sparkSession)
         assert local is not None
         local = local.absolute()  # the workers' own folder may be another one
-        local.mkdir(parents=True)
+        local.mkdir(parents=True, exist_ok=True)
         done.extend(_run(source, work, output, local))
         name_files(done, local, run_id)
         return StagedTotals(sum(part.n_rows for part in done), add_sums(done))

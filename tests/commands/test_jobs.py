@@ -1,4 +1,4 @@
-"""The jobs as a user runs them: real processes, real files, exit codes."""
+"""The jobs as a user runs them: real processes, real files, exit codes; all of them without a network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from examples.churn.prepare import main as prepare
+from tests.offline import offline
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,10 +28,10 @@ def project(tmp_path_factory):
 
 
 def run(project, *arguments, environment=None):
-    """Run ``python jobs/<job>.py`` in the project folder."""
+    """Run ``python jobs/<job>.py`` in the project folder, without a network."""
     job, *rest = arguments
     return subprocess.run(
-        [sys.executable, ROOT / "jobs" / f"{job}.py", *map(str, rest)],
+        offline(sys.executable, ROOT / "jobs" / f"{job}.py", *rest),
         cwd=project,
         env={**os.environ, **(environment or {})},
         capture_output=True,

@@ -60,7 +60,9 @@ def ids_now(path: Path) -> list[int]:
 
 
 def leftovers(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.iterdir() if entry.name in ("_staging", "_replaced", "_lock"))
+    return sorted(
+        entry.name for entry in path.iterdir() if entry.name in ("_staging", "_replaced", "_leases")
+    )
 
 
 @pytest.fixture
@@ -182,20 +184,34 @@ def test_a_writer_that_damages_its_output_is_caught_and_the_old_rows_stay(
     assert leftovers(path) == []
 
 
-@pytest.mark.parametrize("mode", ["replace_partition", "replace_all"])
+@pytest.mark.parametrize(("mode", "exchange"), [("replace_partition", True), ("replace_all", False)])
 def test_a_store_that_appends_is_caught_after_the_swap_and_the_old_rows_return(
-    spark: SparkSession, path: Path, destination: Destination, monkeypatch: pytest.MonkeyPatch, mode: str
+    spark: SparkSession,
+    path: Path,
+    destination: Destination,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    exchange: bool,
 ) -> None:
     put(scored(spark, 5), destination, "r1")
     files = local_filesystem()
 
+    def append(folder: str) -> None:
+        for file in Path(folder).glob("*.parquet"):
+            file.with_name(f"again-{file.name}").write_bytes(file.read_bytes())
+
     def rename_and_append(source: str, target: str) -> None:
         files.rename(source, target)
-        if "_staging" in source:
-            for file in Path(target).glob("*.parquet"):
-                file.with_name(f"again-{file.name}").write_bytes(file.read_bytes())
+        if "_staging" in source and "_replaced" not in target:
+            append(target)
 
-    appending = replace(files, rename=rename_and_append)
+    def exchange_and_append(source: str, target: str) -> bool:
+        exchanged = exchange and files.exchange(source, target)
+        if exchanged and "_staging" in source:
+            append(target)
+        return exchanged
+
+    appending = replace(files, rename=rename_and_append, exchange=exchange_and_append)
     monkeypatch.setattr(publish_module, "filesystem_for", lambda path, spark: appending)
     with pytest.raises(OutputNotVerified, match="6 rows were published and 12 read back"):
         put(scored(spark, 6), replace(destination, mode=mode), "r2")
@@ -214,7 +230,8 @@ def test_a_rename_that_fails_in_the_swap_restores_the_old_rows(
             raise PermissionError("not allowed")
         files.rename(source, target)
 
-    monkeypatch.setattr(publish_module, "filesystem_for", lambda path, spark: replace(files, rename=rename))
+    failing = replace(files, rename=rename, exchange=lambda one, other: False)
+    monkeypatch.setattr(publish_module, "filesystem_for", lambda path, spark: failing)
     with pytest.raises(
         OutputNotVerified, match=r"could not be changed: not allowed(.|\n)*old output is kept"
     ):
@@ -240,11 +257,59 @@ def test_a_second_run_at_the_same_time_is_refused(
     spark: SparkSession, path: Path, destination: Destination
 ) -> None:
     def start_another(observed: Mapping[str, Any]) -> None:
-        with pytest.raises(TemporaryFailure, match="run 'r1' is writing the same output"):
+        with pytest.raises(TemporaryFailure, match=f"run 'r1' is writing '.*run_date={RUN_DATE}'.* until 20"):
             put(scored(spark, 2), destination, "r2")
+        with pytest.raises(TemporaryFailure, match="run 'r1' is writing"):
+            put(scored(spark, 2), replace(destination, mode="replace_all"), "r3")
 
     put(scored(spark, 5), destination, "r1", start_another)
     assert ids_now(path) == [0, 1, 2, 3, 4]
+
+
+def test_a_run_of_another_date_publishes_while_this_one_is_at_work(
+    spark: SparkSession, path: Path, destination: Destination, either_filesystem: Filesystem
+) -> None:
+    other = replace(destination, run_date="2026-11-21")
+
+    def start_another(observed: Mapping[str, Any]) -> None:
+        table = scored(spark, 2, first_id=100).withColumn("run_date", sf.lit("2026-11-21"))
+        put(table, other, "r2")
+
+    put(scored(spark, 5), destination, "r1", start_another)
+    assert ids_now(path) == [0, 1, 2, 3, 4, 100, 101]
+    assert leftovers(path) == []
+
+
+def test_a_run_that_was_taken_for_dead_while_it_wrote_publishes_nothing(
+    spark: SparkSession, path: Path, destination: Destination
+) -> None:
+    def be_taken_for_dead(observed: Mapping[str, Any]) -> None:
+        (path / "_leases" / "r1.json").rename(path / "_leases" / "r1.dead")
+        put(scored(spark, 2), destination, "r2")
+
+    with pytest.raises((TemporaryFailure, OutputNotVerified), match=r"has lost|old output is kept"):
+        put(scored(spark, 5), destination, "r1", be_taken_for_dead)
+    assert ids_now(path) == [0, 1]
+    assert leftovers(path) == []
+
+
+def test_a_run_that_loses_its_lease_in_the_swap_leaves_the_output_to_who_took_it(
+    spark: SparkSession, path: Path, destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(scored(spark, 3), destination, "r0")
+    swap_in = publish_module.swap_in
+
+    def fall_asleep_after(files: Filesystem, swap: Any) -> None:
+        swap_in(files, swap)
+        monkeypatch.setattr(publish_module, "swap_in", swap_in)
+        (path / "_leases" / "r1.json").rename(path / "_leases" / "r1.dead")
+        put(scored(spark, 2), destination, "r2")
+
+    monkeypatch.setattr(publish_module, "swap_in", fall_asleep_after)
+    with pytest.raises(TemporaryFailure, match="has lost"):
+        put(scored(spark, 5), destination, "r1")
+    assert ids_now(path) == [0, 1]
+    assert leftovers(path) == []
 
 
 def test_an_output_path_that_is_a_file_is_refused_and_kept(
@@ -351,8 +416,10 @@ module.publish(slow, Destination(path=path, format="parquet", run_date="2026-11-
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("branch", ["local", "hadoop"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("number", "code", "branch"),
+    [(signal.SIGTERM, 143, "local"), (signal.SIGINT, -signal.SIGINT, "hadoop")],
+)
 def test_an_interrupted_run_leaves_the_old_rows_and_nothing_else(
     spark: SparkSession, path: Path, destination: Destination, number: int, code: int, branch: str
 ) -> None:

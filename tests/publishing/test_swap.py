@@ -11,20 +11,37 @@ from typing import Any
 
 import pytest
 
-from logreg_dist.errors import OutputNotVerified
+from logreg_dist.errors import OutputNotVerified, TemporaryFailure
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
-from logreg_dist.publishing.swap import Swap, finish_swap, recover, swap_back, swap_in
+from logreg_dist.publishing.holder import Holder, holder_as_json
+from logreg_dist.publishing.lease import LEASES, held
+from logreg_dist.publishing.recover import UNCLAIMED_SECONDS
+from logreg_dist.publishing.recover import recover as recover_with_lease
+from logreg_dist.publishing.swap import Swap, finish_swap, swap_back, swap_in
 
-DAY_SECONDS = 24 * 3600.0
-CHANGING = ("write_atomic", "make_dirs", "rename", "delete_tree")
+CHANGING = ("write_atomic", "make_dirs", "rename", "exchange", "delete_tree")
+EXCHANGES = (True, False)
+
+
+def local(*, exchange: bool = True) -> Filesystem:
+    """Return local operations, or those of a filesystem that offers no more than renames."""
+    files = local_filesystem()
+    plain = {"exchange": lambda one, other: False, "identity": lambda path: None}
+    return files if exchange else replace(files, **plain)  # type: ignore[arg-type]
+
+
+def recover(files: Filesystem, path: str) -> None:
+    """Recover as the next run does, which holds the whole output; the lease itself never fails here."""
+    with held(local_filesystem(), path, "next") as lease:
+        recover_with_lease(replace(lease, files=files))
 
 
 class Crash(BaseException):
     """The driver dies here."""
 
 
-def crashing_after(n_changes: int) -> Filesystem:
-    """Return local operations that die once `n_changes` changes were made."""
+def crashing_after(n_changes: int, files: Filesystem) -> Filesystem:
+    """Return the same operations, which die once `n_changes` changes were made."""
     left = [n_changes]
 
     def dying(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,7 +53,6 @@ def crashing_after(n_changes: int) -> Filesystem:
 
         return change
 
-    files = local_filesystem()
     return replace(files, **{name: dying(getattr(files, name)) for name in CHANGING})
 
 
@@ -49,7 +65,7 @@ def contents(path: Path) -> dict[str, str]:
     return {
         str(file.relative_to(path)): file.read_text()
         for file in path.rglob("*")
-        if file.is_file() and not str(file.relative_to(path)).startswith(("_staging", "_replaced"))
+        if file.is_file() and not str(file.relative_to(path)).startswith(("_staging", "_replaced", "_leases"))
     }
 
 
@@ -81,25 +97,27 @@ def after(path: Path, shape: str) -> dict[str, str]:
     return {(f"{name}/file" if "=" in name else name): f"{age} {name}" for name, age in names.items()}
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_swap_replaces_the_old_entries_and_only_those(tmp_path: Path, shape: str) -> None:
+def test_a_swap_replaces_the_old_entries_and_only_those(tmp_path: Path, shape: str, exchange: bool) -> None:
     swap = prepared(tmp_path / "out", shape)
-    swap_in(local_filesystem(), swap)
-    finish_swap(local_filesystem(), swap)
+    swap_in(local(exchange=exchange), swap)
+    finish_swap(local(exchange=exchange), swap)
     assert contents(tmp_path / "out") == after(tmp_path / "out", shape)
     assert not (tmp_path / "out" / "_replaced").exists()
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_driver_killed_anywhere_leaves_the_old_output_or_the_new_one_after_recovery(
-    tmp_path: Path, shape: str
+    tmp_path: Path, shape: str, exchange: bool
 ) -> None:
     outcomes = set()
     for n_changes in range(40):
         path = tmp_path / f"out{n_changes}"
         swap = prepared(path, shape)
         before = contents(path)
-        files = crashing_after(n_changes)
+        files = crashing_after(n_changes, local(exchange=exchange))
         try:
             swap_in(files, swap)
             finish_swap(files, swap)
@@ -109,57 +127,65 @@ def test_a_driver_killed_anywhere_leaves_the_old_output_or_the_new_one_after_rec
             assert outcomes >= {"new"}
             assert n_changes > 2
             return
-        recover(local_filesystem(), str(path))
+        if exchange:
+            assert all(
+                contents(path / name) for name in SHAPES[shape][2] if name in SHAPES[shape][0] and "=" in name
+            ), "a reader finds each partition at every instant"
+        recover(local(exchange=exchange), str(path))
         found = contents(path)
         assert found in (before, after(path, shape)), n_changes
         outcomes.add("old" if found == before else "new")
-        recover(local_filesystem(), str(path))
+        recover(local(exchange=exchange), str(path))
         assert contents(path) == found, "recovering again changes nothing"
     pytest.fail("the swap never ended")
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_driver_killed_anywhere_in_the_recovery_is_recovered_by_the_next(
-    tmp_path: Path, shape: str
+    tmp_path: Path, shape: str, exchange: bool
 ) -> None:
-    for n_before in range(2, 5):
-        for n_changes in range(20):
+    for n_before in range(2, 7):
+        for n_changes in range(12):
             path = tmp_path / f"out{n_before}-{n_changes}"
             swap = prepared(path, shape)
             before = contents(path)
             with contextlib.suppress(Crash):
-                swap_in(crashing_after(n_before), swap)
+                swap_in(crashing_after(n_before, local(exchange=exchange)), swap)
             reached = contents(path)
             try:
-                recover(crashing_after(n_changes), str(path))
+                recover(crashing_after(n_changes, local(exchange=exchange)), str(path))
             except Crash:
-                recover(local_filesystem(), str(path))
+                recover(local(exchange=exchange), str(path))
             complete = reached == after(path, shape)
             assert contents(path) == (reached if complete else before), (n_before, n_changes)
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_swap_back_restores_the_old_output_wherever_the_swap_stopped(tmp_path: Path, shape: str) -> None:
+def test_a_swap_back_restores_the_old_output_wherever_the_swap_stopped(
+    tmp_path: Path, shape: str, exchange: bool
+) -> None:
     for n_changes in range(8):
         path = tmp_path / f"out{n_changes}"
         swap = prepared(path, shape)
         before = contents(path)
         with contextlib.suppress(Crash):
-            swap_in(crashing_after(n_changes), swap)
-        swap_back(local_filesystem(), swap)
+            swap_in(crashing_after(n_changes, local(exchange=exchange)), swap)
+        swap_back(local(exchange=exchange), swap)
         assert contents(path) == before
         assert not (path / "_replaced").exists()
 
 
 def test_a_swap_back_that_fails_says_where_the_old_output_lies(tmp_path: Path) -> None:
     swap = prepared(tmp_path / "out", "one partition")
-    swap_in(local_filesystem(), swap)
+    swap_in(local(exchange=False), swap)
 
     def refuse(source: str, target: str) -> None:
         raise PermissionError("not allowed")
 
     with pytest.raises(OutputNotVerified, match=r"not allowed(.|\n)*It lies in '.*/out/_replaced/r1'"):
-        swap_back(replace(local_filesystem(), rename=refuse), swap)
+        swap_back(replace(local(exchange=False), rename=refuse), swap)
     recover(local_filesystem(), swap.path)
     assert contents(tmp_path / "out") == {"d=1/file": "old d=1", "d=2/file": "old d=2"}
 
@@ -174,7 +200,7 @@ def test_old_rows_set_aside_without_a_plan_return_when_their_place_is_empty(tmp_
 
 def test_a_finished_swap_is_never_undone_even_when_its_partition_was_deleted_later(tmp_path: Path) -> None:
     write(tmp_path / "_replaced" / "r0" / "d=1" / "file", "old")
-    plan = {"path": "x", "run_id": "r0", "new": ["d=1"], "old": ["d=1"], "finished": True}
+    plan = {"new": ["d=1"], "old": ["d=1"], "scope": "d=1", "identities": {}, "finished": True}
     write(tmp_path / "_replaced" / "r0" / "_swap.json", json.dumps(plan))
     recover(local_filesystem(), str(tmp_path))
     assert contents(tmp_path) == {}
@@ -190,18 +216,64 @@ def test_a_swap_that_arrived_before_its_driver_died_is_never_undone_later(tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["_staging", "_replaced"])
-def test_only_leftovers_older_than_a_day_are_deleted(
+def test_leftovers_that_nobody_claims_are_deleted_when_they_are_an_hour_old(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path / "d=1" / "file", "live")
     for run_id, age in (("young", 0.5), ("old", 1.5)):
         write(tmp_path / kind / run_id / "d=1" / "file", "left")
-        moment = time.time() - age * DAY_SECONDS
+        moment = time.time() - age * UNCLAIMED_SECONDS
         os.utime(tmp_path / kind / run_id, (moment, moment))
     recover(local_filesystem(), str(tmp_path))
     assert [entry.name for entry in (tmp_path / kind).iterdir()] == ["young"]
-    assert "young' was left by another run 12.0 hours ago" in caplog.text
-    assert "old', left by a dead run 36.0 hours ago, is deleted" in caplog.text
+    assert "run 'young' left something in" in caplog.text
+
+
+def leased(path: Path, run_id: str, scope: str, *, alive: bool) -> None:
+    """Write the lease of a run, here or elsewhere, that is alive or has expired."""
+    expires = "2999-01-01T00:00:00+00:00" if alive else "2026-01-01T00:00:00+00:00"
+    lease = Holder(run_id=run_id, scope=scope, process=1, expires=expires, family=run_id, token=run_id)
+    write(path / LEASES / f"{run_id}.json", holder_as_json(lease).decode())
+
+
+def test_the_leftovers_of_dead_runs_of_any_date_go_at_once_and_those_of_live_runs_stay(
+    tmp_path: Path,
+) -> None:
+    for run_id, scope, alive in (("dead", "d=1", False), ("alive", "d=2", True)):
+        leased(tmp_path, run_id, scope, alive=alive)
+        write(tmp_path / "_staging" / run_id / scope / "file", "left")
+        write(tmp_path / "_replaced" / run_id / scope / "file", f"old {scope}")
+    with held(local_filesystem(), str(tmp_path), "next", scope="d=3") as lease:
+        recover_with_lease(lease)
+    assert contents(tmp_path) == {"d=1/file": "old d=1"}
+    for kind in ("_staging", "_replaced"):
+        assert [entry.name for entry in (tmp_path / kind).iterdir()] == ["alive"]
+    assert [entry.name for entry in (tmp_path / LEASES).iterdir()] == ["alive.json"]
+
+
+def test_a_dead_run_of_a_date_that_another_run_holds_is_left_to_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logreg_dist.publishing.lease.PATIENCE_SECONDS", 0.1)
+    leased(tmp_path, "dead", "d=1", alive=False)
+    leased(tmp_path, "alive", "d=1", alive=True)
+    write(tmp_path / "_replaced" / "dead" / "d=1" / "file", "old")
+    with held(local_filesystem(), str(tmp_path), "next", scope="d=2") as lease:
+        recover_with_lease(lease)
+    assert contents(tmp_path) == {}
+    assert (tmp_path / LEASES / "dead.dead").exists()
+
+
+def test_a_run_waits_for_the_repair_of_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A dead run of all dates cannot be undone while any date is busy, and this run would build on it.
+    monkeypatch.setattr("logreg_dist.publishing.lease.PATIENCE_SECONDS", 0.1)
+    leased(tmp_path, "dead", "", alive=False)
+    leased(tmp_path, "alive", "d=1", alive=True)
+    with (
+        held(local_filesystem(), str(tmp_path), "next", scope="d=2") as lease,
+        pytest.raises(TemporaryFailure, match="run 'alive' is writing"),
+    ):
+        recover_with_lease(lease)
 
 
 def test_an_output_without_leftovers_is_left_alone(tmp_path: Path) -> None:

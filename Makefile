@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TOOLS  := $(VENV)/tools
 
-.PHONY: install demo examples package cluster-demo test faults bench lock audit lint format clean check-tools
+.PHONY: install demo examples package cluster-demo test faults fuzz bench lock audit lint format clean check-tools
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -57,6 +57,15 @@ test: $(VENV)/.installed ## all tests, on a fresh clone too
 faults: $(VENV)/.installed ## the slow tests of docs/reliability.md: soaks, kills, memory
 	@$(BIN)/python -m pytest -m faults -v tests
 
+# An environment of its own: nothing else needs atheris, which has no wheel for every platform.
+fuzz: | check-tools ## every parser under a coverage-guided fuzzer, three minutes each
+	@$(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install --quiet atheris --editable .
+	@for parser in yaml set env formula model; do \
+	  mkdir -p build/fuzz/$$parser; echo "fuzzing $$parser"; \
+	  .venv-fuzz/bin/python -m tests.fuzz $$parser build/fuzz/$$parser -max_total_time=180 -timeout=20 \
+	    -rss_limit_mb=1500 -artifact_prefix=build/fuzz/$$parser- > build/fuzz/$$parser.log 2>&1 \
+	    || { tail -30 build/fuzz/$$parser.log; exit 1; }; tail -1 build/fuzz/$$parser.log; done
+
 # Processes with a Spark of their own each: two cores are idle half of the time with one.
 WORKERS ?= 3
 
@@ -95,4 +104,4 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean: ## everything that a command made
-	@rm -rf $(VENV) build dist *.egg-info data artifacts metastore_db derby.log spark-warehouse
+	@rm -rf $(VENV) .venv-fuzz build dist *.egg-info data artifacts metastore_db derby.log spark-warehouse

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from logreg_dist.printable import printable, printable_lines
+
 
 class LogregError(Exception):
     """The base of every error a user is meant to read; never raised itself."""
@@ -18,8 +20,8 @@ class LogregError(Exception):
     retryable: ClassVar[bool] = False
 
     def __str__(self) -> str:
-        """Return the sentence that the jobs print: ``kind: message``."""
-        return f"{self.kind}: {super().__str__()}"
+        """Return the sentence that the jobs print: ``kind: message``, without what could steer a terminal."""
+        return printable_lines(f"{self.kind}: {super().__str__()}")
 
 
 class ConfigError(LogregError):
@@ -76,7 +78,7 @@ class TemporaryFailure(LogregError):
 
 
 def bullet_list(lines: list[str], *, limit: int = 4) -> str:
-    """Indent one line per problem, saying how many more there are beyond `limit`.
+    """Indent one line per problem, whatever it names, saying how many more there are beyond `limit`.
 
     Examples
     --------
@@ -85,6 +87,6 @@ def bullet_list(lines: list[str], *, limit: int = 4) -> str:
       ... and 2 more: see run.json
     """
     if len(lines) <= limit:
-        return "\n".join(f"  {line}" for line in lines)
-    shown = [f"  {line}" for line in lines[: limit - 1]]
+        return "\n".join(f"  {printable(line)}" for line in lines)
+    shown = [f"  {printable(line)}" for line in lines[: limit - 1]]
     return "\n".join([*shown, f"  ... and {len(lines) - limit + 1} more: see run.json"])

@@ -9,9 +9,11 @@ from pyspark.sql import SparkSession
 from logreg_dist.commands.job import CHECKS, Request, with_outputs
 from logreg_dist.commands.train import fit_configured, write_or_remove
 from logreg_dist.config import load_train_config
+from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError, FitNotUsable
 from logreg_dist.model.file import model_to_dict
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.printable import printable_json
 from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.report.checks import check_report
@@ -52,7 +54,7 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     assert config.output is not None
     files = filesystem_for(config.output.path, spark)
     if files.exists(config.output.path) and not files.is_dir(config.output.path):
-        raise ConfigError(f"output.path {config.output.path!r} is a file. Choose a folder.")
+        raise ConfigError(f"output.path {quoted(config.output.path)} is a file. Choose a folder.")
     folder = join(config.output.path, CHECKS)
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
@@ -64,7 +66,10 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     outputs = {
         "report": ("checks.txt", report + "\n"),
         "page": ("checks.html", check_page(model, (draw_linearity(model),))),
-        "checks": ("checks.json", json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False)),
+        "checks": (
+            "checks.json",
+            printable_json(json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False)),
+        ),
     }
     with recorder.timed("write"):
         files.make_dirs(folder)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
-import signal
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
 from logreg_dist.commands.session import open_session
+from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
+from logreg_dist.config.secrets import Secrets, secrets_of
 from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.run_record import RunRecord, RunRecorder
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.report.progress import configure_logging, progress
 from logreg_dist.scoring.score import new_run_id
+from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
 
@@ -67,28 +71,49 @@ def run_job(request: Request, work: Work) -> int:
 
     The summary goes to stdout, progress and errors to stderr.
     """
-    configure_logging(debug=request.debug)
-    recorder = RunRecorder(job=request.job, run_id=new_run_id())
+    hide = _secrets(request).hidden
+    configure_logging(debug=request.debug, hide=hide)
+    recorder = RunRecorder(job=request.job, run_id=new_run_id(), hide=hide)
     spark: SparkSession | None = None
     error: BaseException | None = None
     summary = ""
-    with _terminated_by_exit():
+
+    def give_up(interruption: BaseException) -> None:
+        _close(request, recorder, interruption, spark)
+
+    tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
+    with interruptible(tag, give_up) as interrupts:
         try:
             with recorder.timed("session"):
                 spark = open_session(request.job)
-            with progress(spark):
+            interrupts.install()  # PySpark has just taken Ctrl-C for itself
+            with cancelled_on_error(spark, tag), progress(spark):
                 summary = work(spark, request, recorder)
+            interrupts.hold()
         except (Exception, KeyboardInterrupt, SystemExit) as failure:
-            error = _explained(failure)
+            interrupts.hold()
+            # Spark's error of a cancelled job is the interruption that cancelled it.
+            error = interrupts.interruption or stopped_with_parent(failure, parent) or _explained(failure)
             if request.debug:
                 log.exception("what went wrong, in full")
-    if summary:
-        sys.stdout.write(summary.rstrip() + "\n")
-        sys.stdout.flush()
-    record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
+        if summary:
+            _print(printable_lines(hide(summary.rstrip())))
+        record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
     if error is not None:
-        sys.stderr.write(_words(error, record) + "\n")
+        with suppress(OSError):  # the terminal may be what is gone
+            sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
     return record.exit_code
+
+
+def _print(summary: str) -> None:
+    """Write the summary to stdout; a reader that has gone away is no reason to lose run.json."""
+    try:
+        sys.stdout.write(summary + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("the summary could not be printed: %s", error)
+        # Python would flush it again at its end, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _close(
@@ -128,12 +153,18 @@ def _on_fresh_thread(work: Callable[[], RunRecord]) -> RunRecord:
 def _explained(failure: BaseException) -> BaseException:
     if isinstance(failure, LogregError) or not isinstance(failure, Exception):
         return failure
-    return explain_spark_error(failure) or failure
+    try:
+        return explain_spark_error(failure) or failure
+    except Exception:
+        log.debug("why it failed could not be told in words", exc_info=True)
+        return failure  # run.json comes before words
 
 
 def _words(error: BaseException, record: RunRecord) -> str:
     if isinstance(error, LogregError):
         return str(error)
+    if record.status == "interrupted":
+        return record.message
     return f"{record.status}: {record.message}"
 
 
@@ -143,30 +174,33 @@ def _output_folder(request: Request) -> str | None:
     None when there is none, or when it lies on top of the input: a run.json among the files of a table
     would make the table unreadable.
     """
+    values: Any = _values(request)
     try:
-        values: Any = apply_overrides(read_yaml_file(request.config), request.overrides)[0]
         path = values["output"]["path"]
-    except (LogregError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
-    if not isinstance(path, str) or not path.strip() or "${" in path:
+    if not isinstance(path, str) or not path.strip() or "${" in path or printable(path) != path:
         return None
     read = values.get("input", {}).get("path") if isinstance(values.get("input"), dict) else None
     inputs = tuple(str(place) for place in (read if isinstance(read, list | tuple) else [read]) if place)
     return None if overlap(path, inputs, above=False) else path
 
 
-@contextmanager
-def _terminated_by_exit() -> Iterator[None]:
-    """Turn SIGTERM into an orderly exit, so that cleaning up and run.json still happen."""
+def _values(request: Request) -> dict[str, Any]:
+    """Return what the configuration says, mistakes and all, with variables put in where they are set."""
+    return substitute(_written(request), os.environ).values
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+def _written(request: Request) -> dict[str, Any]:
+    """Return the same with the references to variables; empty when it cannot be read."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return apply_overrides(read_yaml_file(request.config), request.overrides)[0]
+    except LogregError:
+        return {}
+
+
+def _secrets(request: Request) -> Secrets:
+    return secrets_of(_written(request), os.environ)
 
 
 def with_outputs(lines: Sequence[str], recorder: RunRecorder) -> str:

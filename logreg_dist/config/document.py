@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -18,14 +17,8 @@ from pydantic import (
 
 from logreg_dist.config.explain import problems_of
 from logreg_dist.config.problems import Path, Problem, Source, message
+from logreg_dist.config.secrets import REDACTED, is_secret_option, without_credentials
 from logreg_dist.errors import ConfigError
-
-REDACTED = "(redacted)"
-# What Spark itself redacts (spark.redaction.regex, spark.sql.redaction.options.regex), and more.
-_SECRET_OPTION = re.compile(
-    r"(?i)secret|passw|passphrase|token|credential|private|(api|access|account).?key|auth|url"
-)
-_USER_INFO = re.compile(r"://[^/@\s:]*:[^/@\s]*@")
 
 
 class Section(BaseModel):
@@ -115,8 +108,8 @@ def _redacted(value: Any, path: Path) -> Any:
         return {key: _redacted(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, path) for item in value]
-    if not isinstance(value, str) or "${env:" in value:
+    if value is None or isinstance(value, bool) or "${env:" in str(value):
         return value
-    if path[:2] == ("input", "options") and _SECRET_OPTION.search(str(path[-1])):
+    if is_secret_option(path):
         return REDACTED
-    return _USER_INFO.sub(f"://{REDACTED}@", value)
+    return without_credentials(value) if isinstance(value, str) else value

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from logreg_dist.config.problems import Path, Problem
-from logreg_dist.config.yaml_file import Value
+from logreg_dist.config.yaml_file import Value, is_text
 
-_REFERENCE = re.compile(r"\$\{env:([^}]*)(\}?)")
+REFERENCE = re.compile(r"\$\{env:([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -70,7 +70,7 @@ def substitute(values: dict[str, Value], environment: Mapping[str, str]) -> Subs
         if refused:
             problems.append(Problem(path, refused))
             return value
-        text = _REFERENCE.sub(lambda match: environment[match[1]], value)
+        text = REFERENCE.sub(lambda match: environment[match[1]], value)
         resolved[text] = value
         return text
 
@@ -80,8 +80,14 @@ def substitute(values: dict[str, Value], environment: Mapping[str, str]) -> Subs
 
 def _refused(text: str, environment: Mapping[str, str]) -> str:
     """Say why the references in `text` cannot be replaced; empty when they can."""
-    names = [name for name, _ in _REFERENCE.findall(text)]
-    if not all(_NAME.fullmatch(name) and closed for name, closed in _REFERENCE.findall(text)):
+    names = [name for name, _ in REFERENCE.findall(text)]
+    if not all(_NAME.fullmatch(name) and closed for name, closed in REFERENCE.findall(text)):
         return "expected ${env:NAME} with letters, digits and _ in NAME"
     unset = sorted({name for name in names if name not in environment})
-    return f"environment variable {', '.join(unset)} is not set" if unset else ""
+    if unset:
+        return f"environment variable {', '.join(unset)} is not set"
+    # Bytes that are no UTF-8 come as halves of pairs, which no file could hold.
+    odd = sorted(
+        {name for name in names if not environment[name].isascii() and not is_text(environment[name])}
+    )
+    return f"environment variable {', '.join(odd)} is not UTF-8 text" if odd else ""

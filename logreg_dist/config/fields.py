@@ -75,10 +75,20 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def _plain(value: Any) -> Any:
+    for path in value if isinstance(value, tuple) else (value,):
+        if isinstance(path, str) and not path.isprintable():
+            raise refusal("holds a character that cannot be printed; rename the path")
+    return value
+
+
 AS_TUPLE = BeforeValidator(_tuple_if_list)
 NOT_BLANK = AfterValidator(_not_blank)
 
 Name = Annotated[str, NOT_BLANK, expected("a column name (text)")]
 Names = Annotated[tuple[Name, ...], AS_TUPLE, expected("a list of column names (text)")]
-Location = Annotated[str, NOT_BLANK, expected("a path (text)")]
+# A name that steers a terminal could not be shown where outputs are listed, and few filesystems take it.
+PLAIN = AfterValidator(_plain)
+
+Location = Annotated[str, NOT_BLANK, expected("a path (text)"), PLAIN]
 Flag = Annotated[bool, expected("true or false")]

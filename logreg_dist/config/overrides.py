@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from logreg_dist.config.problems import Path, describe, dotted
-from logreg_dist.config.yaml_file import MAX_DEPTH, Value, parse_yaml
+from logreg_dist.config.yaml_file import MAX_DEPTH, Value, is_text, parse_yaml
 from logreg_dist.errors import ConfigError, bullet_list
 
 _SEGMENT = r"""(?:"([^"]+)"|'([^']+)'|([^\s."'=]+))"""
@@ -71,6 +71,8 @@ def parse_override(override: str) -> tuple[Path, Value]:
         # What was typed is not shown: it may be a secret that lost its key.
         raise ConfigError("expected key=value, such as output.run_date=2026-11-21.")
     path: Path = tuple(next(filter(None, found)) for found in re.findall(_SEGMENT, match[1]))
+    if not all(is_text(str(part)) for part in path):
+        raise ConfigError("a key that holds a character that is no text.")
     if len(path) > MAX_DEPTH:
         raise ConfigError(f"a key of {len(path):,} parts; expected at most {MAX_DEPTH}.")
     return path, parse_yaml(match[match.re.groups], f"--set {dotted(path)}")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from logreg_dist.config.document import Section
-from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, choice, expected, reject, repeated
+from logreg_dist.config.fields import AS_TUPLE, NOT_BLANK, PLAIN, choice, expected, reject, repeated
 from logreg_dist.config.problems import Path, Problem
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
@@ -41,6 +41,7 @@ class InputConfig(Section):
         Annotated[
             _Text | Annotated[tuple[_Text, ...], Field(min_length=1), AS_TUPLE],
             expected("a path or a list of paths (text)"),
+            PLAIN,
         ]
         | None
     ) = None

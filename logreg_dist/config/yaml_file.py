@@ -136,6 +136,7 @@ def _build(event: yaml.Event, events: Iterator[yaml.Event], name: str, depth: in
     if depth > MAX_DEPTH:
         raise ConfigError(f"{place}: nested more than {MAX_DEPTH} levels deep.")
     if isinstance(event, yaml.ScalarEvent):
+        _refuse_no_text(event.value, place)
         return event.value if event.style else _plain_scalar(event.value, place)
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Value] = []
@@ -147,6 +148,7 @@ def _build(event: yaml.Event, events: Iterator[yaml.Event], name: str, depth: in
     while not isinstance(key := next(events), yaml.MappingEndEvent):
         if not isinstance(key, yaml.ScalarEvent):
             raise ConfigError(f"{_place(key, name)}: a key must be a single text.")
+        _refuse_no_text(key.value, _place(key, name))
         if key.value in values:
             again = f"key {_short(key.value)} is given twice, first in {places[key.value]}"
             raise ConfigError(f"{_place(key, name)}: {again}.")
@@ -167,6 +169,27 @@ def _plain_scalar(text: str, place: str) -> Value:
     if is_integer:
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     return float(text)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written to a file and given to other programs.
+
+    Examples
+    --------
+    >>> is_text("é"), is_text(chr(0)), is_text(chr(0xD800))
+    (True, False, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _refuse_no_text(text: str, place: str) -> None:
+    # Only escapes write these: the reader refuses them as characters.
+    if not is_text(text):
+        raise ConfigError(f"{place}: holds \\0 or half of a surrogate pair; remove it.")
 
 
 def _place(event: yaml.Event, name: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from logreg_dist.errors import InputRejected
+from logreg_dist.printable import printable
 
 MAX_LINES = 6
+MAX_NAME = 80  # characters of a column or a level
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def reject(problems: Sequence[Problem]) -> None:
     lines: list[str] = []
     shown = 0
     for problem in problems:
-        paragraph = [f"{problem.what}.", *(f"  {line}" for line in problem.way_out.split("\n"))]
+        paragraph = [f"{printable(problem.what)}.", *(f"  {line}" for line in problem.way_out.split("\n"))]
         rest = 0 if problem is problems[-1] else 1
         if shown and len(lines) + len(paragraph) + rest > MAX_LINES:
             break
@@ -62,8 +64,7 @@ def quoted(name: str) -> str:
     >>> quoted("a b"), quoted("two\nlines")
     ("'a b'", "'two\\nlines'")
     """
-    text = name.encode("unicode_escape").decode() if not name.isprintable() else name
-    return f"'{text[:80]}…'" if len(text) > 80 else f"'{text}'"
+    return f"'{_short(name)}'"
 
 
 def config_key(name: str) -> str:
@@ -75,7 +76,13 @@ def config_key(name: str) -> str:
     ('income', '"a.b"')
     """
     plain = name.replace("_", "").replace("-", "").isalnum()
-    return name if plain else '"' + name.replace('"', '\\"') + '"'
+    return _short(name) if plain else '"' + _short(name).replace('"', '\\"') + '"'
+
+
+def _short(name: str) -> str:
+    # Cut first: what is a megabyte long is not worth escaping.
+    text = printable(name[: MAX_NAME + 1])
+    return f"{text[:MAX_NAME]}…" if len(text) > MAX_NAME else text
 
 
 def counted(n: float, noun: str) -> str:

@@ -14,6 +14,7 @@ from logreg_dist.design.problems import counted
 from logreg_dist.design.spec import INTERCEPT
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.model import AliasedTerm, Status
+from logreg_dist.printable import printable
 from logreg_dist.solver.result import Ending, Method, SolverResult
 
 MIN_EVENTS_PER_PARAMETER = 10
@@ -170,33 +171,34 @@ def _converged(result: SolverResult) -> str:
 
 def _collinear(aliased: Sequence[AliasedTerm]) -> str:
     depend, them = ("terms depend", "them") if len(aliased) > 1 else ("term depends", "it")
-    named = [f"{term.term} {term.reason}" for term in aliased[:3]]
-    named += [f"and {len(aliased) - 3:,} more"] if len(aliased) > 3 else []
     return "\n  ".join(
         [
             f"{len(aliased):,} {depend} on earlier ones, and solver.on_collinear is error:",
-            f"{'; '.join(named)}.",
+            f"{_dependences(aliased)}.",
             f"Exclude {them}, or set solver.on_collinear to alias.",
         ]
     )
 
 
 def _collinear_with_bounds(aliased: Sequence[AliasedTerm]) -> str:
-    named = [f"{term.term} {term.reason}" for term in aliased[:3]]
-    named += [f"and {len(aliased) - 3:,} more"] if len(aliased) > 3 else []
     return "\n  ".join(
         [
             "estimates with bounds are not unique, because terms depend on others:",
-            f"{'; '.join(named)}.",
+            f"{_dependences(aliased)}.",
             "Exclude one of the columns, remove the bounds, or set penalty.l2.",
         ]
     )
 
 
+def _dependences(aliased: Sequence[AliasedTerm]) -> str:
+    more = [f"and {len(aliased) - 3:,} more"] if len(aliased) > 3 else []
+    return printable("; ".join([*(f"{term.term} {term.reason}" for term in aliased[:3]), *more]))
+
+
 def _separated(separation: Separation, direction: Sequence[str]) -> Verdict:
     sentences = [
         f"{separated_along(separation, direction)}: no finite estimates exist.",
-        *([f"{'; '.join(separation.sentences[:3])}."] if separation.sentences else []),
+        *([printable(f"{'; '.join(separation.sentences[:3])}.")] if separation.sentences else []),
         f"Ways out: {separation.ways_out}.",
     ]
     status = Status.SEPARATED_COMPLETE if separation.counts.is_complete else Status.SEPARATED_QUASI
@@ -215,7 +217,7 @@ def separated_along(separation: Separation, direction: Sequence[str] = ()) -> st
     if not complete:
         rows += f"; {counts.neutral:,} on the boundary"
     extent = "completely" if complete else "quasi-completely"
-    return f"the label is {extent} separated ({rows}) along {along or 'the intercept'}"
+    return f"the label is {extent} separated ({rows}) along {printable(along) or 'the intercept'}"
 
 
 def named_direction(

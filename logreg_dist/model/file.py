@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from logreg_dist.design.problems import quoted
 from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import CategoricalColumn, DesignSpec, NumericColumn
 from logreg_dist.errors import ArtefactInvalid
@@ -35,11 +37,19 @@ from logreg_dist.model.schema import (
     NumericRecord,
     SparseRecord,
     contradiction,
+    read_file,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
+from logreg_dist.printable import printable_json
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
+MAX_KEYS = 100_000  # of one object
+# Bytes that a list or object, and a value, take at least in a model file; and how many more may be denser.
+BYTES_OF_CONTAINER, SPARE_CONTAINERS = 64, 100_000
+BYTES_OF_VALUE, SPARE_VALUES = 6, 500_000
+# A string without its end reaches to the end: to look for one from every quote would take time with its square.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 MAX_COVARIANCE_TERMS = 2_000
 MAX_INDENTED_TERMS = 20_000
 
@@ -114,7 +124,8 @@ def model_to_json(model: LogisticModel) -> str:
     """
     # With an indent Python's own encoder is at work, which takes several times as long.
     indent = 1 if len(model.coefficient_rows) <= MAX_INDENTED_TERMS else None
-    return json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(model_to_dict(model), indent=indent, ensure_ascii=False, allow_nan=False)
+    return printable_json(text)
 
 
 def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticModel:
@@ -127,6 +138,8 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     """
     if len(text) > MAX_BYTES:
         raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
+    if _is_crammed(text):
+        raise ArtefactInvalid(f"{where} has more values than a model of its size.\n  Train again.")
     try:
         data = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
@@ -144,14 +157,20 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
             f"{where} has another schema_version than {SCHEMA_VERSION}, the one this version reads.\n"
             "  Train again with this version, or score with the version that trained it."
         )
+    unknown = data.keys() - ModelFile.model_fields.keys()
+    if unknown:
+        raise ArtefactInvalid(
+            f"{where} does not follow the schema: {len(unknown):,} problems, the first at {quoted(min(unknown))} "
+            "(extra_forbidden).\n  Do not edit model files; train again."
+        )
     try:
-        file = ModelFile.model_validate_json(text)
+        file = read_file(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ArtefactInvalid(
             f"{where} does not follow the schema: {error.error_count()} problems, the first at "
-            f"{key[:200]!r} ({first['type']}).\n  Do not edit model files; train again."
+            f"{quoted(key)} ({first['type']}).\n  Do not edit model files; train again."
         ) from None
     if _hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
         raise ArtefactInvalid(
@@ -298,7 +317,21 @@ def _hash(data: _Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _is_crammed(text: str | bytes) -> bool:
+    """Whether a text has so many values that reading it takes more memory than any model of its size."""
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    # Levels and words may hold anything: only what stands outside of strings counts.
+    bare = _STRING.sub(b"", content)
+    n_containers, n_values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
+    return (
+        n_containers > SPARE_CONTAINERS + len(content) // BYTES_OF_CONTAINER
+        or n_values > SPARE_VALUES + len(content) // BYTES_OF_VALUE
+    )
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> _Json:
+    if len(pairs) > MAX_KEYS:
+        raise ValueError("more keys than any object has")
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import SchemaValidator
 
 from logreg_dist.checks.records import Checks
 from logreg_dist.inference.records import ColumnTest, CovarianceRecord, MarginalEffect
 from logreg_dist.model.derived import DerivedRecord, derived_contradiction
+from logreg_dist.model.stored_config import config_contradiction
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -220,6 +222,44 @@ class ModelFile(BaseModel):
     checks: Checks | None = None
 
 
+def read_file(text: str | bytes) -> ModelFile:
+    """Return the file that a text holds, each key with its type.
+
+    Raises
+    ------
+    ValidationError
+        With the first wrong entry of each list.
+    """
+    found: ModelFile = _VALIDATOR.validate_json(text)
+    return found
+
+
+def _failing_fast(schema: Any) -> Any:
+    """Return a schema whose lists end at their first error, those of plain dataclasses too.
+
+    Of a million wrong entries the first one says it, and each error takes a kilobyte.
+    """
+    if isinstance(schema, list):
+        return [_failing_fast(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {key: _failing_fast(value) for key, value in schema.items()}
+    return changed | ({"fail_fast": True} if schema.get("type") in ("list", "tuple") else {})
+
+
+def _validator() -> SchemaValidator:
+    schema = _failing_fast(ModelFile.__pydantic_core_schema__)
+    try:
+        return SchemaValidator(schema, _use_prebuilt=False)
+    except (
+        TypeError
+    ):  # before 2.11: there were no prebuilt validators, which know nothing of the changed schema
+        return SchemaValidator(schema)
+
+
+_VALIDATOR = _validator()
+
+
 def contradiction(file: ModelFile) -> str | None:
     """Return what in a file of the right types does not agree with the rest; None when all does."""
     for column in file.design.columns:
@@ -255,8 +295,9 @@ def contradiction(file: ModelFile) -> str | None:
     found = file.cross_validation
     if found is not None and len(found.points) <= max(found.minimum, found.one_standard_error, found.chosen):
         return "the cross-validation has fewer points than it says"
-    if file.covariance is None:
-        return None
+    wrong = config_contradiction(file.config)
+    if wrong is not None or file.covariance is None:
+        return wrong
     terms, values = file.covariance.terms, file.covariance.values
     if terms != [row.term for row in file.coefficients if row.estimate is not None]:
         return "the covariance is not of the estimated terms"

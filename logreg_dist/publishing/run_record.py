@@ -8,7 +8,7 @@ import math
 import platform
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from logreg_dist.errors import LogregError
+from logreg_dist.printable import printable_json
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, local_filesystem
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = {128 + signal.SIGINT: "Ctrl-C", 128 + signal.SIGTERM: "SIGTERM"}
+INTERRUPTED = {
+    128 + signal.SIGINT: "Ctrl-C",
+    128 + signal.SIGTERM: "SIGTERM",
+    128 + signal.SIGHUP: "SIGHUP, the end of its terminal",
+}
 RECORDED_PACKAGES = {
     "numpy": "numpy",
     "pyarrow": "pyarrow",
@@ -64,6 +69,8 @@ class RunRecord:
 class RunRecorder:
     """Collects what a job did while it runs; the jobs make one and fill it in.
 
+    `hide` takes the secrets of the configuration out of the message and the paths.
+
     Examples
     --------
     >>> recorder = RunRecorder(job="train", run_id="r1")
@@ -80,6 +87,7 @@ class RunRecorder:
     outputs: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     fit_status: str | None = None
+    hide: Callable[[str], str] = str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @contextmanager
@@ -100,12 +108,12 @@ class RunRecorder:
             status=ending.status,
             exit_code=ending.exit_code,
             retryable=ending.retryable,
-            message=ending.message,
+            message=self.hide(ending.message),
             started=self.started.isoformat(timespec="milliseconds"),
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             timings={name: round(seconds, 3) for name, seconds in self.timings.items()},
             rows=dict(self.rows),
-            outputs=dict(self.outputs),
+            outputs={name: self.hide(path) for name, path in self.outputs.items()},
             versions=_versions(spark),
             fit_status=self.fit_status,
             details=dict(self.details),
@@ -145,7 +153,8 @@ class RunRecorder:
 def record_as_json(record: RunRecord) -> bytes:
     """Return the record as indented UTF-8 JSON; NaN and infinities become null."""
     plain = _plain(asdict(record))
-    return (json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+    return (printable_json(text) + "\n").encode()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from logreg_dist.checks.records import Checks, Finding
 from logreg_dist.model.findings import SEVERITIES
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.report.columns import cells_of_test, header_of_tests
 from logreg_dist.report.table import number, one_line, p_value, text_table
 
@@ -34,7 +35,7 @@ def check_report(model: LogisticModel) -> str:
     """Return the report: a headline, the findings, the figures."""
     checks = model.checks or Checks()
     parts = [headline(model), *standard_errors(model), *(_finding(finding) for finding in checks.findings)]
-    return "\n\n".join([*parts, *figures_of(model)])
+    return printable_lines("\n\n".join([*parts, *figures_of(model)]))
 
 
 def headline(model: LogisticModel) -> str:
@@ -49,14 +50,20 @@ def headline(model: LogisticModel) -> str:
 def standard_errors(model: LogisticModel) -> list[str]:
     """Return what the standard errors of all tables are, where there are any."""
     record = model.covariance_record
-    return [] if record is None else ["\n".join(textwrap.wrap(f"Standard errors: {record.text}", WIDTH))]
+    return (
+        []
+        if record is None
+        else ["\n".join(textwrap.wrap(f"Standard errors: {printable(record.text)}", WIDTH))]
+    )
 
 
 def _finding(finding: Finding) -> str:
     title = f"{_MARKS[finding.severity]}  {TITLES.get(finding.check, finding.check)}"
     lines = textwrap.wrap(one_line(finding.text, 2000), WIDTH - 4)
     if finding.advice:
-        lines += textwrap.wrap(finding.advice, WIDTH - 7, initial_indent="-> ", subsequent_indent="   ")
+        lines += textwrap.wrap(
+            one_line(finding.advice, 2000), WIDTH - 7, initial_indent="-> ", subsequent_indent="   "
+        )
     return "\n".join([title, *(f"    {line}" for line in lines)])
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 from logreg_dist.checks.records import Checks, Finding
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.report.checks import TITLES, figures_of, headline, standard_errors
 from logreg_dist.report.forest import draw_effects
 
@@ -34,23 +35,23 @@ def check_page(model: LogisticModel, drawings: tuple[str, ...] = ()) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<title>{escape(headline(model))}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(headline(model))}</h1>",
-        f"<p>Logistic regression of {escape(label)}. {escape(model.status_text)}</p>",
-        *(f"<p>{escape(text)}</p>" for text in standard_errors(model)),
+        f"<p>Logistic regression of {escape(printable(label))}. {escape(model.status_text)}</p>",
+        *(f"<p>{escape(printable_lines(text))}</p>" for text in standard_errors(model)),
         *(_card(finding) for finding in checks.findings),
         *([f"<h2>Estimates</h2>{effects}"] if effects else []),
         *drawings,
         *([f"<h2>Figures</h2><pre>{escape(figures)}</pre>"] if figures else []),
         "</body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return printable_lines("\n".join(parts)) + "\n"
 
 
 def _card(finding: Finding) -> str:
     colour = _COLOURS[finding.severity]
-    advice = f'<p class="advice">&rarr; {escape(finding.advice)}</p>' if finding.advice else ""
+    advice = f'<p class="advice">&rarr; {escape(printable(finding.advice))}</p>' if finding.advice else ""
     return (
         f'<div class="finding" style="border-color: {colour}">'
         f'<h3><span class="mark" style="color: {colour}">{escape(finding.severity)}</span> '
         f"{escape(TITLES.get(finding.check, finding.check))}</h3>"
-        f"<p>{escape(finding.text)}</p>{advice}</div>"
+        f"<p>{escape(printable(finding.text))}</p>{advice}</div>"
     )

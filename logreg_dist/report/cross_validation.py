@@ -10,6 +10,7 @@ from html import escape
 
 from logreg_dist.design.spec import INTERCEPT
 from logreg_dist.model.cross_validation import CrossValidation
+from logreg_dist.printable import printable_json
 from logreg_dist.report.table import one_line
 
 MAX_LINES = 40
@@ -24,7 +25,8 @@ Point = tuple[float, float]
 
 def cross_validation_json(record: CrossValidation) -> str:
     """Return the text of ``cv.json``: every penalty with its log loss by fold and the estimates of all rows."""
-    return json.dumps(asdict(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(asdict(record), indent=1, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def draw_cross_validation(record: CrossValidation, *, deviations: Mapping[str, float]) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pyspark.sql import SparkSession
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
+
+from logreg_dist.printable import printable, printable_lines
 
 _INTERVAL = 0.5  # seconds between looks at the running job
 
@@ -36,14 +38,31 @@ def progress(spark: SparkSession) -> Iterator[None]:
             watcher.join(timeout=2)
 
 
-def configure_logging(*, debug: bool) -> None:
-    """Send this package's log to stderr, one plain line each; the jobs call it, the library never."""
+def configure_logging(*, debug: bool, hide: Callable[[str], str] = str) -> None:
+    """Send this package's log to stderr, one plain line each; the jobs call it, the library never.
+
+    `hide` takes the secrets out of every line, of stack traces too.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(_OneLine(hide))
     logger = logging.getLogger("logreg_dist")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    """A message is one line whatever names it holds; a stack trace keeps its lines. Neither shows a secret."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(message)s", datefmt="%H:%M:%S")
+        self.hide = hide
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return printable(self.hide(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return printable_lines(self.hide(super().formatException(ei)))
 
 
 def _watch(spark: SparkSession, done: threading.Event) -> None:
@@ -53,8 +72,11 @@ def _watch(spark: SparkSession, done: threading.Event) -> None:
     )
     shown: int | None = None
     while not done.wait(_INTERVAL):
-        active = sorted(tracker.getActiveStageIds())
-        info = tracker.getStageInfo(active[0]) if active else None
+        try:
+            active = sorted(tracker.getActiveStageIds())
+            info = tracker.getStageInfo(active[0]) if active else None
+        except Exception:  # the JVM may be what died, and a bar is the last to tell
+            break
         if info is None:
             continue
         if info.stageId != shown:

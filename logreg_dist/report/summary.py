@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logreg_dist.design.problems import first_few
 from logreg_dist.model.model import Coefficient, LogisticModel
+from logreg_dist.printable import printable, printable_lines
 from logreg_dist.report.columns import collinear_columns, column_test_table, r2_measures
 from logreg_dist.report.effects import effects_table
 from logreg_dist.report.selection import selection_path
@@ -24,7 +25,7 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
     """
     parts = [_head(model), coefficient_table(model, max_terms=max_terms), _measures(model)]
     if model.aliased:
-        lines = [f"  {one_line(term.term)}: {term.reason}" for term in model.aliased[:20]]
+        lines = [f"  {one_line(term.term)}: {printable(term.reason)}" for term in model.aliased[:20]]
         if len(model.aliased) > 20:
             lines.append(f"  and {len(model.aliased) - 20} more, in model.json")
         depend = not any(term.is_left_out for term in model.aliased)
@@ -41,8 +42,8 @@ def summarise(model: LogisticModel, *, max_terms: int | None = None) -> str:
     if model.selection is not None:
         parts.append(selection_path(model.selection))
     if model.notes:
-        parts.append("\n".join(["Notes:", *(f"  {note}" for note in model.notes)]))
-    return "\n\n".join(parts)
+        parts.append("\n".join(["Notes:", *(f"  {printable(note)}" for note in model.notes)]))
+    return printable_lines("\n\n".join(parts))
 
 
 def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> str:
@@ -71,7 +72,7 @@ def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> 
 def _head(model: LogisticModel) -> str:
     label = model.label
     if label.column is None:
-        what = f"{label.events} of {label.trials}"
+        what = f"{one_line(str(label.events))} of {one_line(str(label.trials))}"
     else:
         what = f"{one_line(label.column)} = {one_line(label.positive or '1')!r}"
     if model.label.classes is not None:

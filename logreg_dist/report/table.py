@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from logreg_dist.printable import printable
+
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Align rows under a header: the first `left` columns to the left, the others to the right.
+    """Align rows under a header: the first `left` columns to the left, the others to the right; a row stays one line.
 
     Examples
     --------
@@ -15,9 +17,10 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: in
     a      1
     long  20
     """
-    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
+    shown = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[k]) for row in shown) for k in range(len(header))]
     lines = []
-    for row in [header, *rows]:
+    for row in shown:
         cells = [
             cell.ljust(width) if k < left else cell.rjust(width)
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -60,5 +63,5 @@ def one_line(name: str, limit: int = 60) -> str:
     >>> one_line("a\nb"), one_line("x" * 70)[-3:]
     ('a\\nb', 'xx…')
     """
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    text = printable(name[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"

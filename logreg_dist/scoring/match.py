@@ -17,6 +17,9 @@ from logreg_dist.reading.vector_columns import is_array, is_ml_vector
 from logreg_dist.scoring.interval_rows import IntervalTerms
 from logreg_dist.scoring.terms import ScoreTerms, score_terms
 
+# Values of a table are at most 1e100 in a fit: beyond this not even they have finite products.
+MAX_ESTIMATE = 1e200
+
 _CLASSES: Mapping[str, tuple[type[T.DataType], ...]] = {
     "a boolean": (T.BooleanType,),
     "a number": (T.NumericType,),
@@ -81,11 +84,15 @@ def match_table(
     InputRejected
         When columns are missing or of another kind.
     ArtefactInvalid
-        When the model did not converge.
+        When the model did not converge, or no fit has such estimates.
     """
     if not model.converged:
         raise ArtefactInvalid(
             f"the model's status is {model.status}: its estimates must not be used.\n  {model.status_text}"
+        )
+    if any(abs(row.estimate or 0.0) > MAX_ESTIMATE for row in model.coefficient_rows):
+        raise ArtefactInvalid(
+            f"the model has estimates beyond {MAX_ESTIMATE:g}, whose products overflow.\n  Train again."
         )
     offset = model.config.get("offset")
     leaves = match_columns(leaf_columns(table.schema), model, [*keys, *others, *([offset] if offset else [])])

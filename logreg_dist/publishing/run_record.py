@@ -198,11 +198,12 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _versions(spark: SparkSession | None) -> dict[str, str | None]:
-    found = {name: _package_version(package) for name, package in RECORDED_PACKAGES.items()}
+    found = {name: package_version(package) for name, package in RECORDED_PACKAGES.items()}
     return {"python": platform.python_version(), **found, **_session_versions(spark)}
 
 
-def _package_version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not known."""
     try:
         return version(package)
     except PackageNotFoundError:  # a platform's own Spark, or our code in a zip

@@ -30,6 +30,7 @@ from logreg_dist.fitting.warm_start import refuse_other_model
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.reading.listed_files import listed_files, refuse_empty_files, refuse_rewritten_files
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.staging.pass_timing import PassTiming
@@ -89,10 +90,13 @@ def fit(
     if warm_start is not None:
         refuse_other_model(warm_start, config)
     resolved = resolve(table, config)
+    files = listed_files(table)
+    refuse_empty_files(files)
     source = choose_source(table, resolved, config)
     plan = resolved.plan.shared_among(source.n_splits)
     with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
         looks = _read(staged, resolved, source, config)
+        refuse_rewritten_files(table, files)
         profile = _profile(looks, resolved)
         reject(check_profile(profile, resolved.asked, config))
         refuse_one_cluster(looks, config)

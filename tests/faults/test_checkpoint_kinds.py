@@ -41,6 +41,7 @@ def rows() -> pd.DataFrame:
     table["k"] = np.array(["x", "y", "w"])[
         (np.column_stack([np.zeros(N_ROWS), eta, 0.5 * X[:, 1]]) + noise).argmax(axis=1)
     ]
+    table["key"] = rng.integers(0, 500, N_ROWS)
     table["offset"] = 0.3 * X[:, 2]
     return table
 
@@ -53,7 +54,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "lbfgs": {"solver": {"method": "lbfgs"}},
     "lasso": {"penalty": {"l1": 0.01}, "solver": {"start": "zero"}},
     "bounds": {
-        "features": {"include": FEATURES, "columns": {"a": {"bounds": [-1, 0.5]}}},
+        "features": {"include": FEATURES, "columns": {"a": {"bounds": {"lower": -1.0, "upper": 0.5}}}},
         "solver": {"start": "zero"},
     },
     "several classes": {"label": {"column": "k"}, "family": "multinomial", "solver": {"start": "zero"}},
@@ -63,7 +64,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "solver": {"method": "lbfgs"},
     },
     "cross-validation": {
-        "cross_validation": {"folds": 3, "by": "d"},
+        "cross_validation": {"folds": 3, "by": "key"},
         "features": {"include": ["a", "b", "c", "level"]},
         "penalty": {"path": {"points": 5, "l1_share": 1.0}},
     },
@@ -71,8 +72,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "firth": {"label": {"column": "z"}, "solver": {"on_separation": "firth"}},
     "ridge": {"label": {"column": "z"}, "solver": {"on_separation": "ridge"}},
     "drop": {"label": {"column": "z"}, "solver": {"on_separation": "drop"}},
-    "selection": {"selection": {"method": "backward", "criterion": "bic"}},
-    "tests and profiles": {"inference": {"intervals": "profile", "tests": "likelihood_ratio"}},
+    "selection": {"selection": {"method": "forward", "criterion": "bic"}, "solver": {"start": "zero"}},
+    "tests and profiles": {
+        "inference": {"intervals": "profile", "tests": "likelihood_ratio"},
+        "solver": {"start": "zero"},
+    },
 }
 # In a process of its own, killed for real.
 REAL = ("mixtures", "lbfgs", "lasso", "several classes", "cross-validation", "firth", "selection")

@@ -26,6 +26,7 @@ from logreg_dist.publishing.staged import (
     N_ROWS,
     StagedTotals,
     count_live,
+    read_back,
     verify_staged,
     without_internal_totals,
     write_staged,
@@ -67,6 +68,7 @@ def publish(
     run_id: str,
     sums: Mapping[str, Column],
     inspect: Callable[[Mapping[str, Any]], None],
+    inspect_rows: Callable[[DataFrame], None] = lambda rows: None,
     write: Callable[[str], StagedTotals] | None = None,
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
@@ -91,6 +93,8 @@ def publish(
     inspect : callable
         Gets ``n_rows`` and the values of `sums` before anything is published; what it raises
         (such as InputRejected) leaves the old output in place.
+    inspect_rows : callable
+        Gets the rows as they read back, lazily, once they are verified and before they are published.
     write : callable or None
         Writes the rows in Spark's place: it gets the name of a folder that does not exist yet. `table`
         then only says what the files must hold, and `sums` are not computed.
@@ -125,6 +129,7 @@ def publish(
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
+            inspect_rows(read_back(table, destination, staged, base=staged))
             _replace_live(lease, table, destination, n_rows=observed[N_ROWS])
         return _published(files, destination, observed)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from logreg_dist.publishing import publish as publishing
 from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys
 from tests.faults.jobs_here import Jobs
 from tests.faults.tables import good_rows
@@ -81,12 +80,11 @@ def test_keys_are_compared_as_they_were_written_in_every_format(jobs, form):
     assert score(jobs, "unique", output=output).exit_code == 0
 
 
-def test_nothing_is_live_when_the_keys_are_looked_at(jobs, monkeypatch):
-    seen = []
-    real = publishing._replace_live
-    monkeypatch.setattr(publishing, "_replace_live", lambda *a, **k: (seen.append("live"), real(*a, **k)))
-    assert score(jobs, "repeated").exit_code == 3
-    assert seen == []
+def test_nothing_is_live_when_the_keys_are_looked_at(jobs):
+    # The first scores of an output: where nothing was before, nothing is afterwards.
+    output = {"path": str(jobs.folder / "first")}
+    assert score(jobs, "repeated", output=output).exit_code == 3
+    assert not list((jobs.folder / "first").glob("run_date=*"))
 
 
 def test_equal_hashes_of_different_keys_are_no_repetition(spark, monkeypatch):

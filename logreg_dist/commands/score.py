@@ -100,7 +100,8 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             return
         with recorder.timed("key_check"):
             found = find_repeated_keys(rows, config.keys)
-        recorder.details["repeated_keys"] = asdict(found)
+        if found.keys:
+            recorder.details["repeated_keys"] = asdict(found)
         if config.key_check == "error":
             refuse_repeated_keys(found, config.keys, recorder.rows["read"])
         elif found.keys:

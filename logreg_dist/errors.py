@@ -69,6 +69,18 @@ class NotComparable(ArtefactInvalid):
     kind = "models not comparable"
 
 
+class CheckpointMisfit(ArtefactInvalid):
+    """The checkpoint of an interrupted fit is of another fit than the one asked for."""
+
+    kind = "checkpoint does not fit"
+
+
+class CheckpointDamaged(ArtefactInvalid):
+    """The checkpoint of an interrupted fit cannot be read, or is not as it was written."""
+
+    kind = "checkpoint damaged"
+
+
 class TemporaryFailure(LogregError):
     """The cluster, not the request, is at fault; running again helps."""
 

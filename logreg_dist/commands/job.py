@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
 from logreg_dist.commands.session import open_session
 from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
@@ -28,6 +27,7 @@ from logreg_dist.publishing.run_record import RunRecord, RunRecorder
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.report.progress import configure_logging, progress
 from logreg_dist.scoring.score import new_run_id
+from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
 
@@ -77,23 +77,43 @@ def run_job(request: Request, work: Work) -> int:
     spark: SparkSession | None = None
     error: BaseException | None = None
     summary = ""
-    with _terminated_by_exit():
+
+    def give_up(interruption: BaseException) -> None:
+        _close(request, recorder, interruption, spark)
+
+    tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
+    with interruptible(tag, give_up) as interrupts:
         try:
             with recorder.timed("session"):
                 spark = open_session(request.job)
-            with progress(spark):
+            interrupts.install()  # PySpark has just taken Ctrl-C for itself
+            with cancelled_on_error(spark, tag), progress(spark):
                 summary = work(spark, request, recorder)
+            interrupts.hold()
         except (Exception, KeyboardInterrupt, SystemExit) as failure:
-            error = _explained(failure)
+            interrupts.hold()
+            # Spark's error of a cancelled job is the interruption that cancelled it.
+            error = interrupts.interruption or stopped_with_parent(failure, parent) or _explained(failure)
             if request.debug:
                 log.exception("what went wrong, in full")
-    if summary:
-        sys.stdout.write(printable_lines(hide(summary.rstrip())) + "\n")
-        sys.stdout.flush()
-    record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
+        if summary:
+            _print(printable_lines(hide(summary.rstrip())))
+        record = _on_fresh_thread(lambda: _close(request, recorder, error, spark))
     if error is not None:
-        sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
+        with suppress(OSError):  # the terminal may be what is gone
+            sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
     return record.exit_code
+
+
+def _print(summary: str) -> None:
+    """Write the summary to stdout; a reader that has gone away is no reason to lose run.json."""
+    try:
+        sys.stdout.write(summary + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("the summary could not be printed: %s", error)
+        # Python would flush it again at its end, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _close(
@@ -133,12 +153,18 @@ def _on_fresh_thread(work: Callable[[], RunRecord]) -> RunRecord:
 def _explained(failure: BaseException) -> BaseException:
     if isinstance(failure, LogregError) or not isinstance(failure, Exception):
         return failure
-    return explain_spark_error(failure) or failure
+    try:
+        return explain_spark_error(failure) or failure
+    except Exception:
+        log.debug("why it failed could not be told in words", exc_info=True)
+        return failure  # run.json comes before words
 
 
 def _words(error: BaseException, record: RunRecord) -> str:
     if isinstance(error, LogregError):
         return str(error)
+    if record.status == "interrupted":
+        return record.message
     return f"{record.status}: {record.message}"
 
 
@@ -175,20 +201,6 @@ def _written(request: Request) -> dict[str, Any]:
 
 def _secrets(request: Request) -> Secrets:
     return secrets_of(_written(request), os.environ)
-
-
-@contextmanager
-def _terminated_by_exit() -> Iterator[None]:
-    """Turn SIGTERM into an orderly exit, so that cleaning up and run.json still happen."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def with_outputs(lines: Sequence[str], recorder: RunRecorder) -> str:

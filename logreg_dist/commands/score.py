@@ -18,6 +18,7 @@ from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.listed_files import listed_files, refuse_rewritten_files
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
 from logreg_dist.scoring.columns import score_columns
@@ -43,6 +44,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     model = read_model(spark, config.model)
     intervals = asked_intervals(model, config.output.columns)
     table = open_table(spark, config.input)
+    files = listed_files(table)
     columns = score_columns(model, config.output.columns).names
     refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])
     source = match_table(table, model, keys=config.keys, others=config.keep, intervals=intervals)
@@ -76,6 +78,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     ).withColumn("run_date", F.lit(config.output.run_date).cast("date"))
 
     def inspect(written: Mapping[str, Any]) -> None:
+        refuse_rewritten_files(table, files)
         found = observed.counts() if direct is None else named_counts(source, direct.counts())
         counts = read_counts(found, source.terms, source.keys)
         recorder.details.update(asdict(counts))

@@ -19,6 +19,8 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # A staged split can only be read where it lies: better wait for its executor than stage again.
     "spark.locality.wait": "30s",
+    # Bytes that a disk or a network got wrong are an error then, and not other values.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 # A local session has a log configuration of its own.
 _CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}
@@ -44,14 +46,29 @@ def open_session(job: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     # The one logger of PySpark that writes cell values, those of casts that fail.
     logging.getLogger("SQLQueryContextLogger").disabled = True
+    _silence_py4j()
     builder = SparkSession.builder.appName(f"logreg_dist {job}")
     for key, value in _settings().items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    server = getattr(session.sparkContext, "_accumulatorServer", None)
+    if server is not None:  # it prints another one
+        server.handle_error = lambda *_: None
+    return session
+
+
+def _silence_py4j() -> None:
+    """Keep the stack traces off the terminal that py4j logs when the JVM dies, which is told in words."""
+    root = logging.getLogger()
+    if not root.handlers:  # py4j would make one
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        handler.addFilter(lambda record: "py4j" not in record.pathname)
+        root.addHandler(handler)
 
 
 def _settings() -> dict[str, str]:
-    if not _is_submitted():
+    if not is_submitted():
         return _SETTINGS | (_CLUSTER_SETTINGS if _has_master() else _local_settings())
     SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
     given = SparkConf()
@@ -73,7 +90,7 @@ def _local_settings() -> dict[str, str]:
     return settings
 
 
-def _is_submitted() -> bool:
+def is_submitted() -> bool:
     """Whether `spark-submit` started this process, which then has a JVM already."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 

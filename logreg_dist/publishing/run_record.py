@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = {128 + signal.SIGINT: "Ctrl-C", 128 + signal.SIGTERM: "SIGTERM"}
+INTERRUPTED = {
+    128 + signal.SIGINT: "Ctrl-C",
+    128 + signal.SIGTERM: "SIGTERM",
+    128 + signal.SIGHUP: "SIGHUP, the end of its terminal",
+}
 RECORDED_PACKAGES = {
     "numpy": "numpy",
     "pyarrow": "pyarrow",
@@ -192,11 +196,12 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _versions(spark: SparkSession | None) -> dict[str, str | None]:
-    found = {name: _package_version(package) for name, package in RECORDED_PACKAGES.items()}
+    found = {name: package_version(package) for name, package in RECORDED_PACKAGES.items()}
     return {"python": platform.python_version(), **found, **_session_versions(spark)}
 
 
-def _package_version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not known."""
     try:
         return version(package)
     except PackageNotFoundError:  # a platform's own Spark, or our code in a zip

@@ -17,7 +17,7 @@ from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import NULL_PARTITION, RUN_DATE, Destination, partition_folder
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.probability_columns import is_added_up
-from logreg_dist.publishing.write_errors import explain_write_error
+from logreg_dist.publishing.write_errors import explain_write_error, is_of_the_input
 
 N_ROWS = "n_rows"
 # Totals that only the verification needs: the rows of this date, the sums of the probabilities.
@@ -53,6 +53,8 @@ def write_staged(
         A name in `sums` is one of those that this function uses itself.
     OutputNotVerified, TemporaryFailure, ConfigError
         Spark could not write, by cause.
+    PySparkException, Py4JError
+        The rows could not be read: Spark's own words say which file.
     """
     totals = _totals(table, destination)
     clash = [name for name in sums if name == N_ROWS or name.startswith(INTERNAL)]
@@ -66,6 +68,8 @@ def write_staged(
         if observed[N_ROWS] == 0 and destination.partition_by[1:]:
             _write_empty_partition(table, destination, staged)
     except (PySparkException, Py4JError) as error:
+        if is_of_the_input(error):
+            raise
         raise explain_write_error(error, destination.path) from error
     return observed
 

@@ -40,6 +40,23 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
     ),
 )
 
+# Of these the table is to blame that was read for the writing.
+_OF_THE_INPUT = (
+    "FAILED_READ_FILE",
+    "FILE_NOT_EXIST",
+    "MALFORMED_RECORD",
+    "CAST_INVALID_INPUT",
+    "CAST_OVERFLOW",
+    "DIVIDE_BY_ZERO",
+    "ARITHMETIC_OVERFLOW",
+)
+
+
+def is_of_the_input(error: Exception) -> bool:
+    """Whether a job that writes failed because the rows could not be read."""
+    words = all_words(error)
+    return any(fragment in words for fragment in _OF_THE_INPUT)
+
 
 def explain_write_error(error: Exception, path: str) -> LogregError:
     """Return the error to raise when Spark could not write, or read back, the table at `path`.

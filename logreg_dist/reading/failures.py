@@ -9,7 +9,10 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
+from logreg_dist.reading.text_records import MALFORMED
+from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
+from logreg_dist.spark.worker_failures import explain_task
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Cause:
 
 _CAUSES = (
     Cause(
+        (MALFORMED, "MALFORMED_RECORD_IN_PARSING"),
+        InputRejected,
+        "the file {file} holds a broken record: it has more or fewer values than the header has names, or cannot be "
+        "parsed.\n  Mend the file; input.options.mode: PERMISSIVE would make such records missing values.",
+    ),
+    Cause(
         (
             "FAILED_READ_FILE",
             "CANNOT_READ_FILE",
@@ -31,8 +40,8 @@ _CAUSES = (
             "ParquetDecodingException",
         ),
         InputRejected,
-        "the file {file} cannot be read as it should: it is truncated, of another format, or its columns have "
-        "other types than in the other files.\n  Write that file again; no row was left out.",
+        "the file {file} cannot be read as it should: it is truncated or damaged, of another format, or its columns have "
+        "other names or types than in the other files.\n  Write that file again; no row was left out.",
     ),
     Cause(
         ("FileNotFoundException", "FILE_NOT_EXIST"),
@@ -40,25 +49,14 @@ _CAUSES = (
         "the file {file} vanished while the table was read.\n  Run again when nothing rewrites the table.",
     ),
     Cause(
+        ("IO_ERROR",),
+        TemporaryFailure,
+        "the file {file} could not be read: a disk or a connection failed.\n  Run again.",
+    ),
+    Cause(
         ("CAST_INVALID_INPUT", "CAST_OVERFLOW"),
         InputRejected,
         "a value does not fit the type that input.filter or a view casts it to.\n  Use try_cast there.",
-    ),
-    Cause(
-        (
-            "Python worker exited unexpectedly",
-            "OutOfMemoryError",
-            "Container killed by YARN for exceeding memory",
-        ),
-        TemporaryFailure,
-        "a worker was killed, most likely for memory.\n  Raise spark.executor.memoryOverhead (Python) or "
-        "spark.executor.memory (JVM), or the number of splits.",
-    ),
-    Cause(
-        ("ModuleNotFoundError", "PYTHON_VERSION_MISMATCH", "Python in worker has different version"),
-        TemporaryFailure,
-        "the executors' Python lacks numpy, pyarrow or logreg_dist, or is of another version.\n  Set "
-        "spark.pyspark.python to one that has them, and send the package with --py-files.",
     ),
     Cause(
         ("spark.driver.maxResultSize",),
@@ -67,19 +65,37 @@ _CAUSES = (
         "(input.splits).",
     ),
     Cause(
+        ("spark.rpc.message.maxSize",),
+        TemporaryFailure,
+        "a task of a pass is larger than spark.rpc.message.maxSize.\n  Raise it.",
+    ),
+)
+# Looked for where neither a file nor a task says why.
+_CLUSTER_CAUSES = (
+    Cause(
+        ("SparkContext was shut down", "SparkContext has been shut"),
+        TemporaryFailure,
+        "Spark was shut down while the job ran: by the cluster, or with the driver.\n  Run again.",
+    ),
+    Cause(
         (
-            "ExecutorLostFailure",
-            "FetchFailed",
-            "SparkContext was shut down",
             "Connection refused",
             "Py4JNetworkError",
+            "ConnectionRefusedError",
+            "ConnectionResetError",
+            "BrokenPipeError",
         ),
+        TemporaryFailure,
+        "the JVM of Spark's driver is gone: it died, or was killed (for memory: spark.driver.memory).\n  Run again.",
+    ),
+    Cause(
+        ("ExecutorLostFailure", "FetchFailed"),
         TemporaryFailure,
         "the cluster lost executors or a connection.\n  Run again.",
     ),
 )
 
-_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]+")
+_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]*[^\s,;'\".]")
 
 
 def explain_spark_error(error: Exception) -> LogregError | None:
@@ -87,13 +103,38 @@ def explain_spark_error(error: Exception) -> LogregError | None:
 
     Spark's own words may hold cell values, so no more of them than a file name is passed on.
     """
-    if not isinstance(error, PySparkException | Py4JError):
+    # A JVM that is gone shows as a bare ConnectionError: the only sockets of this process lead to it.
+    if not isinstance(error, PySparkException | Py4JError | ConnectionError):
         return None
     words = all_words(error)
-    for cause in _CAUSES:
-        if any(fragment in words for fragment in cause.fragments):
-            file = _FILE.search(words)
-            return cause.error(cause.sentence.format(file=file[0] if file else "of the input"))
+    if (cause := _found(_CAUSES, words)) is not None:
+        failure = task_failure(error)
+        file = _FILE.search(words)
+        sentence = cause.sentence.format(file=file[0] if file else "of the input")
+        if failure.split is not None:
+            sentence = sentence.replace(".\n", f" ({failure.failed()}).\n", 1)
+        return cause.error(sentence)
+    if _is_of_the_data(error):
+        return InputRejected(
+            f"an expression of input.filter or of a view failed on a row ({condition(error)}).\n"
+            "  Make it tolerate such rows (try_divide, try_cast, coalesce), or filter them out."
+        )
+    explained = explain_task(task_failure(error), words)
+    if explained is not None:
+        return explained
+    if (cause := _found(_CLUSTER_CAUSES, words)) is not None:
+        return cause.error(cause.sentence)
     return TemporaryFailure(
         f"a Spark job failed ({condition(error)}).\n  Run with --debug for Spark's own words."
     )
+
+
+def _found(causes: tuple[Cause, ...], words: str) -> Cause | None:
+    return next((cause for cause in causes if any(one in words for one in cause.fragments)), None)
+
+
+def _is_of_the_data(error: Exception) -> bool:
+    """Whether an expression met a value that it is not for: SQLSTATE class 22, or `raise_error`."""
+    if not isinstance(error, PySparkException):
+        return False
+    return (error.getSqlState() or "").startswith("22") or error.getCondition() == "USER_RAISED_EXCEPTION"

@@ -72,8 +72,11 @@ def _watch(spark: SparkSession, done: threading.Event) -> None:
     )
     shown: int | None = None
     while not done.wait(_INTERVAL):
-        active = sorted(tracker.getActiveStageIds())
-        info = tracker.getStageInfo(active[0]) if active else None
+        try:
+            active = sorted(tracker.getActiveStageIds())
+            info = tracker.getStageInfo(active[0]) if active else None
+        except Exception:  # the JVM may be what died, and a bar is the last to tell
+            break
         if info is None:
             continue
         if info.stageId != shown:

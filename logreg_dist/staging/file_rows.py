@@ -122,7 +122,7 @@ def read_rows(
     Raises
     ------
     UnreadableFile
-        When a file has vanished, has another number of rows than it had, or cannot be decoded.
+        When a file has vanished, has another number of rows than it had, cannot be decoded, or a disk failed.
     """
     width = max(sum(column.width for column in columns), 1)
     # Vectors are taken apart at once, not column by column.
@@ -134,6 +134,9 @@ def read_rows(
         except FileNotFoundError as error:
             raise UnreadableFile(f"FILE_NOT_EXIST file:{part.file.path}") from error
         except (pa.ArrowException, OSError) as error:
+            # With a number it is the operating system that failed; pyarrow's own say that the bytes are wrong.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise UnreadableFile(f"IO_ERROR file:{part.file.path}") from error
             raise UnreadableFile(f"FAILED_READ_FILE file:{part.file.path}") from error
 
 
@@ -170,6 +173,7 @@ def _read_part(part: FilePart, columns: Sequence[FileColumn], batch_rows: int) -
         buffer_size=BUFFER_BYTES,
         pre_buffer=False,
         read_dictionary=levels,
+        page_checksum_verification=True,  # where there are any: Spark writes them, pyarrow when asked to
     ) as file:
         wanted = list(dict.fromkeys(name for name in found if name is not None))
         groups, skip = _groups_of(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -203,13 +204,16 @@ class StagedTable:
         remove, left = removal_task(self._run_id, frozenset(self._folders)), set(self._folders)
         # Not through the staged rows: those of an executor that died would be staged again first. A task
         # for every core reaches every executor, unless others are at work there: hence the rounds.
-        n_tasks = 2 * context.defaultParallelism
         try:
+            n_tasks = 2 * context.defaultParallelism
             for _ in range(MAX_REMOVAL_ROUNDS):
                 left -= set(context.parallelize(range(n_tasks), n_tasks).mapPartitions(remove).collect())
                 if not left:
                     break
         except Exception as error:
+            # Without Spark only what lies on this machine can be reached: all of it in a local session.
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
             reason = type(error).__name__
             log.warning("staged files could not be removed (%s); they vanish with the executors", reason)
         with suppress(Exception):  # the JVM may be what died

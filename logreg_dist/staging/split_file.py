@@ -1,4 +1,4 @@
-"""The file of a staged split: chunks of raw columns as plain arrays, read through a memory map.
+"""The file of a staged split: chunks of raw columns as plain arrays, read through memory maps.
 
 A chunk of m rows is one record: the float64 columns one after the other (y, then weight and
 offset where the table has them, then the numeric columns, which may be float32), then the int32
@@ -10,8 +10,9 @@ Sparse columns lie in a file of their own, see `sparse_file`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,11 @@ from logreg_dist.staging.sparse_file import read_sparse
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int32]
+
+# Mapped at a time. Pages of a map of the whole file would count as the worker's memory until its end: YARN
+# ends a container for them, and spark.executor.pyspark.memory limits what may be mapped at all. One chunk at a
+# time costs a tenth of a pass more.
+WINDOW_BYTES = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def write_chunk(file: BinaryIO, chunk: RawChunk, layout: RecordLayout) -> None:
 
 
 def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawChunk]:
-    """Yield the chunks of a file in order, as read-only views of a memory map.
+    """Yield the chunks of a file in order, as read-only views of memory maps of a few chunks each.
 
     Raises
     ------
@@ -120,14 +126,25 @@ def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawCh
     expected = sum(layout.record_bytes(size) for size in sizes)
     if path.stat().st_size != expected:
         raise ValueError(f"staged file has {path.stat().st_size} bytes, expected {expected}")
-    if not sizes:
-        return
-    data = np.memmap(path, dtype=np.uint8, mode="r")
-    start, sparse = 0, read_sparse(path, sizes, layout.n_sparse)
-    for size in sizes:
-        chunk = _view(data[start : start + layout.record_bytes(size)], size, layout)
-        yield replace(chunk, sparse=next(sparse)) if layout.n_sparse else chunk
-        start += layout.record_bytes(size)
+    sparse = read_sparse(path, sizes, layout.n_sparse)
+    with path.open("rb") as file:
+        for window, n_rows in _windows(file, sizes, layout):
+            chunk = _view(window, n_rows, layout)
+            yield replace(chunk, sparse=next(sparse)) if layout.n_sparse else chunk
+
+
+def _windows(
+    file: BinaryIO, sizes: Sequence[int], layout: RecordLayout
+) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Yield the record of each chunk and its rows; so many records as make a window are mapped together."""
+    start, per_window = 0, max(WINDOW_BYTES // layout.record_bytes(layout.chunk_rows), 1)
+    for first in range(0, len(sizes), per_window):
+        lengths = [layout.record_bytes(size) for size in sizes[first : first + per_window]]
+        window = np.memmap(file, dtype=np.uint8, mode="r", offset=start, shape=(sum(lengths),))
+        start += len(window)
+        ends = accumulate(lengths)
+        for n_rows, length, end in zip(sizes[first:], lengths, ends, strict=False):
+            yield window[end - length : end], n_rows
 
 
 def _view(record: NDArray[np.uint8], n_rows: int, layout: RecordLayout) -> RawChunk:

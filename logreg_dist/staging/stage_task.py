@@ -12,7 +12,7 @@ from pyspark import TaskContext
 from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 from logreg_dist.staging.gathered import Gathering, scattered
 from logreg_dist.staging.plan import StagePlan
-from logreg_dist.staging.scratch import scratch_folder
+from logreg_dist.staging.scratch import claimed_scratch
 from logreg_dist.staging.stage_split import StagedSplit, stage_split
 
 # The wire schema of staging: one row for each split.
@@ -71,7 +71,6 @@ def _stage_here(batches: Iterable[pa.RecordBatch], plan: StagePlan, run_id: str)
     context = TaskContext.get()
     assert context is not None
     split, attempt = context.partitionId(), context.taskAttemptId()
-    folder = scratch_folder(run_id)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = claimed_scratch(run_id)
     # Named by the attempt: a second one must never write into the first one's file.
     return stage_split(batches, plan, folder / f"split-{split:05d}-{attempt}.rows", split)

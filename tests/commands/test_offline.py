@@ -9,7 +9,7 @@ import pytest
 
 from tests.offline import can_enter_namespace, offline
 
-OUTSIDE = "192.0.2.1"  # of TEST-NET-1: belongs to nobody
+OUTSIDE = "198.51.100.1"  # of TEST-NET-2: belongs to nobody
 LOOK = f"""
 import socket
 from py4j.protocol import Py4JJavaError

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from logreg_dist.staging import split_file
 from logreg_dist.staging.split_file import read_chunks
 from logreg_dist.staging.stage_split import read_sidecar, record_layout, stage_split
 from tests.in_process import plan_of
 
 NAN = float("nan")
+PAGE = mmap.PAGESIZE
 SUFFIXES = (".rows", ".json", ".sample")
 
 
@@ -210,3 +213,28 @@ def test_classes_in_another_order_have_the_same_content_and_their_own_codes(tmp_
     assert chunk.y.tolist() == [0.0, 1.0, 2.0, 0.0]
     other = table.set_column(1, "label", [["a", "b", "b", "a"]])
     assert stage_split(other.to_batches(), plan, tmp_path / "third", 0).content != first.content
+
+
+def test_little_of_a_long_split_is_mapped_at_a_time(tmp_path, monkeypatch):
+    """What is mapped counts as the worker's memory, whoever wrote it."""
+    table, plan = mixed_table(n_rows=2000), plan_of(TABLE, chunk_rows=16)
+    split = stage_split(table.to_batches(), plan, tmp_path / "long.rows", 0)
+    layout = record_layout(plan)
+    whole = [chunk.numeric.copy() for chunk in read_chunks(Path(split.path), split.n_rows, layout)]
+
+    monkeypatch.setattr(split_file, "WINDOW_BYTES", 5 * layout.record_bytes(16))
+    mapped, pieces = [], []
+    for chunk in read_chunks(Path(split.path), split.n_rows, layout):
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        mapped.append(sum(_length(line) for line in maps if line.endswith("long.rows")))
+        pieces.append(chunk.numeric.copy())
+
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), np.concatenate(whole, axis=1))
+    # The window, the one before it, and their ends, which are whole pages.
+    assert max(mapped) <= 2 * (split_file.WINDOW_BYTES + 2 * PAGE)
+    assert max(mapped) < Path(split.path).stat().st_size / 2
+
+
+def _length(line: str) -> int:
+    first, last = line.split()[0].split("-")
+    return int(last, 16) - int(first, 16)

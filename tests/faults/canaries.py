@@ -67,6 +67,7 @@ def rows(seed: int = 0) -> pd.DataFrame:
             "amount": [f"{value:.3f}" for value in rng.normal(size=N_ROWS)],
             "contact": np.array(["web", "shop", "phone"], dtype=object)[rng.integers(3, size=N_ROWS)],
             "comment": [" ".join(words[some]) or "good" for some in rng.random((N_ROWS, 6)) < 0.4],
+            "channel": np.array(["a", "b"], dtype=object)[rng.integers(2, size=N_ROWS)],
             "shop": [f"shop {k}" for k in rng.integers(40, size=N_ROWS)],
             "customer": [f"customer {k}" for k in range(N_ROWS)],
         }
@@ -86,7 +87,7 @@ def write_tables(folder: Path) -> None:
     tables = {"good": good, "label": good.copy(), "amount": good.copy(), "unseen": good.copy()}
     tables["label"].loc[7, "y"] = VALUES["a rare label"]
     tables["amount"].loc[9, "amount"] = VALUES["text among numbers"]
-    tables["unseen"].loc[9, "contact"] = VALUES["an unseen level"]
+    tables["unseen"].loc[9, "channel"] = VALUES["an unseen level"]
     tables["separated"] = good.assign(x=np.where(good.y == "yes", 3.0, -3.0) + np.arange(N_ROWS) / 1e4)
     tables["missing"] = good.assign(x=good.x.where(good.index != 7))
     for name, table in tables.items():

@@ -31,6 +31,10 @@ class ConfigError(LogregError):
     kind = "config error"
 
 
+class OutputOnInput(ConfigError):
+    """The output lies on, in or above what is read: not even run.json may be written there."""
+
+
 class InputRejected(LogregError):
     """The table cannot be used as it is."""
 

@@ -21,6 +21,7 @@ from logreg_dist.config import load_evaluate_config
 from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.listed_files import listed_files, refuse_rewritten_files
+from logreg_dist.reading.locations import refuse_output_on_input
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.class_metrics import summarise_classes
 from logreg_dist.report.metrics import summarise_assessment
@@ -38,6 +39,7 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
     config = load_evaluate_config(request.config, request.overrides)
     model = read_model(spark, config.model)
     table = open_table(spark, config.input)
+    refuse_output_on_input(table, config.output.path, key="output.path", above=False)
     files = listed_files(table)
     with recorder.timed("assess"):
         labelled = labelled_scores(table, model, config)

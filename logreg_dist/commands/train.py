@@ -18,6 +18,7 @@ from logreg_dist.model.file import model_to_json
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.locations import refuse_output_on_input
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.cross_validation import cross_validation_json, draw_cross_validation
 from logreg_dist.report.forest import draw_effects
@@ -99,6 +100,8 @@ def fit_configured(
     """
     assert config.input is not None
     table = open_table(spark, config.input)
+    if config.output is not None:
+        refuse_output_on_input(table, config.output.path, key="output.path", above=False)
     try:
         return fit(table, config, on_pass=on_pass, warm_start=earlier, journal=journal)
     except EmptyTable:

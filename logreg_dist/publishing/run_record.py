@@ -69,6 +69,7 @@ class RunRecord:
 class RunRecorder:
     """Collects what a job did while it runs; the jobs make one and fill it in.
 
+    `folder` is that of the outputs, where only the job finds out which one it is: that of a catalog's table.
     `hide` takes the secrets of the configuration out of the message and the paths.
 
     Examples
@@ -87,6 +88,7 @@ class RunRecorder:
     outputs: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     fit_status: str | None = None
+    folder: str | None = None
     hide: Callable[[str], str] = str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 

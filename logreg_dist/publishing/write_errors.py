@@ -13,6 +13,11 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
         "a disk is full (the output's, or the executors' scratch). Make room and run again",
     ),
     (
+        ("File too large",),
+        OutputNotVerified,
+        "a file is larger than this user may write (ulimit -f) or the disk can hold. Raise it, or write more files",
+    ),
+    (
         ("Permission denied", "AccessControlException", "AccessDenied", "Operation not permitted"),
         OutputNotVerified,
         "permission denied. Let this user write there",

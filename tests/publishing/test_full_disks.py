@@ -1,11 +1,13 @@
-"""Real disks that are full, and files that may not grow: the old rows stay, and the message names cause and path."""
+"""Full disks, files that may not grow, forbidden folders, all real: the old rows stay, the message names the cause."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import resource
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +15,15 @@ from typing import Any
 
 import pytest
 
+from logreg_dist.commands.job import Request
+from logreg_dist.commands.score import score
 from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.run_record import RunRecorder
 from tests.publishing.test_killed_job import Job, ids_in
 
 pytestmark = pytest.mark.spark
 
+NOBODY = 65534
 N_OLD, N_NEW = 1_000, 60_000
 # Room for the old rows and for Spark's own small files, not for 60,000 new ones.
 DISK_BYTES, FILE_BYTES = 1 << 18, 1 << 18
@@ -91,3 +97,33 @@ def test_a_disk_without_room_for_the_smallest_file_is_told_too(
     with pytest.raises(OutputNotVerified, match=re.escape("No space left on device")):
         job.run(N_OLD + 1)
     assert sorted(ids_in(job.output)) == list(range(N_OLD))
+
+
+@contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """Take the right to write into a folder; root, whom nobody refuses, is somebody else meanwhile."""
+    for above in folder.parents:
+        if above.stat().st_uid == os.geteuid() and str(above).startswith(tempfile.gettempdir() + "/"):
+            above.chmod(above.stat().st_mode | 0o055)
+    for beside in folder.parent.rglob("*"):
+        beside.chmod(beside.stat().st_mode | (0o055 if beside.is_dir() else 0o044))
+    mode, user = folder.stat().st_mode, os.geteuid()
+    folder.chmod(0o555)
+    try:
+        if user == 0:
+            os.seteuid(NOBODY)
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(mode)
+
+
+def test_a_folder_that_may_not_be_written_keeps_the_old_rows(spark: Any, tmp_path: Path) -> None:
+    job = Job(spark, tmp_path)
+    job.run(N_OLD)
+    config, before = job.prepare(N_OLD + 1), sorted(job.output.rglob("*"))
+    recorder = RunRecorder(job="score", run_id="forbidden")
+    words = rf"'{job.output}' could not be changed: \[Errno 13\] Permission denied(.|\n)*old output is kept"
+    with without_rights(job.output), pytest.raises(OutputNotVerified, match=words):
+        score(spark, Request("score", config), recorder)
+    assert sorted(job.output.rglob("*")) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -133,34 +132,3 @@ def test_readers_find_complete_rows_whichever_step_a_job_is_killed_at(job: Job, 
     assert seen <= {N_ROWS, N_ROWS + 3, N_ROWS + 4, N_ROWS + 9}
     assert seen >= {N_ROWS, N_ROWS + 3}
     assert job.left() == ["_SUCCESS", DATE]
-
-
-@pytest.mark.faults
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a job as somebody else")
-def test_a_job_of_somebody_who_may_not_write_there_ends_with_5_and_the_path(job: Job, tmp_path: Path) -> None:
-    job.run(N_ROWS)
-    before = sorted(path for path in job.output.rglob("*"))
-    config = job.prepare(N_ROWS + 1)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    code = "import sys; from logreg_dist.cli import main; sys.exit(main(sys.argv[1:]))"
-    ran = subprocess.run(
-        [sys.executable, "-c", code, "score", "--config", config],
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-        user=65534,
-        group=65534,
-        extra_groups=[],
-        cwd=home,
-        env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
-    )
-    assert ran.returncode == 5, ran.stderr[-2000:]
-    assert f"'{job.output}' could not be changed: [Errno 13] Permission denied" in ran.stderr
-    assert "The old output is kept" in ran.stderr
-    assert sorted(path for path in job.output.rglob("*")) == before

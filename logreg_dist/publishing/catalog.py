@@ -23,6 +23,11 @@ from logreg_dist.spark.words import condition
 PUBLISHED = "_published"
 # Hive's own tables whose files are as Spark writes them.
 SERDES = {"parquethiveserde": "parquet", "orcserde": "orc"}
+# Whoever else writes there keeps text as it is; times are read whole without an option, which would bind old rows too.
+CSV_TABLE = (
+    "OPTIONS (header 'true', escape '\"', multiLine 'true', "
+    "ignoreLeadingWhiteSpace 'false', ignoreTrailingWhiteSpace 'false')"
+)
 WAY_OUT = "\n  Name another table, or use output.path."
 
 
@@ -117,7 +122,7 @@ def create_table(
     """
     jvm: Any = spark._jvm
     columns = jvm.org.apache.spark.sql.types.DataType.fromJson(schema.json()).asNullable().toDDL()
-    options = "OPTIONS (header 'true', escape '\"', multiLine 'true')" if file_format == "csv" else ""
+    options = CSV_TABLE if file_format == "csv" else ""
     partitions = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in partition_by)})" if partition_by else ""
     try:
         spark.sql(

@@ -30,12 +30,24 @@ SUM_TOLERANCE = 1e-9
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 # RFC 4180: Spark's own default escapes quotes with a backslash, which other readers do not know.
 CSV_OPTIONS = {"header": "true", "escape": '"'}
-WRITE_OPTIONS = {"parquet": {}, "orc": {}, "json": {}, "csv": CSV_OPTIONS}
+# Spark cuts times to milliseconds otherwise. It reads these without being told.
+MICROSECONDS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+# Spark's CSV writer trims text otherwise: the keys "a" and " a" would be one.
+UNTRIMMED = {"ignoreLeadingWhiteSpace": "false", "ignoreTrailingWhiteSpace": "false"}
+WRITE_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "parquet": {},
+    "orc": {},
+    "json": MICROSECONDS,
+    "csv": {**CSV_OPTIONS, **UNTRIMMED, **MICROSECONDS},
+}
 READ_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "parquet": {},
     "orc": {},
     "json": {"mode": "FAILFAST"},
-    "csv": {**CSV_OPTIONS, "mode": "FAILFAST", "multiLine": "true", "enforceSchema": "false"},
+    "csv": {**CSV_OPTIONS, **UNTRIMMED, "mode": "FAILFAST", "multiLine": "true", "enforceSchema": "false"},
 }
 
 

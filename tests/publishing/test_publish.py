@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,23 @@ def test_every_format_survives_awkward_text_and_missing_values(
     table = spark.createDataFrame(rows, "name string, probability double, run_date string")
     destination = Destination(path=str(path), format=file_format, run_date=SECOND)
     assert put(table, destination).n_rows == len(texts)
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+def test_blanks_around_keys_and_microseconds_are_written_as_they_are(
+    spark: SparkSession, path: Path, file_format: str
+) -> None:
+    moment = datetime(2026, 11, 20, 4, 5, 6, 123456)
+    rows = [(text, moment, moment, 0.5, SECOND) for text in ("a", " a", "a ", "\ta", " ")]
+    table = spark.createDataFrame(
+        rows, "key string, at timestamp, there timestamp_ntz, probability double, run_date string"
+    )
+    destination = Destination(path=str(path), format=file_format, run_date=SECOND)
+    put(table.coalesce(1), destination)
+    # As any reader of this format: only a header and quotes are agreed upon.
+    reader = spark.read.format(file_format).options(header="true", escape='"').schema(table.schema)
+    found = reader.load(str(path)).select("key", "at", "there").collect()
+    assert sorted(tuple(row) for row in found) == sorted(row[:3] for row in rows)
 
 
 def test_further_partition_columns_follow_the_date(

@@ -246,7 +246,9 @@ def _identity(path: str) -> str | None:
         found = os.lstat(_local(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return f"{found.st_dev}:{found.st_ino}"
+    # Without the device, which other machines and the next mount number in another way. What is compared lies
+    # on one filesystem, or could not be renamed.
+    return str(found.st_ino)
 
 
 def _delete_tree(path: str) -> None:

@@ -5,7 +5,7 @@ swap is written to ``_replaced/<run_id>/_swap.json`` before anything moves, so t
 old entries from new ones, whatever happened to this one.
 
 Where the filesystem can exchange two names in one step, a reader finds the old entry or the new one at every
-instant. What tells them apart after a crash is then their identity (device and inode), which the plan holds.
+instant. What tells them apart after a crash is then their identity (inode), which the plan holds.
 Elsewhere the old entry moves aside and the new one in, and the old one waits in ``_replaced``.
 """
 
@@ -158,19 +158,31 @@ def read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
     try:
         plan: dict[str, Any] = json.loads(files.read_bytes(join(aside, PLAN)))
         # Not the recorded path: the output may have been moved, or be named in another way now.
-        return Swap(
+        swap = Swap(
             path=path,
             run_id=run_id,
             new=tuple(plan["new"]),
             old=tuple(plan["old"]),
             scope=str(plan["scope"]),
-            identities=dict(plan["identities"]),
+            # Once they were device:inode.
+            identities={name: known.rpartition(":")[2] for name, known in plan["identities"].items()},
             finished=bool(plan["finished"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+        return swap if _is_recognised(files, swap) else replace(swap, identities={})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         waiting = live_entries(files, aside) if files.is_dir(aside) else []
         old = tuple(name for name in waiting if not files.exists(join(path, name)))
         return Swap(path=path, run_id=run_id, new=old, old=old)
+
+
+def _is_recognised(files: Filesystem, swap: Swap) -> bool:
+    """Whether any new entry is found by its identity: after a copy, none is, and names must do."""
+    places = (staging_folder(swap.path, swap.run_id), swap.path, replaced_folder(swap.path, swap.run_id))
+    return any(
+        files.identity(join(place, name)) == known
+        for name, known in swap.identities.items()
+        for place in places
+    )
 
 
 def plan_scope(files: Filesystem, path: str, run_id: str) -> str | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -187,6 +188,52 @@ def test_a_swap_back_restores_the_old_output_wherever_the_swap_stopped(
         swap_back(local(exchange=exchange), swap)
         assert contents(path) == before
         assert not (path / "_replaced").exists()
+
+
+class AnotherMount:
+    """The module `os`, where the same filesystem has another device number."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def lstat(self, path: str) -> Any:
+        found = os.lstat(path)
+        return SimpleNamespace(st_dev=found.st_dev + 1, st_ino=found.st_ino)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_driver_killed_anywhere_is_recovered_on_another_mount(
+    tmp_path: Path, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = set()
+    for n_changes in range(1, 12):
+        path = tmp_path / f"out{n_changes}"
+        swap = prepared(path, shape)
+        before = contents(path)
+        with contextlib.suppress(Crash):
+            files = crashing_after(n_changes, local())
+            swap_in(files, swap)
+            finish_swap(files, swap)
+        with monkeypatch.context() as mount:
+            mount.setattr("logreg_dist.publishing.filesystem.os", AnotherMount())
+            recover(local(), str(path))
+        assert contents(path) in (before, after(path, shape)), n_changes
+        outcomes.add("old" if contents(path) == before else "new")
+    assert outcomes == {"old", "new"}
+
+
+@pytest.mark.parametrize("shape", ["first run", "files"])
+def test_new_entries_whose_identities_a_copy_changed_are_undone_by_name(tmp_path: Path, shape: str) -> None:
+    for n_changes in range(1, 4):
+        path = tmp_path / f"out{n_changes}"
+        swap = prepared(path, shape)
+        before = contents(path)
+        with contextlib.suppress(Crash):
+            swap_in(crashing_after(n_changes, local()), swap)
+        arrived = contents(path) == after(path, shape)
+        files = local()
+        recover(replace(files, identity=lambda name, files=files: f"9{files.identity(name)}"), str(path))  # type: ignore[misc]
+        assert contents(path) == (after(path, shape) if arrived else before), n_changes
 
 
 def test_a_swap_back_that_fails_says_where_the_old_output_lies(tmp_path: Path) -> None:

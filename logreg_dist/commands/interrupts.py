@@ -59,7 +59,7 @@ class Interrupts:
             raise self.interruption
 
     def hold(self) -> None:
-        """Raise no more: the work is over, well or not, and what follows must not be broken off."""
+        """Raise no more: the work is over, or its outputs are in place, and what follows must not be broken off."""
         self._held.set()
 
     def restore(self) -> None:

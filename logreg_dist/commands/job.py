@@ -83,6 +83,7 @@ def run_job(request: Request, work: Work) -> int:
 
     tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
     with interruptible(tag, give_up) as interrupts:
+        recorder.committed = interrupts.hold
         try:
             with recorder.timed("session"):
                 spark = open_session(request.job)

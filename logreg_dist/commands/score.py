@@ -116,6 +116,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             inspect=inspect,
             inspect_rows=inspect_rows,
             write=None if direct is None else direct.write,
+            committed=recorder.committed,
         )
     recorder.rows["published"] = published.n_rows
     place = config.output.table or published.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +42,9 @@ def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> 
         staged=lambda run_id: staging_folder(path, run_id),
         keeps_staged=lambda lease, done: False,
         rows=lambda run_id: join(path, partition_folder(destination)).rstrip("/"),
-        replace=lambda lease, observed: _replace_live(lease, table, destination, observed),
+        replace=lambda lease, observed, committed: _replace_live(
+            lease, table, destination, observed, committed
+        ),
         settle=lambda run_id: settle_swap(files, path, run_id),
         clear=lambda run_id: clear_swap(files, path, run_id),
     )
@@ -69,7 +71,11 @@ def clear_swap(files: Filesystem, path: str, run_id: str) -> None:
 
 
 def _replace_live(
-    lease: Lease, table: DataFrame, destination: Destination, observed: Mapping[str, Any]
+    lease: Lease,
+    table: DataFrame,
+    destination: Destination,
+    observed: Mapping[str, Any],
+    committed: Callable[[], None],
 ) -> None:
     files, path, run_id = lease.files, lease.path, lease.holder.run_id
     live = live_entries(files, path)
@@ -83,6 +89,7 @@ def _replace_live(
         lease.confirm()
         _check_live(table, destination, observed[N_ROWS])
         files.write_atomic(join(path, SUCCESS), b"")
+        committed()
     except BaseException:
         # Who took this run for dead has seen to its swap, and may have published since.
         if not lease.is_lost():

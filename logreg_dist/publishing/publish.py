@@ -60,6 +60,7 @@ def publish(
     inspect: Callable[[Mapping[str, Any]], None],
     inspect_rows: Callable[[DataFrame], None] = lambda rows: None,
     write: Callable[[str], StagedTotals] | None = None,
+    committed: Callable[[], None] = lambda: None,
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
 
@@ -88,6 +89,9 @@ def publish(
     write : callable or None
         Writes the rows in Spark's place: it gets the name of a folder that is empty or not there yet. `table`
         then only says what the files must hold, and `sums` are not computed.
+    committed : callable
+        Called once the new rows are in place and verified: what interrupts the run from then on must not make it
+        look as if it had not happened.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def publish(
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
             inspect_rows(read_back(table, destination, staged, base=staged))
-            sink.replace(lease, observed)
+            sink.replace(lease, observed, committed)
         return Published(
             path=destination.path,
             partition=partition_folder(destination),

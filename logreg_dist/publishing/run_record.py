@@ -70,7 +70,8 @@ class RunRecorder:
     """Collects what a job did while it runs; the jobs make one and fill it in.
 
     `folder` is that of the outputs, where only the job finds out which one it is: that of a catalog's table.
-    `hide` takes the secrets of the configuration out of the message and the paths.
+    `hide` takes the secrets of the configuration out of the message and the paths. `committed` is what a job calls when
+    its outputs are in place: no signal ends it any more.
 
     Examples
     --------
@@ -90,6 +91,7 @@ class RunRecorder:
     fit_status: str | None = None
     folder: str | None = None
     hide: Callable[[str], str] = str
+    committed: Callable[[], None] = lambda: None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @contextmanager

@@ -29,7 +29,8 @@ class Sink:
         Run id to the folder where readers find the rows.
     replace : callable
         Puts the verified rows of the lease's run in the place of the old ones and reads them back, given what was
-        observed while writing; restores the old rows when that fails.
+        observed while writing; restores the old rows when that fails. Calls its third argument once that is over,
+        before the old rows are cleared.
     settle : callable
         Finishes or undoes what the run of this id had begun to replace.
     clear : callable
@@ -41,6 +42,6 @@ class Sink:
     staged: Callable[[str], str]
     keeps_staged: Callable[[Lease, bool], bool]
     rows: Callable[[str], str]
-    replace: Callable[[Lease, Mapping[str, Any]], None]
+    replace: Callable[[Lease, Mapping[str, Any], Callable[[], None]], None]
     settle: Callable[[str], None]
     clear: Callable[[str], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -60,7 +60,9 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
             done or lease.is_lost() or has_plan(files, path, lease.holder.run_id)
         ),
         rows=lambda run_id: join(published_folder(path, run_id), partition_folder(destination)).rstrip("/"),
-        replace=lambda lease, observed: _replace_rows(lease, catalog, table, destination, observed),
+        replace=lambda lease, observed, committed: _replace_rows(
+            lease, catalog, table, destination, observed, committed
+        ),
         settle=lambda run_id: settle_switch(files, catalog, path, run_id),
         clear=lambda run_id: clear_published(
             files, catalog, path, run_id, retired_seconds=recover.UNCLAIMED_SECONDS
@@ -127,7 +129,12 @@ def _in_order(rows: DataFrame, found: CatalogTable) -> DataFrame:
 
 
 def _replace_rows(
-    lease: Lease, catalog: Catalog, table: DataFrame, destination: Destination, observed: Mapping[str, Any]
+    lease: Lease,
+    catalog: Catalog,
+    table: DataFrame,
+    destination: Destination,
+    observed: Mapping[str, Any],
+    committed: Callable[[], None],
 ) -> None:
     files, path, run_id = lease.files, lease.path, lease.holder.run_id
     _make_table(table, destination)
@@ -146,6 +153,7 @@ def _replace_rows(
         switch_in(files, catalog, switch)
         lease.confirm()
         _check_live(table, destination, observed)
+        committed()
     except BaseException:
         # Who took this run for dead has seen to its switch, and may have published since.
         if not lease.is_lost():

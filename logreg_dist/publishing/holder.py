@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+# Mounted with hidepid, it shows the processes of other users to nobody.
+PROCESSES = Path("/proc")
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -71,7 +74,7 @@ class Holder:
         return f"host {self.host}, process {self.process}, since {self.since}, until {self.expires} unless renewed"
 
     def _is_here(self) -> bool:
-        return bool(self.processes) and self.machine == _this_machine()
+        return bool(self.processes) and bool(self.machine) and self.machine == _this_machine()
 
 
 def this_holder(
@@ -85,7 +88,7 @@ def this_holder(
         host=socket.gethostname(),
         machine=_this_machine(),
         process=os.getpid(),
-        processes={pid: start for pid, start in starts.items() if start is not None},
+        processes={pid: start for pid, start in starts.items() if start},
         since=in_seconds(0.0),
         expires=in_seconds(seconds),
         family=family or run_id,
@@ -131,13 +134,25 @@ def _this_machine() -> str:
 
 def _is_running(process: tuple[str, str]) -> bool:
     pid, start = process
-    return _start(int(pid)) == start
+    found = _start(int(pid))
+    return _has_number(int(pid)) if found is None else found == start
 
 
 def _start(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None when it has ended."""
+    """Return when a process started, in clock ticks since boot; '' when it has ended, None where /proc does not tell."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _has_number(pid: int) -> bool:
+    """Whether there is such a process, also one of another user that is hidden from this one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

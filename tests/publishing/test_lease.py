@@ -124,6 +124,31 @@ def test_a_process_that_is_killed_loses_its_lease_at_once(tmp_path: Path) -> Non
             assert dead_runs(local_filesystem(), str(tmp_path)) == {"other": FIRST}
 
 
+def test_a_process_that_proc_hides_is_alive_until_its_number_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with another_process(tmp_path, "hidden", FIRST) as holder:
+        # As for another user where /proc is mounted with hidepid=2.
+        monkeypatch.setattr("logreg_dist.publishing.holder.PROCESSES", tmp_path / "hidden")
+        refused(tmp_path, "r2", FIRST, match="run 'hidden'")
+        holder.kill()
+        holder.wait()
+        with held_here(tmp_path, "r2", FIRST):
+            assert dead_runs(local_filesystem(), str(tmp_path)) == {"hidden": FIRST}
+
+
+def test_two_machines_that_cannot_be_told_apart_are_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logreg_dist.publishing.holder._this_machine", lambda: "")
+    with held_here(tmp_path, "far", FIRST) as lease:
+        # Its processes have numbers that nothing has here.
+        lease.files.write_atomic(
+            lease.file, lease_module.holder_as_json(replace(lease.holder, processes={"4194305": "1"}))
+        )
+        refused(tmp_path, "r2", FIRST, match="run 'far'")
+
+
 def test_a_holder_that_is_paused_beyond_its_expiry_notices_that_another_took_over(tmp_path: Path) -> None:
     with another_process(tmp_path, "sleeper", FIRST, seconds=2.0) as holder:
         assert holder.stdin is not None

@@ -27,6 +27,7 @@ from logreg_dist.scoring.intervals import asked_intervals
 from logreg_dist.scoring.match import match_table
 from logreg_dist.scoring.score import refuse_repeated_names, select_scores
 from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
+from logreg_dist.spark.preflight import check_executors
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     config = load_score_config(request.config, request.overrides)
     model = read_model(spark, config.model)
     intervals = asked_intervals(model, config.output.columns)
+    check_executors(spark)
     table = open_table(spark, config.input)
     columns = score_columns(model, config.output.columns).names
     refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])

@@ -23,6 +23,7 @@ from logreg_dist.report.influence import influence_parquet
 from logreg_dist.report.linearity import draw_linearity
 from logreg_dist.report.pass_times import pass_records, pass_table
 from logreg_dist.report.summary import summarise
+from logreg_dist.spark.preflight import check_executors
 from logreg_dist.staging.pass_timing import PassTiming
 
 MAX_PRINTED_TERMS = 100
@@ -75,6 +76,7 @@ def fit_configured(
     assert config.input is not None
     warm = config.solver.warm_start
     earlier = None if warm is None else read_model(spark, warm, key="solver.warm_start")
+    check_executors(spark)
     table = open_table(spark, config.input)
     try:
         return fit(table, config, on_pass=on_pass, warm_start=earlier)

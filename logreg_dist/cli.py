@@ -85,8 +85,10 @@ def _parser() -> argparse.ArgumentParser:
                 "--resume",
                 choices=("auto", "never", "require"),
                 default="auto",
-                help="go on from the checkpoint of an interrupted fit if there is one, never, or fail "
-                "without one (checkpoints are not written in this version)",
+                help="a killed or failed fit leaves _checkpoint.json in output.path, written after every iteration: "
+                "auto goes on from it if it is there, to the same model bit for bit; never deletes it and starts "
+                "anew; require fails without one. One of another configuration, table or encoding is refused "
+                "(exit code 6)",
             )
             job_parser.add_argument(
                 "--profile",

@@ -31,6 +31,10 @@ class ConfigError(LogregError):
     kind = "config error"
 
 
+class OutputOnInput(ConfigError):
+    """The output lies on, in or above what is read: not even run.json may be written there."""
+
+
 class InputRejected(LogregError):
     """The table cannot be used as it is."""
 
@@ -67,6 +71,18 @@ class NotComparable(ArtefactInvalid):
     """Two models are not a smaller and a larger one of the same rows."""
 
     kind = "models not comparable"
+
+
+class CheckpointMisfit(ArtefactInvalid):
+    """The checkpoint of an interrupted fit is of another fit than the one asked for."""
+
+    kind = "checkpoint does not fit"
+
+
+class CheckpointDamaged(ArtefactInvalid):
+    """The checkpoint of an interrupted fit cannot be read, or is not as it was written."""
+
+    kind = "checkpoint damaged"
 
 
 class TemporaryFailure(LogregError):

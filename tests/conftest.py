@@ -6,7 +6,11 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import SparkSession
+
+# pytest --hypothesis-profile=long
+settings.register_profile("long", max_examples=3_000)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import json
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import CHECKS, Request, with_outputs
-from logreg_dist.commands.train import fit_configured, write_or_remove
+from logreg_dist.commands.train import earlier_model, fit_configured, write_or_remove
 from logreg_dist.config import load_train_config
 from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError, FitNotUsable
@@ -58,7 +58,7 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     folder = join(config.output.path, CHECKS)
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
-        model = fit_configured(spark, config, timings.append)
+        model = fit_configured(spark, config, timings.append, earlier=earlier_model(spark, config))
     recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
     recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)

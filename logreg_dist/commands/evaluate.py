@@ -20,6 +20,8 @@ from logreg_dist.commands.models import read_model
 from logreg_dist.config import load_evaluate_config
 from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.listed_files import listed_files, refuse_rewritten_files
+from logreg_dist.reading.locations import refuse_output_on_input
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.class_metrics import summarise_classes
 from logreg_dist.report.metrics import summarise_assessment
@@ -39,6 +41,8 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
     model = read_model(spark, config.model)
     check_executors(spark)
     table = open_table(spark, config.input)
+    refuse_output_on_input(table, config.output.path, key="output.path", above=False)
+    files = listed_files(table)
     with recorder.timed("assess"):
         labelled = labelled_scores(table, model, config)
         assessment: Assessment | ClassAssessment
@@ -46,6 +50,7 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
             assessment = assess(labelled.rows)
         else:
             assessment = assess_classes(labelled.rows, score_columns(model, ()))
+        refuse_rewritten_files(table, files)
     recorder.rows.update(read=labelled.n_read, unscored=labelled.n_unscored, used=assessment.n_rows)
     if isinstance(assessment, Assessment):
         recorder.rows["events"] = round(assessment.n_events)

@@ -20,7 +20,7 @@ from logreg_dist.config.overrides import apply_overrides
 from logreg_dist.config.secrets import Secrets, secrets_of
 from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
-from logreg_dist.errors import LogregError
+from logreg_dist.errors import LogregError, OutputOnInput
 from logreg_dist.printable import printable, printable_lines
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.run_record import RunRecord, RunRecorder
@@ -120,8 +120,8 @@ def _close(
     request: Request, recorder: RunRecorder, error: BaseException | None, spark: SparkSession | None
 ) -> RunRecord:
     """Write run.json and stop the session."""
-    folder = _output_folder(request)
-    if folder is None:
+    folder = recorder.folder or _output_folder(request)
+    if folder is None or isinstance(error, OutputOnInput):
         record = recorder.record(error, spark)
     else:
         record = recorder.finish(

@@ -12,12 +12,17 @@ from pyspark.sql import functions as F
 
 from logreg_dist.commands.job import Request, with_outputs
 from logreg_dist.commands.models import read_model
-from logreg_dist.config import load_score_config
+from logreg_dist.config import ScoreConfig, load_score_config
+from logreg_dist.config.table_input import overlap
+from logreg_dist.errors import OutputOnInput
+from logreg_dist.publishing.catalog import find_table
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.listed_files import listed_files, refuse_rewritten_files
+from logreg_dist.reading.locations import refuse_output_on_input
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
 from logreg_dist.scoring.columns import score_columns
@@ -41,16 +46,22 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         The old output is kept then.
     """
     config = load_score_config(request.config, request.overrides)
+    folder = recorder.folder = _output_folder(spark, config)
     model = read_model(spark, config.model)
     intervals = asked_intervals(model, config.output.columns)
     check_executors(spark)
     table = open_table(spark, config.input)
+    refuse_output_on_input(
+        table, folder, key="output.table" if config.output.table else "output.path", above=True
+    )
+    files = listed_files(table)
     columns = score_columns(model, config.output.columns).names
     refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])
     source = match_table(table, model, keys=config.keys, others=config.keep, intervals=intervals)
     way = choose_way(source, config.engine)
     destination = Destination(
-        path=config.output.path,
+        path=folder,
+        table=config.output.table,
         format=config.output.format,
         run_date=config.output.run_date,
         partition_by=config.output.partition_by,
@@ -78,6 +89,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     ).withColumn("run_date", F.lit(config.output.run_date).cast("date"))
 
     def inspect(written: Mapping[str, Any]) -> None:
+        refuse_rewritten_files(table, files)
         found = observed.counts() if direct is None else named_counts(source, direct.counts())
         counts = read_counts(found, source.terms, source.keys)
         recorder.details.update(asdict(counts))
@@ -94,16 +106,28 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             write=None if direct is None else direct.write,
         )
     recorder.rows["published"] = published.n_rows
-    recorder.outputs["scores"] = (
-        join(published.path, published.partition) if published.partition else published.path
-    )
-    recorder.outputs["run"] = join(config.output.path, "_runs", recorder.run_id, "run.json")
+    place = config.output.table or published.path
+    recorder.outputs["scores"] = f"{place}/{published.partition}" if published.partition else place
+    recorder.outputs["run"] = join(folder, "_runs", recorder.run_id, "run.json")
     lines = [
         f"{published.n_rows:,} rows scored with model {model.model_id} for {config.output.run_date}, "
         f"in {published.files} files",
         f"Engine: {way.name} ({way.why}).",
     ]
     return with_outputs([*lines, *_odd_rows(recorder)], recorder)
+
+
+def _output_folder(spark: SparkSession, config: ScoreConfig) -> str:
+    """Return the folder of the output, and of its records: that of the table where one is written."""
+    if config.output.table is None:
+        assert config.output.path is not None
+        return config.output.path
+    base = find_table(spark, config.output.table).base
+    if problems := overlap(base, config.input.paths, above=True):
+        raise OutputOnInput(
+            f"output.table '{config.output.table}' lies in '{base}', which {problems[0].sentence}."
+        )
+    return base
 
 
 def _odd_rows(recorder: RunRecorder) -> list[str]:

@@ -19,6 +19,8 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # A staged split can only be read where it lies: better wait for its executor than stage again.
     "spark.locality.wait": "30s",
+    # Bytes that a disk or a network got wrong are an error then, and not other values.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 # A local session has a log configuration of its own.
 _CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}

@@ -6,16 +6,19 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
+from logreg_dist.commands.checkpoint import Checkpoint
 from logreg_dist.commands.job import Request, with_outputs
 from logreg_dist.commands.models import read_model
 from logreg_dist.config import TrainConfig, load_train_config
 from logreg_dist.design.problems import counted, quoted
 from logreg_dist.errors import ConfigError, EmptyTable, FitNotUsable
 from logreg_dist.fitting.fit import fit
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.model.file import model_to_json
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading.locations import refuse_output_on_input
 from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.cross_validation import cross_validation_json, draw_cross_validation
 from logreg_dist.report.forest import draw_effects
@@ -42,10 +45,15 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     assert config.output is not None
     files = filesystem_for(config.output.path, spark)
     target = join(config.output.path, "model.json")
-    _check_output(files, target, config, request)
+    _check_output(files, target, config)
+    earlier = earlier_model(spark, config)
+    checkpoint = Checkpoint(files, config.output.path, config, earlier)
+    journal = checkpoint.open(request.resume)
+    if journal.kept is not None:
+        recorder.details["resumed"] = journal.kept.summary()
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
-        model = fit_configured(spark, config, timings.append)
+        model = fit_configured(spark, config, timings.append, earlier=earlier, journal=journal)
     recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
     recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)
@@ -53,6 +61,7 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         recorder.rows["events"] = round(model.n_events)
     with recorder.timed("write"):
         write_outputs(files, config.output.path, model, recorder)
+        checkpoint.remove()
     if not model.converged:
         raise FitNotUsable(
             f"{model.status}: {model.status_text}\n  The model was written to {target}, marked."
@@ -63,10 +72,27 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     return with_outputs(lines, recorder)
 
 
+def earlier_model(spark: SparkSession, config: TrainConfig) -> LogisticModel | None:
+    """Return the model that the fit starts from, where the configuration names one.
+
+    Raises
+    ------
+    ArtefactInvalid
+        When it cannot be read.
+    """
+    warm = config.solver.warm_start
+    return None if warm is None else read_model(spark, warm, key="solver.warm_start")
+
+
 def fit_configured(
-    spark: SparkSession, config: TrainConfig, on_pass: Callable[[PassTiming], None]
+    spark: SparkSession,
+    config: TrainConfig,
+    on_pass: Callable[[PassTiming], None],
+    *,
+    earlier: LogisticModel | None,
+    journal: Journal | None = None,
 ) -> LogisticModel:
-    """Fit the model of a configuration that names its table.
+    """Fit the model of a configuration that names its table, from the `earlier_model` if it names one.
 
     Raises
     ------
@@ -74,12 +100,12 @@ def fit_configured(
         As `fit`; for a filter that leaves no rows with the count before it.
     """
     assert config.input is not None
-    warm = config.solver.warm_start
-    earlier = None if warm is None else read_model(spark, warm, key="solver.warm_start")
     check_executors(spark)
     table = open_table(spark, config.input)
+    if config.output is not None:
+        refuse_output_on_input(table, config.output.path, key="output.path", above=False)
     try:
-        return fit(table, config, on_pass=on_pass, warm_start=earlier)
+        return fit(table, config, on_pass=on_pass, warm_start=earlier, journal=journal)
     except EmptyTable:
         if config.input.filter is None:
             raise
@@ -89,7 +115,7 @@ def fit_configured(
         ) from None
 
 
-def _check_output(files: Filesystem, target: str, config: TrainConfig, request: Request) -> None:
+def _check_output(files: Filesystem, target: str, config: TrainConfig) -> None:
     assert config.output is not None
     folder = config.output.path
     if files.exists(folder) and not files.is_dir(folder):
@@ -99,15 +125,16 @@ def _check_output(files: Filesystem, target: str, config: TrainConfig, request: 
             f"there is a model in {quoted(folder)} already.\n"
             "  Set output.overwrite to true to replace it, or choose another output.path."
         )
-    if request.resume == "require":
-        raise ConfigError(f"--resume require: there is no checkpoint in {quoted(folder)} to go on from.")
 
 
 def write_outputs(files: Filesystem, folder: str, model: LogisticModel, recorder: RunRecorder) -> None:
-    """Write the files of a model, and remove those of an earlier one that it has none of."""
+    """Write the files of a model, and remove those of an earlier one that it has none of.
+
+    The model comes last: where it is, everything is, and a run that is killed on the way goes on from its checkpoint.
+    """
     files.make_dirs(folder)
+    recorder.outputs["model"] = join(folder, "model.json")  # named first
     outputs = {
-        "model": ("model.json", model_to_json(model)),
         "summary": ("summary.txt", summarise(model) + "\n"),
         "chart": ("effects.svg", draw_effects(model)),
         "linearity": ("linearity.svg", draw_linearity(model)),
@@ -126,6 +153,7 @@ def write_outputs(files: Filesystem, folder: str, model: LogisticModel, recorder
         write_or_remove(files, join(folder, file), text.encode(), recorder, name=name)
     rows = influence_parquet(model)
     write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
+    write_or_remove(files, join(folder, "model.json"), model_to_json(model).encode(), recorder, name="model")
     recorder.outputs["run"] = join(folder, "run.json")
 
 

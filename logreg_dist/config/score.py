@@ -13,6 +13,7 @@ from logreg_dist.config.document import Document, Section
 from logreg_dist.config.fields import AS_TUPLE, Flag, Location, Names, choice, expected, reject, repeated
 from logreg_dist.config.problems import Problem, quoted
 from logreg_dist.config.table_input import InputConfig, overlap
+from logreg_dist.config.table_name import TableName, same_table
 
 _LATER = ("reasons",)
 # Columns that scoring adds by itself; a carried column must not have the same name.
@@ -35,12 +36,13 @@ _ScoreColumn = Annotated[
 class ScoreOutputConfig(Section):
     """Where scores go. `run_date` is the logical date of the run and has no default.
 
-    `columns` may hold ``conf_low`` and ``conf_high``, the ends of the probability's interval. `mode` says what
-    happens to data that is there: ``replace_partition`` (the partition of `run_date`), ``error_if_exists`` or
-    ``replace_all``.
+    That is a folder (`path`) or a table of the session's catalog (`table`), never both. `columns` may hold
+    ``conf_low`` and ``conf_high``, the ends of the probability's interval. `mode` says what happens to data that
+    is there: ``replace_partition`` (the partition of `run_date`), ``error_if_exists`` or ``replace_all``.
     """
 
-    path: Location
+    path: Location | None = None
+    table: TableName | None = None
     format: Annotated[
         Literal["parquet", "orc", "json", "csv"],
         choice("parquet", "orc", "json", "csv", later=("delta", "iceberg", "hudi", "avro")),
@@ -59,6 +61,13 @@ class ScoreOutputConfig(Section):
         problems = [*repeated(self.partition_by, ("partition_by",)), *repeated(self.columns, ("columns",))]
         if self.mode == "replace_partition" and self.partition_by[:1] != ("run_date",):
             problems.append(Problem(("partition_by",), "mode replace_partition needs run_date as the first"))
+        if (self.path is None) == (self.table is None):
+            state = "both are given; set one of them to null" if self.path else "neither is given"
+            problems.append(Problem(("path",), f"expected either path or table, {state}"))
+        if self.table is not None and self.partition_by not in ((), ("run_date",)):
+            problems.append(
+                Problem(("partition_by",), "a table is partitioned by [run_date] or not at all: []")
+            )
         reject(problems)
         return self
 
@@ -108,5 +117,10 @@ def _column_problems(config: ScoreConfig) -> Iterator[Problem]:
 
 
 def _place_problems(config: ScoreConfig) -> list[Problem]:
-    problems = overlap(config.output.path, config.input.paths, above=True)
-    return problems or overlap(config.output.path, (config.model,), above=True)
+    path, table, read = config.output.path, config.output.table, config.input.table
+    if table is not None and read is not None and same_table(table, read):
+        return [Problem(("output", "table"), "is the table that is read; choose another one")]
+    if path is None:
+        return []
+    problems = overlap(path, config.input.paths, above=True)
+    return problems or overlap(path, (config.model,), above=True)

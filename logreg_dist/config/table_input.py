@@ -19,6 +19,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
 _S3 = re.compile(r"^s3[an]$")
 _PASSWORD = re.compile(r"^[^@]*:[^@]*@")
 
+# Options of Spark's readers, in small letters, and what they lose.
+_IGNORE = {
+    "ignorecorruptfiles": "files that cannot be read",
+    "ignoremissingfiles": "files that vanish",
+    "ignoreinvalidpartitionpaths": "files in folders that name no partition",
+}
+
 _Text = Annotated[str, NOT_BLANK]
 _Option = Annotated[str | bool | int | float, expected("text, a number, true or false")]
 
@@ -58,8 +65,29 @@ class InputConfig(Section):
         if (self.path is None) == (self.table is None):
             state = "both are given; set one of them to null" if self.path else "neither is given"
             problems.append(Problem(("path",), f"expected either path or table, {state}"))
+        problems += [
+            Problem(("options", name), sentence)
+            for name, value in self.options.items()
+            if (sentence := _loses_rows(name, value, self.format))
+        ]
         reject(problems)
         return self
+
+
+def _loses_rows(name: str, value: str | float, format: str) -> str | None:
+    """Say what is wrong with an option of a reader that leaves out rows without a word; Spark ignores case."""
+    option, text = name.lower(), str(value).strip().lower()
+    if option in _IGNORE and text == "true":
+        return f"is true: {_IGNORE[option]} would be left out without a word; set it to false"
+    if option == "badrecordspath":
+        return "leaves out records that cannot be read; remove it"
+    if option != "mode":
+        return None
+    if text == "dropmalformed":
+        return "is DROPMALFORMED: records that cannot be read would be left out without a word; remove it"
+    if format.lower() in ("csv", "json", "xml") and text not in ("permissive", "failfast"):
+        return "expected PERMISSIVE or FAILFAST"
+    return None
 
 
 class TrainInputConfig(InputConfig):

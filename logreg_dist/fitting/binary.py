@@ -31,6 +31,7 @@ from logreg_dist.fitting.warm_start import near_model
 from logreg_dist.fitting.ways_out import SeparatedFit, WayOut, take_way_out
 from logreg_dist.inference.fit_measures import bernoulli_deviance
 from logreg_dist.model.model import LogisticModel, Status
+from logreg_dist.solver.bookmarks import NewtonBookmark
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending
 from logreg_dist.staging.profile import TableProfile
@@ -199,7 +200,8 @@ def _null_deviance(passes: FitPasses, profile: TableProfile, samples: list[Sampl
         return float(2.0 * np.log(2.0) * rows.weight_sum)
     if not has_intercept:
         return passes.evaluate_null(np.zeros(1)).deviance
-    result = newton(passes.evaluate_null, null_start(samples), NewtonOptions(NULL_TOLERANCE))
+    page = passes.journal.page("intercept alone", NewtonBookmark, 1)
+    result = newton(passes.evaluate_null, null_start(samples), NewtonOptions(NULL_TOLERANCE), page=page)
     if result.ending is not Ending.CONVERGED:
         log.warning("the null model with the offset did not converge: %s", result.ending)
     return result.point.sums.deviance

@@ -131,8 +131,10 @@ def find_class_optimum(
     )
     if config.selection.is_active:
         terms = terms_by_column(passes.spec, n_free)
-        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
-    optimum = search(likelihood, penalty, choice, config.solver)
+        return search_selected(
+            likelihood, choice, config, terms, n_obs=profile.rows.n_obs, journal=passes.journal
+        )
+    optimum = search(likelihood, penalty, choice, config.solver, passes.journal)
     result = optimum.result
     if result.method is Method.LBFGS and result.ending is Ending.CONVERGED and penalty is None:
         if obstacle is None:

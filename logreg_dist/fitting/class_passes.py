@@ -19,6 +19,7 @@ from logreg_dist.fitting.class_tasks import (
     evaluate_classes_task,
     neutral_classes_task,
 )
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.method import bytes_of
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts
@@ -45,7 +46,9 @@ class ClassPasses:
         spec: DesignSpec,
         classes: Classes,
         layout: RecordLayout,
+        journal: Journal | None = None,
     ) -> None:
+        self.journal = journal or Journal()
         self.staged, self.spec, self.classes, self.layout = staged, spec, classes, layout
         self.shape, self.positions, self.n_free = spec.shape(), spec.kernel_positions(), len(classes.free)
         self.design = context.broadcast(ClassDesign(spec, classes))

@@ -18,6 +18,7 @@ from logreg_dist.fitting.fold_passes import FoldPasses, FoldPoint
 from logreg_dist.fitting.lockstep import in_lockstep
 from logreg_dist.fitting.penalty import Penalty
 from logreg_dist.fitting.penalty_path import (
+    PathBookmark,
     PathFit,
     first_strength,
     follow_path,
@@ -25,6 +26,7 @@ from logreg_dist.fitting.penalty_path import (
     without_penalised,
 )
 from logreg_dist.model.cross_validation import CrossValidation, CrossValidationPoint
+from logreg_dist.solver.bookmarks import ProximalBookmark
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def cross_validate(passes: FoldPasses, model: PathModel, config: TrainConfig) ->
     """
     asked = config.cross_validation
     assert asked is not None
-    before = passes.staged.n_passes
+    before, journal = passes.staged.n_passes, passes.journal
     totals = passes.totals()
     _check_folds(totals, model, config)
     weights = totals.sum(axis=1)
@@ -89,9 +91,16 @@ def cross_validate(passes: FoldPasses, model: PathModel, config: TrainConfig) ->
 
     def search(fold: int) -> Callable[[Callable[[FloatArray], FoldPoint]], list[PathFit]]:
         penalties = [model.penalty_at(learned[fold], l1, l2) for l1, l2 in pairs]
-        return lambda evaluate: follow_path(evaluate, model.start, penalties)
+        name = f"fold {fold}" if fold < len(weights) else "all rows"
+        page = journal.page(name, PathBookmark, len(model.start), at_once=False)
+        return lambda evaluate: follow_path(evaluate, model.start, penalties, page)
 
-    fits = in_lockstep([search(fold) for fold in range(len(learned))], passes.evaluate_many)
+    def evaluate_many(asked: Mapping[int, FloatArray]) -> dict[int, FoldPoint]:
+        journal.write_changes()  # here, where all searches wait
+        return passes.evaluate_many(asked)
+
+    fits = in_lockstep([search(fold) for fold in range(len(learned))], evaluate_many)
+    journal.write_changes()
     n_reached = min(len(found) for found in fits)
     if n_reached == 0:
         raise FitNotUsable(
@@ -125,7 +134,7 @@ def cross_validate(passes: FoldPasses, model: PathModel, config: TrainConfig) ->
         points[chosen].log_loss,
         points[chosen].std_error,
     )
-    return Chosen(record, config.penalty.chosen(*pairs[chosen]), fits[-1][chosen].point.beta)
+    return Chosen(record, config.penalty.chosen(*pairs[chosen]), fits[-1][chosen].beta)
 
 
 def choose_points(log_loss: Sequence[float], std_error: Sequence[float]) -> tuple[int, int]:
@@ -184,7 +193,8 @@ def _path(
         def evaluate(beta: FloatArray) -> FoldPoint:
             return passes.evaluate_many({passes.n_folds: beta})[passes.n_folds]
 
-        alone = without_penalised(evaluate, model.start, unit)
+        page = passes.journal.page("no penalised term", ProximalBookmark, len(model.start))
+        alone = without_penalised(evaluate, model.start, unit, page)
         if alone is None:
             raise FitNotUsable(
                 "the model without the penalised terms has no optimum that can be reached.\n"
@@ -205,14 +215,14 @@ def _point(
 ) -> CrossValidationPoint:
     losses = np.array([found.held_out for found in fits[:-1]]) / (2.0 * weights)
     mean, error = mean_and_error(losses, weights)
-    everything = fits[-1].point
+    everything = fits[-1]
     return CrossValidationPoint(
         l1=pair[0],
         l2=pair[1],
         log_loss=mean,
         std_error=error,
         n_nonzero=int(np.count_nonzero(everything.beta[model.of_column])),
-        deviance=everything.sums.deviance,
+        deviance=everything.deviance,
         fold_log_loss=tuple(losses.tolist()),
         estimates=model.estimates(everything.beta),
     )

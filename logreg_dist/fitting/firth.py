@@ -26,6 +26,7 @@ from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.leverage import with_half_events
 from logreg_dist.kernel.state import state_bytes
+from logreg_dist.solver.bookmarks import FirthBookmark
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
 from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Ending, Iteration, Sums
@@ -91,7 +92,15 @@ def fit_firth(
     def report(iteration: Iteration) -> None:
         log.info("Firth step %d: change %.3g", iteration.iteration, iteration.change)
 
-    found = firth(rows.evaluate, rows.evaluate_adjusted, start, options, known=dependences, report=report)
+    found = firth(
+        rows.evaluate,
+        rows.evaluate_adjusted,
+        start,
+        options,
+        known=dependences,
+        report=report,
+        page=passes.journal.page("firth", FirthBookmark, len(start)),
+    )
     return rows, found
 
 

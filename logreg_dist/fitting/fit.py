@@ -19,6 +19,7 @@ from logreg_dist.errors import EmptyTable
 from logreg_dist.fitting.binary import fit_binary
 from logreg_dist.fitting.diagnostics.clusters import refuse_one_cluster
 from logreg_dist.fitting.diagnostics.refits import refuse_costly_profiles
+from logreg_dist.fitting.journal import Journal, table_mark
 from logreg_dist.fitting.label import refuse_one_class
 from logreg_dist.fitting.label_weights import weights_of_labels
 from logreg_dist.fitting.multinomial import fit_classes
@@ -29,6 +30,7 @@ from logreg_dist.fitting.warm_start import refuse_other_model
 from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
 from logreg_dist.model.model import LogisticModel
+from logreg_dist.reading.listed_files import listed_files, refuse_empty_files, refuse_rewritten_files
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.staging.pass_timing import PassTiming
@@ -47,6 +49,7 @@ def fit(
     *,
     on_pass: Callable[[PassTiming], None] = lambda timing: None,
     warm_start: LogisticModel | None = None,
+    journal: Journal | None = None,
 ) -> LogisticModel:
     """Fit a logistic regression, binary or multinomial, by maximum or penalised likelihood.
 
@@ -64,6 +67,8 @@ def fit(
         Told, after each pass, where its time went.
     warm_start : LogisticModel or None
         An earlier model to start from; the business of the job where the configuration names a file.
+    journal : Journal or None
+        What an interrupted run of the same fit left, and what is told how far this one is; the job keeps it in a file.
 
     Returns
     -------
@@ -78,21 +83,28 @@ def fit(
         When the label has one class only: there is nothing to estimate.
     ConfigError
         When a policy does not go with the type of a column.
+    CheckpointMisfit
+        When the journal is of another table, or of another encoding of its columns.
     """
     spark, run_id = table.sparkSession, uuid.uuid4().hex[:12]
     if warm_start is not None:
         refuse_other_model(warm_start, config)
     resolved = resolve(table, config)
+    files = listed_files(table)
+    refuse_empty_files(files)
     source = choose_source(table, resolved, config)
     plan = resolved.plan.shared_among(source.n_splits)
     with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
         looks = _read(staged, resolved, source, config)
+        refuse_rewritten_files(table, files)
         profile = _profile(looks, resolved)
         reject(check_profile(profile, resolved.asked, config))
         refuse_one_cluster(looks, config)
         if config.family == "binary":
             refuse_one_class(profile, config)
         learned = _learn(staged, resolved, profile, config)
+        journal = journal or Journal()
+        journal.recognise(table_mark(staged.splits, learned.spec))
         layout = record_layout(resolved.plan)
         if config.family == "multinomial":
             model = fit_classes(
@@ -104,6 +116,7 @@ def fit(
                 layout=layout,
                 config=config,
                 warm_start=warm_start,
+                journal=journal,
             )
         else:
             samples = [look.sample for look in looks if look.sample is not None]
@@ -111,7 +124,7 @@ def fit(
                 layout = replace(layout, label_weights=label_weights)
                 profile = replace(profile, rows=label_weights.of_counts(profile.rows))
                 samples = [sample.weighted_by(label_weights) for sample in samples]
-            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout)
+            passes = FitPasses(spark.sparkContext, staged, learned.spec, layout, journal)
             model = fit_binary(passes, learned, profile, samples, config, warm_start)
     model = with_findings(replace(model, fingerprint={"reader": source.reader, **model.fingerprint}))
     model = identified(model)

@@ -56,6 +56,7 @@ class FoldPasses:
 
     def __init__(self, passes: FitPasses | ClassPasses, n_folds: int) -> None:
         self.staged: StagedTable = passes.staged
+        self.journal = passes.journal.within("cross-validation")
         self.n_folds, self._passes = n_folds, passes
         shape, positions = passes.shape, passes.positions
         self._blocks_of: BlocksOf

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 from logreg_dist.fitting.sums import in_kernel_order
+from logreg_dist.solver.bookmarks import Page
 from logreg_dist.solver.mixed import MixedInformation, mixing_for
 from logreg_dist.solver.result import Sums
 
@@ -22,10 +23,37 @@ FloatArray = NDArray[np.float64]
 MAX_ROUNDS = 3
 
 
+@dataclass(frozen=True)
+class MixingBookmark:
+    """Where it was decided what is mixed: the mixing itself (p, p) is found there again.
+
+    Attributes
+    ----------
+    beta : ndarray (p,)
+        Of the first evaluation.
+    rounds : int
+        Of mixing; 0 where the columns are evaluated as they are.
+    """
+
+    beta: FloatArray
+    rounds: int
+
+    @property
+    def iteration(self) -> int:
+        """None lies behind."""
+        return 0
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers it holds, but for a few."""
+        return len(self.beta)
+
+
 def on_mixtures(
     evaluate: Callable[[FloatArray], Sums],
     evaluate_mixed: Callable[[FloatArray, FloatArray], Sums],
     is_dense: NDArray[np.bool_],
+    page: Page[MixingBookmark] | None = None,
 ) -> Callable[[FloatArray], Sums]:
     """Return an evaluation that goes over to mixtures where the first matrix shows ill-conditioned columns.
 
@@ -40,23 +68,40 @@ def on_mixtures(
         ``beta`` (p,) and a mixing (p, p) to the same sums by mixtures.
     is_dense : ndarray (p,) of bool
         The terms that can be mixed: levels are codes.
+    page : Page of MixingBookmark or None
+        Where an interrupted fit decided, and what keeps track of this one.
     """
+    page = page or Page()
     mixing: FloatArray | None = None
     is_first = True
 
-    def evaluate_well(beta: FloatArray) -> Sums:
-        nonlocal mixing, is_first
-        sums = evaluate(beta) if mixing is None else evaluate_mixed(beta, mixing)
-        for _ in range(MAX_ROUNDS if is_first else 0):
+    def evaluate_first(beta: FloatArray) -> tuple[Sums, int]:
+        nonlocal mixing
+        sums = evaluate(beta)
+        for rounds in range(MAX_ROUNDS):
             matrix = _matrix(sums)
             more = None if matrix is None else mixing_for(matrix, is_dense)
             if more is None:
-                break
+                return sums, rounds
             log.info("columns are ill-conditioned: from here on mixtures of them are summed")
             mixing = more if mixing is None else mixing @ more
             sums = evaluate_mixed(beta, mixing)
-        is_first = False
-        return sums
+        return sums, MAX_ROUNDS
+
+    def evaluate_well(beta: FloatArray) -> Sums:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            decided = page.resume
+            if decided is None:
+                sums, rounds = evaluate_first(beta)
+                page.keep(MixingBookmark(beta, rounds))
+                return sums
+            if decided.rounds:
+                sums, _ = evaluate_first(decided.beta)
+                if np.array_equal(beta, decided.beta):
+                    return sums
+        return evaluate(beta) if mixing is None else evaluate_mixed(beta, mixing)
 
     return evaluate_well
 

@@ -26,6 +26,7 @@ from logreg_dist.fitting.class_optimum import find_class_optimum
 from logreg_dist.fitting.class_passes import ClassPasses
 from logreg_dist.fitting.diagnostics.diagnose import diagnosed_classes
 from logreg_dist.fitting.estimates import Estimates, ModelTerm, Outcome
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.path_models import choose_class_penalty
@@ -54,6 +55,7 @@ def fit_classes(
     layout: RecordLayout,
     config: TrainConfig,
     warm_start: LogisticModel | None = None,
+    journal: Journal | None = None,
 ) -> LogisticModel:
     """Fit a multinomial model of a staged table.
 
@@ -78,7 +80,7 @@ def fit_classes(
     spec = learned.spec
     terms = class_terms_of(spec, classes)  # refuses names that clash, before any pass
     refuse_too_many_terms(spec, len(classes.free))
-    passes = ClassPasses(context, staged, spec, classes, layout)
+    passes = ClassPasses(context, staged, spec, classes, layout, journal)
     samples = [look.sample for look in looks if look.sample is not None]
     weights = {name: weight for name, (_, weight) in sums.items()}
     asked, chosen = config, choose_class_penalty(passes, weights, terms, config)

@@ -12,8 +12,9 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
-from logreg_dist.fitting.mixtures import on_mixtures
+from logreg_dist.fitting.mixtures import MixingBookmark, on_mixtures
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import has_column, penalty_of
 from logreg_dist.fitting.restricted import restricted
@@ -37,6 +38,7 @@ def find_optimum(
     *,
     near: FloatArray | None = None,
     kept: NDArray[np.bool_] | None = None,
+    journal: Journal | None = None,
 ) -> Optimum:
     """Maximise the likelihood of a staged table.
 
@@ -51,6 +53,8 @@ def find_optimum(
         Where to start instead.
     kept : ndarray (p,) of bool or None
         The terms to fit, the others held at 0; the optimum is then of these alone. None for all.
+    journal : Journal or None
+        Of the search; None for that of the passes, as it is.
 
     Raises
     ------
@@ -58,6 +62,7 @@ def find_optimum(
         When the method asked for does not fit the size of the model.
     """
     spec, shape = passes.spec, passes.spec.shape()
+    journal = journal or passes.journal
     penalty = penalty_of(spec, profile.rows.weight_sum, config)
     room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
     if penalty is not None and penalty.has_corners:
@@ -73,7 +78,8 @@ def find_optimum(
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
     # A penalty and a selection work on the matrix itself.
     if choice.method is Method.NEWTON and penalty is None and not by_cell and not config.selection.is_active:
-        evaluate = on_mixtures(evaluate, passes.evaluate_mixed, passes.positions < shape.n_dense)
+        page = journal.page("mixing", MixingBookmark, shape.p, at_once=False)
+        evaluate = on_mixtures(evaluate, passes.evaluate_mixed, passes.positions < shape.n_dense, page)
     scale, of_column = term_scales(spec), has_column(spec)
 
     def start() -> Start:
@@ -104,11 +110,11 @@ def find_optimum(
     )
     if kept is not None:
         part = restricted(likelihood, kept, likelihood.sample_start().beta)
-        return search(part, None, choice, config.solver)
+        return search(part, None, choice, config.solver, journal)
     if config.selection.is_active:
         terms = terms_by_column(spec)
-        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs)
-    return _without_empty(search(likelihood, penalty, choice, config.solver), is_empty)
+        return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs, journal=journal)
+    return _without_empty(search(likelihood, penalty, choice, config.solver, journal), is_empty)
 
 
 def _without_empty(optimum: Optimum, is_empty: NDArray[np.bool_]) -> Optimum:

@@ -16,6 +16,7 @@ from pyspark import SparkContext
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.many_tasks import ManyStates, evaluate_many_task
 from logreg_dist.fitting.method import bytes_of, vectors_at_once
 from logreg_dist.fitting.mixtures import in_mixtures, of_columns
@@ -55,13 +56,19 @@ FloatArray = NDArray[np.float64]
 class FitPasses:
     """The staged table with its design: each method is one pass (one Spark job), or two.
 
-    All coefficients are in the order of the terms, on the centred columns.
+    All coefficients are in the order of the terms, on the centred columns. The journal says how far the searches
+    came that ask for passes.
     """
 
     def __init__(
-        self, context: SparkContext, staged: StagedTable, spec: DesignSpec, layout: RecordLayout
+        self,
+        context: SparkContext,
+        staged: StagedTable,
+        spec: DesignSpec,
+        layout: RecordLayout,
+        journal: Journal | None = None,
     ) -> None:
-        self.staged, self.spec, self.layout = staged, spec, layout
+        self.staged, self.spec, self.layout, self.journal = staged, spec, layout, journal or Journal()
         self.shape, self.positions = spec.shape(), spec.kernel_positions()
         self.design = context.broadcast(spec)
         self.max_result_bytes = bytes_of(context.getConf().get("spark.driver.maxResultSize", "1g"))

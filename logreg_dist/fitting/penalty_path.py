@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.fitting.penalty import Penalty, proximal_options
+from logreg_dist.solver.bookmarks import Page, ProximalBookmark
 from logreg_dist.solver.proximal import proximal_newton
 from logreg_dist.solver.result import Ending, Point, Sums
 
@@ -42,17 +43,53 @@ class PathFit:
 
     Attributes
     ----------
-    point : Point
+    beta : ndarray (p,)
+    deviance : float
+        At the rows learned from.
     held_out : float
         Deviance at the rows held out.
     """
 
-    point: Point
+    beta: FloatArray
+    deviance: float
     held_out: float
 
 
+@dataclass(frozen=True)
+class PathBookmark:
+    """Where a path is: its finished fits.
+
+    Attributes
+    ----------
+    betas : tuple of ndarray (p,)
+    deviances, held_out : tuple of float
+    """
+
+    betas: tuple[FloatArray, ...]
+    deviances: tuple[float, ...]
+    held_out: tuple[float, ...]
+
+    @property
+    def beta(self) -> FloatArray:
+        """The last optimum, (p,)."""
+        return self.betas[-1]
+
+    @property
+    def iteration(self) -> int:
+        """The finished fits."""
+        return len(self.betas)
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers it holds, but for a few."""
+        return (len(self.beta) + 2) * len(self.betas)
+
+
 def follow_path(
-    evaluate: Callable[[FloatArray], Evaluated], start: FloatArray, penalties: Sequence[Penalty]
+    evaluate: Callable[[FloatArray], Evaluated],
+    start: FloatArray,
+    penalties: Sequence[Penalty],
+    page: Page[PathBookmark] | None = None,
 ) -> list[PathFit]:
     """Fit one penalty after the other; fewer fits come back where one has no optimum that can be reached.
 
@@ -63,14 +100,18 @@ def follow_path(
     start : ndarray (p,)
     penalties : sequence of Penalty
         From the strongest to the weakest: the next optimum is then near.
+    page : Page of PathBookmark or None
+        Where an interrupted path goes on, and what keeps track of this one.
 
     Notes
     -----
     Friedman, Hastie and Tibshirani (2010), J. Stat. Softw. 33(1), section 2.5.
     """
-    fits: list[PathFit] = []
-    beta, known = start, dict[bytes, Evaluated]()
-    for penalty in penalties:
+    page = page or Page()
+    done = page.resume
+    fits = [] if done is None else list(map(PathFit, done.betas, done.deviances, done.held_out))
+    beta, known = fits[-1].beta if fits else start, dict[bytes, Evaluated]()
+    for penalty in penalties[len(fits) :]:
         # What was asked about at the end of the last fit is where this one starts.
         known = {key: value for key, value in known.items() if key == beta.tobytes()}
 
@@ -86,21 +127,24 @@ def follow_path(
             break
         beta = result.point.beta
         sums = remembered(beta)  # a pass only where the solver's last step was taken without looking
-        # Without the matrix: those of all penalties and folds together would fill the memory.
-        known_at = known[beta.tobytes()]
-        fits.append(PathFit(Point(beta, replace(sums, information=None)), known_at.held_out))
+        fits.append(PathFit(beta, sums.deviance, known[beta.tobytes()].held_out))
+        betas, deviances = tuple(fit.beta for fit in fits), tuple(fit.deviance for fit in fits)
+        page.keep(PathBookmark(betas, deviances, tuple(fit.held_out for fit in fits)))
     return fits
 
 
 def without_penalised(
-    evaluate: Callable[[FloatArray], Evaluated], start: FloatArray, penalty: Penalty
+    evaluate: Callable[[FloatArray], Evaluated],
+    start: FloatArray,
+    penalty: Penalty,
+    page: Page[ProximalBookmark] | None = None,
 ) -> Point | None:
     """Return the optimum without the terms that a penalty is on, None where there is none; `start` (p,)."""
     on = (penalty.lasso > 0) | (penalty.ridge > 0)
     lasso = np.where(on, _PROHIBITIVE, 0.0)
     alone = replace(penalty, lasso=lasso, ridge=np.zeros_like(lasso), columns=())
     options = proximal_options(alone, PATH_TOLERANCE, PATH_ITERATIONS)
-    result = proximal_newton(lambda beta: evaluate(beta).sums, start, options)
+    result = proximal_newton(lambda beta: evaluate(beta).sums, start, options, page=page)
     return result.point if result.ending is Ending.CONVERGED else None
 
 

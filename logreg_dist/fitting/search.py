@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from logreg_dist.config.train import SolverConfig
 from logreg_dist.design.problems import Problem, reject
+from logreg_dist.fitting.journal import MAIN, Journal
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.penalty import Penalty, proximal_options
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.selection import SelectionRecord
+from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page, ProximalBookmark
 from logreg_dist.solver.information import Information
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
@@ -30,6 +32,8 @@ Question = Callable[[FloatArray], bool]
 
 # Iterations after which a start from a sample was no help; a good one needs four.
 PATIENCE = 15
+# The name of the search that follows such a start.
+FROM_ZERO = "from 0"
 # How a search ends whose start was too far away.
 _NOWHERE = (Ending.ITERATIONS, Ending.STUCK, Ending.SINGULAR)
 
@@ -119,9 +123,13 @@ class Optimum:
 
 
 def search(
-    likelihood: Likelihood, penalty: Penalty | None, choice: MethodChoice, solver: SolverConfig
+    likelihood: Likelihood,
+    penalty: Penalty | None,
+    choice: MethodChoice,
+    solver: SolverConfig,
+    journal: Journal,
 ) -> Optimum:
-    """Maximise a likelihood, less its penalty, by the method chosen."""
+    """Maximise a likelihood, less its penalty, by the method chosen; the journal knows how far an earlier run came."""
     log.info("solver: %s, because %s", choice.method, choice.why)
     found: list[DirectionCounts] = []
 
@@ -130,7 +138,7 @@ def search(
         found.append(likelihood.prove(direction, with_information=with_information))
         return found[-1].proves_separation
 
-    result = _SEARCHES[choice.method](likelihood, penalty, solver, rises_for_ever)
+    result = _SEARCHES[choice.method](likelihood, penalty, solver, rises_for_ever, journal)
     counts = found[-1] if result.direction is not None else None
     box = None if penalty is None else penalty.box
     at_bound = () if box is None else box.ends_at(result.point.beta)
@@ -168,11 +176,17 @@ def choose_proximal(obstacle: str | None, penalty: Penalty) -> MethodChoice:
 
 
 def _by_newton(
-    likelihood: Likelihood, penalty: Penalty | None, solver: SolverConfig, rises_for_ever: Question
+    likelihood: Likelihood,
+    penalty: Penalty | None,
+    solver: SolverConfig,
+    rises_for_ever: Question,
+    journal: Journal,
 ) -> SolverResult:
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
-    def iterate(start: FloatArray, at_most: int, rough: Information | None = None) -> SolverResult:
+    def iterate(
+        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: Information | None = None
+    ) -> SolverResult:
         return newton(
             likelihood.evaluate,
             start,
@@ -180,33 +194,54 @@ def _by_newton(
             rises_for_ever=rises_for_ever,
             evaluate_score=likelihood.evaluate_score if likelihood.several_steps else None,
             rough=rough,
+            page=page,
         )
 
     start, most = likelihood.sample_start(), solver.max_iterations
+    p, cold = len(start.beta), np.zeros_like(start.beta)
+    again = journal.page(FROM_ZERO, NewtonBookmark, p)
+    if again.resume is not None:  # an earlier run knows that the start led nowhere
+        return iterate(cold, most, again)
     warm = bool(start.beta.any())
-    result = iterate(start.beta, min(most, PATIENCE) if warm else most, start.information)
+    page = journal.page(MAIN, NewtonBookmark, p)
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.information)
     if result.ending in _NOWHERE and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
-        result = iterate(np.zeros_like(start.beta), most)
+        result = iterate(cold, most, again)
     return result
 
 
 def _by_proximal_newton(
-    likelihood: Likelihood, penalty: Penalty | None, solver: SolverConfig, rises_for_ever: Question
+    likelihood: Likelihood,
+    penalty: Penalty | None,
+    solver: SolverConfig,
+    rises_for_ever: Question,
+    journal: Journal,
 ) -> SolverResult:
     assert penalty is not None
     options = proximal_options(penalty, solver.tolerance, solver.max_iterations)
     start = likelihood.sample_start().beta
-    result = proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
+
+    def iterate(start: FloatArray, page: Page[ProximalBookmark]) -> SolverResult:
+        return proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever, page=page)
+
+    cold = np.zeros_like(start)
+    again = journal.page(FROM_ZERO, ProximalBookmark, len(start))
+    if again.resume is not None:
+        return iterate(cold, again)
+    result = iterate(start, journal.page(MAIN, ProximalBookmark, len(start)))
     if result.ending in _NOWHERE and start.any():
         log.info("the start leads nowhere; starting from 0")
-        start = np.zeros_like(start)
-        result = proximal_newton(likelihood.evaluate, start, options, rises_for_ever=rises_for_ever)
+        result = iterate(cold, again)
     return result
 
 
 def _by_lbfgs(
-    likelihood: Likelihood, penalty: Penalty | None, solver: SolverConfig, rises_for_ever: Question
+    likelihood: Likelihood,
+    penalty: Penalty | None,
+    solver: SolverConfig,
+    rises_for_ever: Question,
+    journal: Journal,
 ) -> SolverResult:
     start = likelihood.flat_start
     options = LbfgsOptions(
@@ -218,7 +253,14 @@ def _by_lbfgs(
         free=None if penalty is None else penalty.free,
     )
     precondition = by_diagonal(likelihood.information_diagonal(start), options.ridge)
-    return lbfgs(likelihood.evaluate_score, start, precondition, options, rises_for_ever=rises_for_ever)
+    return lbfgs(
+        likelihood.evaluate_score,
+        start,
+        precondition,
+        options,
+        rises_for_ever=rises_for_ever,
+        page=journal.page(MAIN, LbfgsBookmark, len(start)),
+    )
 
 
 def _missed(result: SolverResult, likelihood: Likelihood, penalty: Penalty | None) -> float | None:

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.design.problems import Problem, quoted, reject
 from logreg_dist.fitting.search import Evaluate
-from logreg_dist.fitting.selection_path import Fitted, FloatArray, Mask, Move, SelectionPath, Terms
+from logreg_dist.fitting.selection_path import (
+    Fitted,
+    FloatArray,
+    Mask,
+    Move,
+    SelectionBookmark,
+    SelectionPath,
+    Terms,
+)
 from logreg_dist.inference.candidates import Neighbour
 from logreg_dist.model.selection import SelectionRecord
+from logreg_dist.solver.bookmarks import Page
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +41,13 @@ class Selected:
 
 
 def select_columns(
-    evaluate: Evaluate, terms: Terms, config: SelectionConfig, *, n_obs: float, start: FloatArray
+    evaluate: Evaluate,
+    terms: Terms,
+    config: SelectionConfig,
+    *,
+    n_obs: float,
+    start: FloatArray,
+    page: Page[SelectionBookmark] | None = None,
 ) -> Selected:
     """Select the columns of a model.
 
@@ -46,6 +61,9 @@ def select_columns(
         The n of BIC.
     start : ndarray (p,)
         Where the first model starts.
+    page : Page of SelectionBookmark or None
+        Where an interrupted selection goes on, and what keeps track of this one: of its steps. The candidates of a
+        step are fitted again.
 
     Raises
     ------
@@ -68,11 +86,16 @@ def select_columns(
     _refuse_unknown(config, terms)
     per_parameter = {"aic": 2.0, "bic": math.log(max(n_obs, 1.0)), "wald": None}[config.criterion]
     path = SelectionPath(evaluate, terms, config, per_parameter)
-    everything = frozenset(terms.columns)
-    model = path.fit(everything if config.method == "backward" else frozenset(config.keep), start)
-    path.record(None, None, model)
-    visited = {model.columns}
+    page = page or Page()
+    first = frozenset(terms.columns if config.method == "backward" else config.keep)
+    if page.resume is None:
+        model = path.fit(first, start)
+        path.record(None, None, model)
+        visited = {model.columns}
+    else:
+        visited, model = path.resumed(page.resume, first)
     while model.converged:
+        page.keep(path.bookmark(model))
         found = _removed_dependence(path, model) or _next(path, model)
         if found is None or found[1].columns in visited:
             break

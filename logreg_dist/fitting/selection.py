@@ -10,17 +10,24 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.design.problems import Problem, reject
 from logreg_dist.design.spec import DesignSpec, table_column
+from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.restricted import restricted
 from logreg_dist.fitting.search import Likelihood, Optimum, search
 from logreg_dist.fitting.select_columns import select_columns
-from logreg_dist.fitting.selection_path import Mask, Terms
+from logreg_dist.fitting.selection_path import Mask, SelectionBookmark, Terms
 from logreg_dist.model.selection import SelectionRecord
 from logreg_dist.solver.result import Method
 
 
 def search_selected(
-    likelihood: Likelihood, choice: MethodChoice, config: TrainConfig, terms: Terms, *, n_obs: float
+    likelihood: Likelihood,
+    choice: MethodChoice,
+    config: TrainConfig,
+    terms: Terms,
+    *,
+    n_obs: float,
+    journal: Journal,
 ) -> Optimum:
     """Select the columns, and fit the model that has them as any other.
 
@@ -40,8 +47,12 @@ def search_selected(
         )
     backward = config.selection.method == "backward"
     start = likelihood.sample_start().beta if backward else likelihood.flat_start
-    selected = select_columns(likelihood.evaluate, terms, config.selection, n_obs=n_obs, start=start)
-    found = search(restricted(likelihood, selected.kept, selected.start), None, choice, config.solver)
+    page = journal.page("selection", SelectionBookmark, len(start))
+    selected = select_columns(
+        likelihood.evaluate, terms, config.selection, n_obs=n_obs, start=start, page=page
+    )
+    part = restricted(likelihood, selected.kept, selected.start)
+    found = search(part, None, choice, config.solver, journal)
     return replace(found, selection=selected.record)
 
 

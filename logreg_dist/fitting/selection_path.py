@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.config.selection import SelectionConfig
 from logreg_dist.design.problems import quoted
+from logreg_dist.fitting.journal import damaged
 from logreg_dist.fitting.restricted import part_of
 from logreg_dist.fitting.search import Evaluate
 from logreg_dist.inference.candidates import Neighbour, QuadraticModel
@@ -27,6 +29,7 @@ Mask = NDArray[np.bool_]
 # Of a model on the way, in standard errors: its deviance is off by the square.
 TOLERANCE = 1e-5
 MAX_ITERATIONS = 25
+_ACTIONS = ("start", "add", "remove")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,46 @@ class Fitted:
     def n_parameters(self) -> int:
         """Estimated terms, with intercepts."""
         return int(self.around.estimable.sum())
+
+
+@dataclass(frozen=True)
+class SelectionBookmark:
+    """Where a selection is: its steps, and the model that they led to.
+
+    Attributes
+    ----------
+    beta : ndarray (p,)
+        Of the model, among all terms.
+    estimable : ndarray (p,) of bool
+    steps : ndarray (k, 8)
+        A row for each `SelectionStep`: action, number of the column, and the numbers; NaN where there is none.
+    n_fits : int
+    converged : bool
+    """
+
+    beta: FloatArray
+    estimable: Mask
+    steps: FloatArray
+    n_fits: int
+    converged: bool
+
+    @property
+    def iteration(self) -> int:
+        """The steps made."""
+        return len(self.steps) - 1
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers it holds, but for a few."""
+        return 2 * len(self.beta) + self.steps.size
+
+    def is_of(self, n_columns: int) -> bool:
+        """Whether its steps are some of so many columns."""
+        if self.steps.shape != (len(self.steps), 8) or not len(self.steps):
+            return False
+        actions, numbers, deviances = self.steps[:, 0], self.steps[1:, 1], self.steps[:, 5]
+        ends = (actions[0] == 0) and np.isin(actions[1:], (1, 2)).all()
+        return bool(ends and np.isin(numbers, range(n_columns)).all() and np.isfinite(deviances).all())
 
 
 @dataclass(frozen=True)
@@ -132,6 +175,51 @@ class SelectionPath:
         around = QuadraticModel(beta, sums.score, whole_matrix(sums.information), estimable)
         return Fitted(columns, around, sums.deviance, result.ending is Ending.CONVERGED)
 
+    def bookmark(self, model: Fitted) -> SelectionBookmark:
+        """Return where the selection is: at a model whose step is recorded."""
+        numbers = {name: k for k, name in enumerate(self.terms.columns)}
+        rows = [
+            (
+                _ACTIONS.index(step.action),
+                np.nan if step.column is None else numbers[step.column],
+                *(np.nan if value is None else value for value in _numbers_of(step)),
+            )
+            for step in self.steps
+        ]
+        around = model.around
+        return SelectionBookmark(around.beta, around.estimable, np.array(rows), self.n_fits, model.converged)
+
+    def resumed(
+        self, bookmark: SelectionBookmark, columns: frozenset[str]
+    ) -> tuple[set[frozenset[str]], Fitted]:
+        """Go on from a bookmark of a selection that began with `columns`: all models so far, and the last; a pass.
+
+        Raises
+        ------
+        CheckpointDamaged
+            When the steps are none of these columns.
+        """
+        if not bookmark.is_of(len(self.terms.columns)):
+            raise damaged("the checkpoint", "a selection of other columns is in it")
+        names = list(self.terms.columns)
+        visited = set()
+        for row in bookmark.steps.tolist():
+            action, number, df, statistic, p_value, deviance, before, after = map(_number, row)
+            name = None if number is None else names[int(number)]
+            what = _ACTIONS[int(action or 0)]
+            if name is not None:
+                columns = columns | {name} if what == "add" else columns - {name}
+            visited.add(columns)
+            df = None if df is None else int(df)
+            assert deviance is not None
+            self.steps.append(SelectionStep(what, name, df, statistic, p_value, deviance, before, after))
+        self.n_fits = bookmark.n_fits
+        sums = self.evaluate(bookmark.beta)
+        assert sums.information is not None
+        matrix = whole_matrix(sums.information)
+        around = QuadraticModel(bookmark.beta, sums.score, matrix, bookmark.estimable)
+        return visited, Fitted(columns, around, sums.deviance, bookmark.converged)
+
     def criterion(self, model: Fitted) -> float | None:
         """Return AIC or BIC of a model, None where p-values decide."""
         if self.per_parameter is None:
@@ -180,3 +268,19 @@ class SelectionPath:
             by = f"{self.config.criterion.upper()} {step.criterion_after:.6f}"
         p = "" if step.p_value is None else f", p {step.p_value:.4g}"
         log.info("selection step %d: %s, %s%s", len(self.steps) - 1, what, by, p)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _numbers_of(step: SelectionStep) -> tuple[float | None, ...]:
+    """Return the numbers of a step, in the order of its fields."""
+    return (
+        step.df,
+        step.statistic,
+        step.p_value,
+        step.deviance,
+        step.criterion_before,
+        step.criterion_after,
+    )

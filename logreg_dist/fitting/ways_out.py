@@ -25,6 +25,7 @@ from logreg_dist.fitting.separated import Look, SeparatedRows, firth_fits, look_
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.model.file import MAX_COVARIANCE_TERMS
 from logreg_dist.model.model import LEFT_OUT, LogisticModel, Status
+from logreg_dist.solver.bookmarks import FirthBookmark
 from logreg_dist.solver.firth import FirthOptions, FirthResult, firth
 from logreg_dist.solver.result import Ending, Method, SolverResult
 
@@ -207,7 +208,14 @@ def _likelihood_ratio(rows: AdjustableRows, found: FirthResult, fit: SeparatedFi
         counts = fit.rows.profile.rows
         start[0] = np.log(counts.label_sum / (counts.weight_sum - counts.label_sum))
     options = FirthOptions(fit.rows.config.solver.tolerance, fit.rows.config.solver.max_iterations, held)
-    null = firth(rows.evaluate, rows.evaluate_adjusted, start, options, known=found.solution.dependences)
+    null = firth(
+        rows.evaluate,
+        rows.evaluate_adjusted,
+        start,
+        options,
+        known=found.solution.dependences,
+        page=fit.rows.passes.journal.page("firth, intercept alone", FirthBookmark, len(start)),
+    )
     if null.solution.ending is not Ending.CONVERGED:
         return None
     return max(null.penalised_deviance - found.penalised_deviance, 0.0)
@@ -219,7 +227,8 @@ def _ridge(fit: SeparatedFit) -> WayOut | str:
     l2 = strength / profile.rows.weight_sum
     penalty = rows.config.penalty.model_copy(update={"l2": l2, "standardize": True})
     config = rows.config.with_penalty(penalty)
-    optimum = find_optimum(rows.passes, profile, fit.samples, config)
+    journal = rows.passes.journal.within("ridge")
+    optimum = find_optimum(rows.passes, profile, fit.samples, config, journal=journal)
     result = optimum.result
     verdict = verdict_of(result, "a weak ridge", f", because {separated_along(fit.separation)}")
     note = (
@@ -245,7 +254,10 @@ def _drop(fit: SeparatedFit) -> WayOut | str:
         left_out |= chosen
         kept &= ~np.isin(names, list(chosen))
         log.info("left out: %s", ", ".join(chosen))
-        optimum = find_optimum(rows.passes, rows.profile, fit.samples, rows.config, kept=kept)
+        journal = rows.passes.journal.within(f"{int(kept.sum())} terms")
+        optimum = find_optimum(
+            rows.passes, rows.profile, fit.samples, rows.config, kept=kept, journal=journal
+        )
         look = look_into_separation(rows, optimum, kept)
     result = embedded_result(look.optimum.result, kept)
     named = first_few(list(left_out), MAX_NAMED)

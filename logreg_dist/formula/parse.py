@@ -80,7 +80,7 @@ def parse_term(text: str) -> list[tuple[TermPart, ...]]:
         more = " (an interaction has two parts)" if reader.text in (":", "*") else ""
         raise reader.error(f"expected the end{more}")
     if first == second:
-        raise TermError(f"both parts are {first.text} (the second at character {at})")
+        raise TermError(f"both parts are {_shown(first.text, quote=False)} (the second at character {at})")
     product = (first, second)
     return [product] if sign == ":" else [(first,), (second,), product]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import os
-import re
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -40,16 +37,11 @@ from logreg_dist.model.schema import (
     read_file,
 )
 from logreg_dist.model.selection import SelectionRecord, SelectionStep
+from logreg_dist.model.strict_json import content_hash, is_crammed, strict_json
 from logreg_dist.printable import printable_json
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1_000_000_000
-MAX_KEYS = 100_000  # of one object
-# Bytes that a list or object, and a value, take at least in a model file; and how many more may be denser.
-BYTES_OF_CONTAINER, SPARE_CONTAINERS = 64, 100_000
-BYTES_OF_VALUE, SPARE_VALUES = 6, 500_000
-# A string without its end reaches to the end: to look for one from every quote would take time with its square.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 MAX_COVARIANCE_TERMS = 2_000
 MAX_INDENTED_TERMS = 20_000
 
@@ -65,7 +57,7 @@ def model_to_dict(model: LogisticModel) -> _Json:
     """Return what ``model.json`` holds; every float is written so that it reads back bit for bit."""
     data = _content(model)
     data["model_id"] = _id(data)
-    data["content_hash"] = _hash({k: v for k, v in data.items() if k != "content_hash"})
+    data["content_hash"] = content_hash({k: v for k, v in data.items() if k != "content_hash"})
     return data
 
 
@@ -75,7 +67,7 @@ def identified(model: LogisticModel) -> LogisticModel:
 
 
 def _id(data: _Json) -> str:
-    return _hash({name: data[name] for name in _IDENTITY})[:16]
+    return content_hash({name: data[name] for name in _IDENTITY})[:16]
 
 
 def _content(model: LogisticModel) -> _Json:
@@ -138,12 +130,10 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
     """
     if len(text) > MAX_BYTES:
         raise ArtefactInvalid(f"{where} has more than {MAX_BYTES:,} bytes.")
-    if _is_crammed(text):
+    if is_crammed(text):
         raise ArtefactInvalid(f"{where} has more values than a model of its size.\n  Train again.")
     try:
-        data = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        data = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise ArtefactInvalid(
             f"{where} is not JSON of finite numbers and unique keys.\n  Train again."
@@ -172,7 +162,7 @@ def model_from_json(text: str | bytes, where: str = "model.json") -> LogisticMod
             f"{where} does not follow the schema: {error.error_count()} problems, the first at "
             f"{quoted(key)} ({first['type']}).\n  Do not edit model files; train again."
         ) from None
-    if _hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
+    if content_hash({k: v for k, v in data.items() if k != "content_hash"}) != file.content_hash:
         raise ArtefactInvalid(
             f"{where} was changed after it was written: its content does not match its hash.\n  Train again."
         )
@@ -310,40 +300,3 @@ def _column_from_file(
     if isinstance(column, NumericRecord):
         return NumericColumn(**values)
     return CategoricalColumn(**{**values, "levels": tuple(column.levels)})
-
-
-def _hash(data: _Json) -> str:
-    text = json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_crammed(text: str | bytes) -> bool:
-    """Whether a text has so many values that reading it takes more memory than any model of its size."""
-    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
-    # Levels and words may hold anything: only what stands outside of strings counts.
-    bare = _STRING.sub(b"", content)
-    n_containers, n_values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
-    return (
-        n_containers > SPARE_CONTAINERS + len(content) // BYTES_OF_CONTAINER
-        or n_values > SPARE_VALUES + len(content) // BYTES_OF_VALUE
-    )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> _Json:
-    if len(pairs) > MAX_KEYS:
-        raise ValueError("more keys than any object has")
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value

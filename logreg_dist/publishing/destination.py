@@ -25,7 +25,8 @@ class Destination:
     """The output section of a scoring config.
 
     `path` is a folder on any filesystem Spark reaches; `run_date` the value of that column in
-    every row of this run; `partition_by` is empty or begins with ``run_date``.
+    every row of this run; `partition_by` is empty or begins with ``run_date``. With `table`, the name of
+    one in the session's catalog, `path` is that table's folder.
     """
 
     path: str
@@ -34,6 +35,12 @@ class Destination:
     partition_by: tuple[str, ...] = (RUN_DATE,)
     mode: str = "replace_partition"
     allow_empty: bool = False
+    table: str | None = None
+
+    @property
+    def place(self) -> str:
+        """What the user wrote."""
+        return self.table or self.path
 
 
 def check_request(destination: Destination, columns: Sequence[str], run_id: str) -> None:

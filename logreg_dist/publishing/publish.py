@@ -10,40 +10,30 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
-from logreg_dist.errors import OutputNotVerified
+from logreg_dist.errors import ConfigError, OutputNotVerified
 from logreg_dist.publishing.destination import (
     Destination,
-    check_live_output,
     check_output_folder,
     check_request,
-    live_entries,
     partition_folder,
 )
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.lease import WHOLE, Lease, held
+from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
+from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.staged import (
     N_ROWS,
     StagedTotals,
-    count_live,
     verify_staged,
     without_internal_totals,
     write_staged,
     write_staged_by,
 )
-from logreg_dist.publishing.swap import (
-    STAGING,
-    Swap,
-    finish_swap,
-    staging_folder,
-    swap_back,
-    swap_in,
-)
+from logreg_dist.publishing.table_sink import table_sink
 from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
-
-SUCCESS = "_SUCCESS"
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,7 @@ def publish(
         Gets ``n_rows`` and the values of `sums` before anything is published; what it raises
         (such as InputRejected) leaves the old output in place.
     write : callable or None
-        Writes the rows in Spark's place: it gets the name of a folder that does not exist yet. `table`
+        Writes the rows in Spark's place: it gets the name of a folder that is empty or not there yet. `table`
         then only says what the files must hold, and `sums` are not computed.
 
     Raises
@@ -110,14 +100,16 @@ def publish(
     files = filesystem_for(destination.path, spark)
     check_output_folder(files, destination)
     with (
-        _file_errors_explained(destination.path),
+        _file_errors_explained(destination.place),
         held(
             files, destination.path, run_id, scope=_scope(destination), processes=_jvm_process(spark)
         ) as lease,
     ):
-        recover(lease)
-        check_live_output(files, destination)
-        with _staging(lease) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
+        sink = (table_sink if destination.table else path_sink)(files, table, destination)
+        recover(lease, sink)
+        sink.check()
+        with _staging(lease, sink, destination) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
+            table = sink.arrange(table)
             if write is None:
                 observed = write_staged(table, destination, staged, sums)
             else:
@@ -125,8 +117,14 @@ def publish(
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
-            _replace_live(lease, table, destination, n_rows=observed[N_ROWS])
-        return _published(files, destination, observed)
+            sink.replace(lease, observed)
+        return Published(
+            path=destination.path,
+            partition=partition_folder(destination),
+            n_rows=observed[N_ROWS],
+            observed=without_internal_totals(observed),
+            files=_count_files(files, sink.rows(run_id)),
+        )
 
 
 def _scope(destination: Destination) -> str:
@@ -151,70 +149,37 @@ def _file_errors_explained(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(lease: Lease) -> Iterator[str]:
-    """Make an empty folder, and remove it whatever happens."""
-    files, path = lease.files, lease.path
-    staged = staging_folder(path, lease.holder.run_id)
+def _staging(lease: Lease, sink: Sink, destination: Destination) -> Iterator[str]:
+    """Make an empty folder for new rows, and remove it whatever happens, if no reader is looking at it."""
+    files = lease.files
+    staged = sink.staged(lease.holder.run_id)
+    if destination.table is not None and files.exists(staged):
+        # Readers may be looking at it.
+        raise ConfigError(
+            f"run_id '{lease.holder.run_id}' was used for '{destination.table}' before; take another."
+        )
     files.delete_tree(staged)
     # Now: Spark's own way of making folders may meet another run that removes an empty one.
     files.make_dirs(staged)
+    done = False
     try:
         yield staged
+        done = True
     finally:
         try:
-            files.delete_tree(staged)
-            files.delete_if_empty(join(path, STAGING))
+            if not sink.keeps_staged(lease, done):
+                files.delete_tree(staged)
+                files.delete_if_empty(staged.rpartition("/")[0])
         except OSError as error:
-            log.warning("the staging folder '%s' could not be removed: %s", staged, error)
+            log.warning("the folder '%s' could not be removed: %s", staged, error)
 
 
 def _check_not_empty(n_rows: int, destination: Destination) -> None:
     if n_rows == 0 and not destination.allow_empty:
         raise OutputNotVerified(
-            f"no rows to publish in '{destination.path}' for run_date {destination.run_date}.\n"
+            f"no rows to publish in '{destination.place}' for run_date {destination.run_date}.\n"
             "  The old output is kept. Set output.allow_empty: true if nothing is right."
         )
-
-
-def _replace_live(lease: Lease, table: DataFrame, destination: Destination, *, n_rows: int) -> None:
-    files, path, run_id = lease.files, lease.path, lease.holder.run_id
-    live = live_entries(files, path)
-    whole = destination.mode == "replace_all"
-    new = tuple(live_entries(files, staging_folder(path, run_id)))
-    old = tuple(live) if whole else tuple(name for name in new if name in live)
-    swap = Swap(path=path, run_id=run_id, new=new, old=old, scope=lease.scope)
-    lease.confirm()
-    try:
-        swap_in(files, swap)
-        lease.confirm()
-        _check_live(table, destination, n_rows)
-        files.write_atomic(join(path, SUCCESS), b"")
-    except BaseException:
-        # Who took this run for dead has seen to its swap, and may have published since.
-        if not lease.is_lost():
-            swap_back(files, swap)
-        raise
-    finish_swap(files, swap)
-
-
-def _check_live(table: DataFrame, destination: Destination, n_rows: int) -> None:
-    found = count_live(table, destination)
-    if found != n_rows:
-        raise OutputNotVerified(
-            f"'{destination.path}': {n_rows:,} rows were published and {found:,} read back.\n"
-            "  The old output is restored."
-        )
-
-
-def _published(files: Filesystem, destination: Destination, observed: Mapping[str, Any]) -> Published:
-    partition = partition_folder(destination)
-    return Published(
-        path=destination.path,
-        partition=partition,
-        n_rows=observed[N_ROWS],
-        observed=without_internal_totals(observed),
-        files=_count_files(files, join(destination.path, partition) if partition else destination.path),
-    )
 
 
 def _count_files(files: Filesystem, folder: str) -> int:

@@ -69,6 +69,7 @@ class RunRecord:
 class RunRecorder:
     """Collects what a job did while it runs; the jobs make one and fill it in.
 
+    `folder` is that of the outputs, where only the job finds out which one it is: that of a catalog's table.
     `hide` takes the secrets of the configuration out of the message and the paths.
 
     Examples
@@ -87,6 +88,7 @@ class RunRecorder:
     outputs: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     fit_status: str | None = None
+    folder: str | None = None
     hide: Callable[[str], str] = str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -196,11 +198,12 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _versions(spark: SparkSession | None) -> dict[str, str | None]:
-    found = {name: _package_version(package) for name, package in RECORDED_PACKAGES.items()}
+    found = {name: package_version(package) for name, package in RECORDED_PACKAGES.items()}
     return {"python": platform.python_version(), **found, **_session_versions(spark)}
 
 
-def _package_version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not known."""
     try:
         return version(package)
     except PackageNotFoundError:  # a platform's own Spark, or our code in a zip

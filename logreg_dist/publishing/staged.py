@@ -17,7 +17,7 @@ from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import NULL_PARTITION, RUN_DATE, Destination, partition_folder
 from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.probability_columns import is_added_up
-from logreg_dist.publishing.write_errors import explain_write_error
+from logreg_dist.publishing.write_errors import explain_write_error, is_of_the_input
 
 N_ROWS = "n_rows"
 # Totals that only the verification needs: the rows of this date, the sums of the probabilities.
@@ -53,8 +53,10 @@ def write_staged(
         A name in `sums` is one of those that this function uses itself.
     OutputNotVerified, TemporaryFailure, ConfigError
         Spark could not write, by cause.
+    PySparkException, Py4JError
+        The rows could not be read: Spark's own words say which file.
     """
-    totals = _totals(table, destination)
+    totals = totals_of(table, destination)
     clash = [name for name in sums if name == N_ROWS or name.startswith(INTERNAL)]
     if clash:
         raise ValueError(f"the names {clash} in sums are taken")
@@ -66,7 +68,9 @@ def write_staged(
         if observed[N_ROWS] == 0 and destination.partition_by[1:]:
             _write_empty_partition(table, destination, staged)
     except (PySparkException, Py4JError) as error:
-        raise explain_write_error(error, destination.path) from error
+        if is_of_the_input(error):
+            raise
+        raise explain_write_error(error, destination.place) from error
     return observed
 
 
@@ -100,7 +104,7 @@ def write_staged_by(
     try:
         totals = write(folder)
     except (PySparkException, Py4JError) as error:
-        raise explain_write_error(error, destination.path) from error
+        raise explain_write_error(error, destination.place) from error
     sums = {f"{SUM_OF}{name}": value for name, value in totals.sums.items()}
     return {N_ROWS: totals.n_rows, ROWS_OF_DATE: totals.n_rows, **sums}
 
@@ -120,12 +124,12 @@ def verify_staged(
     try:
         found_table = read_back(table, destination, staged, base=staged)
         _check_schema(table, found_table, destination)
-        totals = _totals(table, destination)
+        totals = totals_of(table, destination)
         columns = [total.alias(name) for name, total in totals.items()]
         found = found_table.agg(*columns).collect()[0].asDict()
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, staged) from error
-    _check_totals(found, {name: observed[name] for name in totals}, destination)
+    check_totals(found, {name: observed[name] for name in totals}, destination)
 
 
 def count_live(table: DataFrame, destination: Destination) -> int:
@@ -172,13 +176,34 @@ def read_back(table: DataFrame, destination: Destination, folder: str, *, base: 
     return reader.schema(StructType([*data, *partitions])).load(folder)
 
 
-def _totals(table: DataFrame, destination: Destination) -> dict[str, Column]:
+def totals_of(table: DataFrame, destination: Destination) -> dict[str, Column]:
+    """Return what the verification compares: rows, rows of the run's date, sums of the probabilities."""
     numbers = [name for name, kind in table.dtypes if kind in ("double", "float")]
     probabilities = [name for name in numbers if is_added_up(name)]
     sums = {f"{SUM_OF}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
     # count() ignores null, so a row without a date is not counted either.
     of_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))
     return {N_ROWS: sf.count(sf.lit(1)), ROWS_OF_DATE: of_date, **sums}
+
+
+def check_totals(found: Mapping[str, Any], observed: Mapping[str, Any], destination: Destination) -> None:
+    """Hold what was read back against what was counted while writing.
+
+    Raises
+    ------
+    OutputNotVerified
+        They differ.
+    """
+    _check_run_date(found, destination)
+    different = [name for name in observed if not _same_sum(found[name], observed[name])]
+    if found[N_ROWS] != observed[N_ROWS]:
+        problem = f"{observed[N_ROWS]:,} rows were written and {found[N_ROWS]:,} read back"
+    elif different:
+        names = ", ".join(name.removeprefix(SUM_OF) for name in different)
+        problem = f"other sums are read back: {names}"
+    else:
+        return
+    raise OutputNotVerified(f"'{destination.place}': {problem}.\n  The old output is kept.")
 
 
 def _write(table: DataFrame, destination: Destination, staged: str) -> None:
@@ -209,7 +234,7 @@ def _check_run_date(observed: Mapping[str, Any], destination: Destination) -> No
     n_rows, other = observed[N_ROWS], observed[N_ROWS] - observed[ROWS_OF_DATE]
     if other:
         raise OutputNotVerified(
-            f"'{destination.path}': {other:,} of {n_rows:,} rows have another run_date than "
+            f"'{destination.place}': {other:,} of {n_rows:,} rows have another run_date than "
             f"{destination.run_date}.\n  The old output is kept."
         )
 
@@ -220,7 +245,7 @@ def _check_schema(table: DataFrame, found: DataFrame, destination: Destination) 
     if expected != actual:
         different = sorted({name for name, _ in set(expected) ^ set(actual)}) or ["their order"]
         raise OutputNotVerified(
-            f"'{destination.path}' reads back with other columns or types: {', '.join(different)}.\n"
+            f"'{destination.place}' reads back with other columns or types: {', '.join(different)}.\n"
             "  The old output is kept. Write parquet, or fix the types of these columns."
         )
 
@@ -229,19 +254,6 @@ def _types(schema: StructType, destination: Destination) -> list[tuple[str, str]
     """List names and types, without nullability: everything read from files may be null."""
     data_fields = [field for field in schema if field.name not in destination.partition_by]
     return [(field.name, field.dataType.simpleString()) for field in data_fields]
-
-
-def _check_totals(found: Mapping[str, Any], observed: Mapping[str, Any], destination: Destination) -> None:
-    _check_run_date(found, destination)
-    different = [name for name in observed if not _same_sum(found[name], observed[name])]
-    if found[N_ROWS] != observed[N_ROWS]:
-        problem = f"{observed[N_ROWS]:,} rows were written and {found[N_ROWS]:,} read back"
-    elif different:
-        names = ", ".join(name.removeprefix(SUM_OF) for name in different)
-        problem = f"other sums are read back: {names}"
-    else:
-        return
-    raise OutputNotVerified(f"'{destination.path}': {problem}.\n  The old output is kept.")
 
 
 def _same_sum(found: float | None, observed: float | None) -> bool:

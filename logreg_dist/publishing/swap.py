@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 STAGING = "_staging"
 REPLACED = "_replaced"
 PLAN = "_swap.json"
+# A reader that opened a folder before it moved lists it to the end, if nobody empties it meanwhile.
+LISTING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -170,13 +173,28 @@ def read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
         return Swap(path=path, run_id=run_id, new=old, old=old)
 
 
+def plan_scope(files: Filesystem, path: str, run_id: str) -> str | None:
+    """Return what the run of a plan held of the output: None once it is finished, all where it does not tell."""
+    try:
+        plan: dict[str, Any] = json.loads(files.read_bytes(join(replaced_folder(path, run_id), PLAN)))
+        return None if plan["finished"] else str(plan["scope"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def delete_aside(files: Filesystem, aside: str) -> None:
     """Delete what a run replaced, its plan last."""
-    if files.is_dir(aside):
-        for name in files.list_dir(aside):
-            if name != PLAN:
-                files.delete_tree(join(aside, name))
+    for name in files.list_dir(aside) if files.is_dir(aside) else ():
+        if name != PLAN:
+            _delete_seen(files, join(aside, name))
     files.delete_tree(aside)
+
+
+def _delete_seen(files: Filesystem, entry: str) -> None:
+    """Delete what readers could see until a moment ago."""
+    if files.is_dir(entry):
+        time.sleep(LISTING_SECONDS)
+    files.delete_tree(entry)
 
 
 def _put_back_known(files: Filesystem, swap: Swap, name: str) -> None:
@@ -193,12 +211,12 @@ def _put_back_known(files: Filesystem, swap: Swap, name: str) -> None:
         return
     old = next((place for place in (aside, staged) if files.exists(place) and not is_new(place)), None)
     if old is not None and files.exists(live) and files.exchange(old, live):
-        files.delete_tree(old)
+        _delete_seen(files, old)
     elif old is not None:
         files.delete_tree(live)
         files.rename(old, live)
     if is_new(aside):
-        files.delete_tree(aside)  # an exchange that ended before its new entry was deleted
+        _delete_seen(files, aside)  # an exchange that ended before its new entry was deleted
 
 
 def _forget_plan(files: Filesystem, swap: Swap) -> None:

@@ -13,6 +13,11 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
         "a disk is full (the output's, or the executors' scratch). Make room and run again",
     ),
     (
+        ("File too large",),
+        OutputNotVerified,
+        "a file is larger than this user may write (ulimit -f) or the disk can hold. Raise it, or write more files",
+    ),
+    (
         ("Permission denied", "AccessControlException", "AccessDenied", "Operation not permitted"),
         OutputNotVerified,
         "permission denied. Let this user write there",
@@ -39,6 +44,23 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
         "a connection of the cluster broke. Run again",
     ),
 )
+
+# Of these the table is to blame that was read for the writing.
+_OF_THE_INPUT = (
+    "FAILED_READ_FILE",
+    "FILE_NOT_EXIST",
+    "MALFORMED_RECORD",
+    "CAST_INVALID_INPUT",
+    "CAST_OVERFLOW",
+    "DIVIDE_BY_ZERO",
+    "ARITHMETIC_OVERFLOW",
+)
+
+
+def is_of_the_input(error: Exception) -> bool:
+    """Whether a job that writes failed because the rows could not be read."""
+    words = all_words(error)
+    return any(fragment in words for fragment in _OF_THE_INPUT)
 
 
 def explain_write_error(error: Exception, path: str) -> LogregError:

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
+from logreg_dist.reading.text_records import MALFORMED
 from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
 from logreg_dist.spark.worker_failures import explain_task
@@ -25,6 +26,12 @@ class Cause:
 
 _CAUSES = (
     Cause(
+        (MALFORMED, "MALFORMED_RECORD_IN_PARSING"),
+        InputRejected,
+        "the file {file} holds a broken record: it has more or fewer values than the header has names, or cannot be "
+        "parsed.\n  Mend the file; input.options.mode: PERMISSIVE would make such records missing values.",
+    ),
+    Cause(
         (
             "FAILED_READ_FILE",
             "CANNOT_READ_FILE",
@@ -33,8 +40,8 @@ _CAUSES = (
             "ParquetDecodingException",
         ),
         InputRejected,
-        "the file {file} cannot be read as it should: it is truncated, of another format, or its columns have "
-        "other types than in the other files.\n  Write that file again; no row was left out.",
+        "the file {file} cannot be read as it should: it is truncated or damaged, of another format, or its columns have "
+        "other names or types than in the other files.\n  Write that file again; no row was left out.",
     ),
     Cause(
         ("FileNotFoundException", "FILE_NOT_EXIST"),
@@ -88,7 +95,7 @@ _CLUSTER_CAUSES = (
     ),
 )
 
-_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]+")
+_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]*[^\s,;'\".]")
 
 
 def explain_spark_error(error: Exception) -> LogregError | None:

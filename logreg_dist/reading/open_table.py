@@ -7,11 +7,12 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from logreg_dist.config.table_input import InputConfig
-from logreg_dist.errors import ConfigError, InputRejected
+from logreg_dist.errors import ConfigError, InputRejected, LogregError
+from logreg_dist.reading.failures import explain_spark_error
+from logreg_dist.reading.listed_files import listed_files, refuse_empty_files, refuse_repeated_files
+from logreg_dist.reading.session_settings import refuse_settings
+from logreg_dist.reading.text_records import MalformedRecord, is_strict, read_records
 from logreg_dist.spark.words import all_words, condition
-
-# Both make Spark leave out files it cannot read: rows would be lost in silence.
-_LOSES_ROWS = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")
 
 _SENTENCES = {
     "PATH_NOT_FOUND": (
@@ -30,6 +31,12 @@ _SENTENCES = {
     ),
 }
 
+_UNKNOWN = ("Spark cannot read {where} ({condition})", "Run with --debug for Spark's own words.")
+_DAMAGED = (
+    "a file in {where} is damaged, or is no {format}",
+    "Check the files and input.format; --debug shows Spark's own words.",
+)
+
 
 def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
     """Return the table that the configuration names, filtered; lazy, but Spark looks at the files' schema.
@@ -37,18 +44,25 @@ def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
     Raises
     ------
     InputRejected
-        When the table cannot be found or read.
+        When the table cannot be found or read, or one of its files has no bytes.
     ConfigError
-        When the filter is not a predicate on it, or Spark is set to skip unreadable files.
+        When the filter is not a predicate on it, the paths name a file twice, or Spark is set as
+        `refuse_settings` says.
     """
-    for setting in _LOSES_ROWS:
-        if spark.conf.get(setting, "false") == "true":
-            raise ConfigError(f"{setting} is true: unreadable files would be left out without a word.")
+    refuse_settings(spark)
     where = source.table or ", ".join(source.paths)
     try:
         table = _read(spark, source)
+    except MalformedRecord as error:
+        raise InputRejected(
+            f"{where} holds records that are not {source.format.upper()}.\n  Mend the files; input.options.mode: "
+            "PERMISSIVE would make such records missing values."
+        ) from error
     except (AnalysisException, Py4JJavaError) as error:
         raise _rejected(error, where, source, spark) from error
+    files = listed_files(table)
+    refuse_repeated_files(files, source.paths)
+    refuse_empty_files(files)
     if source.filter is None:
         return table
     try:
@@ -65,18 +79,22 @@ def _read(spark: SparkSession, source: InputConfig) -> DataFrame:
     if source.table is not None:
         return spark.read.table(source.table)
     reader = spark.read.format(source.format).options(**dict(source.options))
+    if is_strict(source.format, source.options):
+        return read_records(reader, source.format, source.options, list(source.paths))
     return reader.load(list(source.paths))
 
 
 def _rejected(
     error: AnalysisException | Py4JJavaError, where: str, source: InputConfig, spark: SparkSession
-) -> InputRejected:
+) -> LogregError:
     # An unknown reader is a bare Java exception: its condition stands in its words only.
     words_of_error = all_words(error)
     known = next((name for name in _SENTENCES if f"[{name}" in words_of_error), "")
-    what, way_out = _SENTENCES.get(
-        known, ("Spark cannot read {where} ({condition})", "Run with --debug for Spark's own words.")
-    )
+    if not known and "FAILED_READ_FILE" in words_of_error:
+        explained = explain_spark_error(error)
+        assert explained is not None
+        return explained
+    what, way_out = _SENTENCES.get(known, _DAMAGED if isinstance(error, Py4JJavaError) else _UNKNOWN)
     words = {
         "where": where,
         "format": source.format,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.bookmarks import FirthBookmark, Page
 from logreg_dist.solver.endings import at_rounding_floor, decrement_unit
 from logreg_dist.solver.halving import MAX_HALVINGS, ROUNDING
 from logreg_dist.solver.information import dependences_in
@@ -76,6 +77,7 @@ def firth(
     *,
     known: Sequence[Dependence] | None = None,
     report: Callable[[Iteration], None] = lambda iteration: None,
+    page: Page[FirthBookmark] | None = None,
 ) -> FirthResult:
     """Maximise the log-likelihood plus half the log-determinant of the information.
 
@@ -99,6 +101,8 @@ def firth(
         that tell terms apart may have lost their weight.
     report : callable
         Told of each iteration.
+    page : Page of FirthBookmark or None
+        See `newton`.
 
     Notes
     -----
@@ -108,15 +112,19 @@ def firth(
     Newton's method would need, takes p matrices.
     """
     clock = time.perf_counter()
-    first = Point(start, evaluate(start))
-    dependences = list(known) if known is not None else dependences_in(first.sums.matrix())
+    page = page or Page()
+    here = page.resume
+    beta = start if here is None else here.beta
+    first = Point(beta, evaluate(beta))
+    if here is None:
+        found = known if known is not None else dependences_in(first.sums.matrix())
+        here = FirthBookmark(beta, dependences=tuple(found))
+    dependences = list(here.dependences)
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
     moving = active if options.held is None else active & ~options.held
-    history: list[Iteration] = []
-    halvings = 0
-    pairs: list[_Pair] = []
-    before: _Pair | None = None  # the estimates of the last step, and their adjusted score
+    history, halvings, pairs = list(here.history), here.halvings, list(here.pairs)
+    before = here.before  # the estimates of the last step, and their adjusted score
 
     def end(at: _Point | None, ending: Ending) -> FirthResult:
         point, penalised = (first, math.nan) if at is None else (at.point, at.penalised)
@@ -127,6 +135,9 @@ def firth(
     if now is None:
         return end(None, Ending.SINGULAR)
     while True:
+        page.keep(
+            FirthBookmark(now.point.beta, tuple(history), halvings, here.dependences, tuple(pairs), before)
+        )
         covariance = np.zeros((len(start), len(start)))
         covariance[np.ix_(active, active)] = now.factor.inverse() if active.any() else 0.0
         adjusted = evaluate_adjusted(now.point.beta, covariance)

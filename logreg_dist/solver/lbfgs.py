@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.bookmarks import LbfgsBookmark, Page, Pair
 from logreg_dist.solver.endings import decrement_unit, is_at_rest, is_negligible, loses_less_than_a_coin
 from logreg_dist.solver.result import Ending, Iteration, Method, Point, SolverResult, Sums
 from logreg_dist.solver.ridge import free_terms, penalised_score
@@ -57,15 +58,6 @@ class LbfgsOptions:
     free: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A step and how much it changed the score (downwards), with ``1 / step'change``."""
-
-    step: FloatArray
-    change: FloatArray
-    inverse: float
-
-
 def lbfgs(
     evaluate: Callable[[FloatArray], Sums],
     start: FloatArray,
@@ -74,6 +66,7 @@ def lbfgs(
     *,
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
+    page: Page[LbfgsBookmark] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start` without an information matrix.
 
@@ -91,6 +84,8 @@ def lbfgs(
         As for `newton`; asked after `FIRST_QUESTION` iterations, after twice as many, and at the end.
     report : callable
         Told of each iteration.
+    page : Page of LbfgsBookmark or None
+        See `newton`.
 
     Notes
     -----
@@ -103,11 +98,13 @@ def lbfgs(
     Nocedal and Wright (2006), Numerical Optimization, algorithms 7.4 and 7.5.
     """
     clock = time.perf_counter()
-    point = Point(start, evaluate(start))
+    page = page or Page()
+    here = page.resume or LbfgsBookmark(start, (), 0, FIRST_QUESTION, ())
+    point = Point(here.beta, evaluate(here.beta))
     ridge = options.ridge
-    pairs: deque[_Pair] = deque(maxlen=MEMORY)
-    history: list[Iteration] = []
-    direction, trials, next_question = np.zeros_like(start), 0, FIRST_QUESTION
+    pairs: deque[Pair] = deque(here.pairs, maxlen=MEMORY)
+    history: list[Iteration] = list(here.history)
+    direction, trials, next_question = np.zeros_like(start), here.trials, here.next_question
 
     def separating() -> FloatArray | None:
         free = free_terms(ridge, options.free, len(start))
@@ -128,6 +125,7 @@ def lbfgs(
         return SolverResult(point, ending, [], tuple(history), along, Method.LBFGS)
 
     while True:
+        page.keep(LbfgsBookmark(point.beta, tuple(history), trials, next_question, tuple(pairs)))
         score = penalised_score(point, ridge)
         direction = _times_inverse(score, pairs, precondition)
         slope = float(score @ direction)
@@ -160,7 +158,7 @@ def lbfgs(
             return end(Ending.CONVERGED if is_negligible(history[-1], unit) else Ending.STUCK)
         step, drop = trial.beta - point.beta, score - penalised_score(trial, ridge)
         if step @ drop > 0:
-            pairs.append(_Pair(step, drop, 1.0 / float(step @ drop)))
+            pairs.append(Pair(step, drop, 1.0 / float(step @ drop)))
         point = trial
 
 
@@ -185,7 +183,7 @@ def _is_far(beta: FloatArray, options: LbfgsOptions) -> bool:
 
 
 def _times_inverse(
-    score: FloatArray, pairs: Sequence[_Pair], precondition: Callable[[FloatArray], FloatArray]
+    score: FloatArray, pairs: Sequence[Pair], precondition: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
     """Return the quasi-Newton matrix times the score, shape (p,): the two-loop recursion."""
     rest = score.copy()

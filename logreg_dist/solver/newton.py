@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page
 from logreg_dist.solver.chord import follow_chord
 from logreg_dist.solver.endings import (
     at_rounding_floor,
@@ -75,6 +76,7 @@ def newton(
     report: Callable[[Iteration], None] = lambda iteration: None,
     evaluate_score: Callable[[FloatArray], Sums] | None = None,
     rough: Information | None = None,
+    page: Page[NewtonBookmark] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
 
@@ -97,6 +99,8 @@ def newton(
     rough : Information or None
         What stands for the information near the start: with `evaluate_score` the search goes as far as
         that leads, and the first true matrix is formed there.
+    page : Page of NewtonBookmark or None
+        Where an interrupted search goes on, and what keeps track of this one.
 
     Notes
     -----
@@ -109,19 +113,27 @@ def newton(
     Convex Optimization, section 9.5 for the decrement.
     """
     clock = time.perf_counter()
-    earlier: tuple[Iteration, ...] = ()
-    if rough is not None and evaluate_score is not None:
-        start, earlier = _come_near(evaluate_score, start, rough, options, report)
-    point = Point(start, evaluate(start))
-    dependences: list[Dependence] = []
-    if options.alias:
-        point, dependences = _without_dependences(evaluate, point)
+    page = page or Page()
+    here = page.resume
+    if here is None or here.near is not None:
+        start = start if here is None else here.beta
+        earlier: tuple[Iteration, ...] = ()
+        if rough is not None and evaluate_score is not None:
+            start, earlier = _come_near(evaluate_score, start, rough, options, report, page)
+        point = Point(start, evaluate(start))
+        dependences: list[Dependence] = []
+        if options.alias:
+            point, dependences = _without_dependences(evaluate, point)
+        here = NewtonBookmark(
+            point.beta, np.zeros_like(start), dependences=tuple(dependences), earlier=earlier
+        )
+    else:
+        point = Point(here.beta, evaluate(here.beta))
+    earlier, dependences = here.earlier, list(here.dependences)
+    history, halvings, asked_at, direction = list(here.history), here.halvings, here.asked_at, here.direction
     active = np.ones(len(start), dtype=bool)
     active[[dependence.position for dependence in dependences]] = False
 
-    history: list[Iteration] = []
-    halvings = asked_at = 0
-    direction = np.zeros_like(start)
     free = free_terms(options.ridge, options.free, len(start))
     may_rise = bool(free.any())
 
@@ -144,6 +156,11 @@ def newton(
         return SolverResult(point, ending, dependences, (*earlier, *history), along)
 
     while True:
+        page.keep(
+            NewtonBookmark(
+                point.beta, direction, tuple(history), halvings, asked_at, here.dependences, earlier
+            )
+        )
         solve = _solver_at(point, active, options.ridge)
         if solve is None:
             return end(Ending.SEPARATED if is_separated() else Ending.SINGULAR)
@@ -188,6 +205,7 @@ def _come_near(
     rough: Information,
     options: NewtonOptions,
     report: Callable[[Iteration], None],
+    page: Page[NewtonBookmark],
 ) -> tuple[FloatArray, tuple[Iteration, ...]]:
     """Return how far quasi-Newton steps lead that begin with a rough matrix, and these steps.
 
@@ -198,7 +216,12 @@ def _come_near(
     except SingularInformation:  # terms that depend on others: to be named, and left out, first
         return start, ()
     quasi = LbfgsOptions(options.tolerance, NEAR_STEPS, options.ridge)
-    found = lbfgs(evaluate_score, start, factor.solve, quasi, report=report)
+
+    def keep(near: LbfgsBookmark) -> None:
+        page.keep(NewtonBookmark(start, np.zeros_like(start), near=near))
+
+    own = Page(None if page.resume is None else page.resume.near, keep)
+    found = lbfgs(evaluate_score, start, factor.solve, quasi, report=report, page=own)
     if not found.history[-1].change <= NEARER * found.history[0].change:
         return start, ()
     return found.point.beta, found.history[:-1]

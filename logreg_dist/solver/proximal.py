@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.bookmarks import Page, ProximalBookmark
 from logreg_dist.solver.box import Box
 from logreg_dist.solver.coordinate_descent import solve_lasso
 from logreg_dist.solver.endings import at_rounding_floor, decrement_unit, is_creeping, is_slow
@@ -66,6 +67,7 @@ def proximal_newton(
     *,
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
+    page: Page[ProximalBookmark] | None = None,
 ) -> SolverResult:
     """Minimise deviance and penalties from `start`.
 
@@ -80,6 +82,8 @@ def proximal_newton(
         See `newton`; asked about directions of terms without a penalty.
     report : callable
         Told of each iteration.
+    page : Page of ProximalBookmark or None
+        See `newton`.
 
     Notes
     -----
@@ -103,26 +107,24 @@ def proximal_newton(
     """
     clock = time.perf_counter()
     box = Box.unlimited(len(start)) if options.box is None else options.box
-    start = box.clip(start)
-    point = Point(start, evaluate(start))
-    history: list[Iteration] = []
-    halvings = asked_at = 0
+    page = page or Page()
+    here = page.resume
+    beta = box.clip(start) if here is None else here.beta
+    point = Point(beta, evaluate(beta))
     step = np.zeros_like(start)
     free = np.zeros(len(start), dtype=bool) if options.free is None else options.free
-    dependences = _dependences_of_free(point, options, box)
-    if dependences and point.beta.any():
-        # Only at 0 do all rows count alike: far from it terms can seem dependent.
-        beta = box.clip(np.zeros_like(start))
-        cold = Point(beta, evaluate(beta))
-        found = _dependences_of_free(cold, options, box)
-        if len(found) < len(dependences):
-            point, dependences = cold, found
+    if here is None:
+        point, dependences = _without_dependences(evaluate, point, options, box)
+        here = ProximalBookmark(point.beta, dependences=tuple(dependences))
+    dependences, history, halvings, asked_at = (
+        list(here.dependences),
+        list(here.history),
+        here.halvings,
+        here.asked_at,
+    )
     held = np.zeros(len(start), dtype=bool)
     held[[dependence.position for dependence in dependences]] = True
     box = box.without(held)
-    if point.beta[held].any():
-        beta = np.where(held, 0.0, point.beta)
-        point = Point(beta, evaluate(beta))
 
     def end(ending: Ending, along: FloatArray | None = None) -> SolverResult:
         return SolverResult(point, ending, dependences, tuple(history), along, method=Method.PROXIMAL_NEWTON)
@@ -135,6 +137,7 @@ def proximal_newton(
         return bool(along.any()) and rises_for_ever(along)
 
     while True:
+        page.keep(ProximalBookmark(point.beta, tuple(history), halvings, asked_at, here.dependences))
         assert point.sums.information is not None
         # A copy: what is held at 0 is taken out of it.
         matrix = np.array(whole_matrix(plus_ridge(point.sums.information, options.ridge)))
@@ -190,6 +193,26 @@ def kkt_residual(point: Point, options: ProximalOptions, scale: FloatArray) -> f
     box = Box.unlimited(len(beta)) if options.box is None else options.box
     off = missed_with_groups(score, beta, options.lasso, box, options.groups)
     return float((off / scale).max(initial=0.0)) / point.sums.weight_sum
+
+
+def _without_dependences(
+    evaluate: Callable[[FloatArray], Sums], point: Point, options: ProximalOptions, box: Box
+) -> tuple[Point, list[Dependence]]:
+    """Find the terms without a penalty that depend on others, and start with 0 for them; up to two passes."""
+    dependences = _dependences_of_free(point, options, box)
+    if dependences and point.beta.any():
+        # Only at 0 do all rows count alike: far from it terms can seem dependent.
+        beta = box.clip(np.zeros_like(point.beta))
+        cold = Point(beta, evaluate(beta))
+        found = _dependences_of_free(cold, options, box)
+        if len(found) < len(dependences):
+            point, dependences = cold, found
+    held = [dependence.position for dependence in dependences]
+    if point.beta[held].any():
+        beta = point.beta.copy()
+        beta[held] = 0.0
+        point = Point(beta, evaluate(beta))
+    return point, dependences
 
 
 def _dependences_of_free(point: Point, options: ProximalOptions, box: Box) -> list[Dependence]:

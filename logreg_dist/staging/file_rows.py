@@ -173,6 +173,7 @@ def _read_part(part: FilePart, columns: Sequence[FileColumn], batch_rows: int) -
         buffer_size=BUFFER_BYTES,
         pre_buffer=False,
         read_dictionary=levels,
+        page_checksum_verification=True,  # where there are any: Spark writes them, pyarrow when asked to
     ) as file:
         wanted = list(dict.fromkeys(name for name in found if name is not None))
         groups, skip = _groups_of(part)

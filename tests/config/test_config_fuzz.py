@@ -120,8 +120,8 @@ def test_numbers_written_by_python_read_back_exactly(value):
 )
 def test_values_of_the_largest_size_take_bounded_time(file, text):
     file.write_text("label: {column: y}\n" + text)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ConfigError, match="problem") as caught:
         load_train_config(file)
-    assert time.perf_counter() - start < DEADLINE.total_seconds()
+    assert time.process_time() - start < DEADLINE.total_seconds()
     assert len(str(caught.value)) < 2_000

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import logging
 import traceback
 
 import pytest
 from pydantic import ValidationError
 
 from logreg_dist.config import InputConfig, TrainConfig, load_train_config
+from logreg_dist.config.secrets import secrets_of, without_credentials
 from logreg_dist.errors import ConfigError
+from logreg_dist.report.progress import configure_logging
 
 CANARY = "hunter2-canary"
 BASE = """
@@ -128,3 +131,45 @@ def test_plain_passwords_are_redacted_too():
 def test_the_container_of_an_azure_path_is_no_password():
     path = "abfss://container@account.dfs.core.windows.net/a"
     assert TrainConfig(label={"column": "y"}, output={"path": path}).as_dict()["output"]["path"] == path
+
+
+def test_secrets_are_taken_out_of_whatever_a_job_says(capsys):
+    values = {
+        "input": {
+            "path": "s3a://key:path-canary@bucket/a",
+            "options": {"password": CANARY, "user": "${env:PLAIN}", "fetchsize": 1000, "pin": "1"},
+        },
+        "output": {"path": "${env:ROOT}/out/${env:API_TOKEN}"},
+    }
+    environment = {"PLAIN": "somebody", "ROOT": "/data", "API_TOKEN": "token-canary"}
+    hide = secrets_of(values, environment).hidden
+    said = f"cannot log in as somebody with {CANARY} at s3a://key:path-canary@bucket/a, wrote /data/out/token-canary, 1000"
+    assert hide(said) == (
+        "cannot log in as ${env:PLAIN} with (redacted) at s3a://(redacted)@bucket/a, wrote /data/out/${env:API_TOKEN}, 1000"
+    )
+    configure_logging(debug=True, hide=hide)
+    log = logging.getLogger("logreg_dist.tests")
+    try:
+        raise ValueError(said)  # noqa: TRY301
+    except ValueError:
+        log.exception("it failed with %s", CANARY)
+    finally:
+        logging.getLogger("logreg_dist").handlers.clear()
+        logging.getLogger("logreg_dist").propagate = True
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("jdbc:x://h/db?user=u&password=abc", "jdbc:x://h/db?user=u&password=(redacted)"),
+        ("wasbs://c@a.net/x?sv=1&sig=a%2Fb", "wasbs://c@a.net/x?sv=1&sig=(redacted)"),
+        ("https://u:p@ss:w@host/x", "https://(redacted)@host/x"),
+        ("hdfs://name:8020/a@b", "hdfs://name:8020/a@b"),
+        ("'s3a://key:endless…'", "'s3a://(redacted)…'"),
+    ],
+)
+def test_credentials_are_known_by_where_they_stand(text, shown):
+    assert without_credentials(text) == shown

@@ -85,6 +85,35 @@ def test_an_output_may_be_partitioned_by_a_carried_column():
 
 
 @pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ({"table": "crm.scores"}, "output.path: expected either path or table, both are given"),
+        ({"path": None}, "output.path: expected either path or table, neither is given"),
+        (
+            {"path": None, "table": "scores"},
+            "output.table: expected the name of a table, schema.name or catalog",
+        ),
+        ({"path": None, "table": "crm.scores; DROP TABLE x"}, "output.table: expected the name of a table"),
+        ({"path": None, "table": "a.b.c.d"}, "output.table: expected the name of a table"),
+        (
+            {"path": None, "table": "crm.scores", "partition_by": ["run_date", "id"]},
+            r"output.partition_by: a table is partitioned by \[run_date\] or not at all",
+        ),
+    ],
+)
+def test_an_output_is_a_path_or_a_table_with_a_name(output, said):
+    assert re.search(said, refused(ScoreConfig, {**SCORE, "output": {**OUTPUT, **output}}))
+
+
+@pytest.mark.parametrize("read", ["crm.scores", "CRM.Scores", "spark_catalog.crm.scores", "`crm`.`scores`"])
+def test_a_table_that_is_read_is_no_output_however_it_is_named(read):
+    output = {**OUTPUT, "path": None, "table": "crm.scores"}
+    said = refused(ScoreConfig, {**SCORE, "input": {"table": read}, "output": output})
+    assert "output.table: is the table that is read" in said
+    ScoreConfig(**{**SCORE, "input": {"table": "crm.other"}, "output": output})
+
+
+@pytest.mark.parametrize(
     ("output", "source", "relation"),
     [
         ("a/b", "a/b", "is the same as"),

@@ -129,12 +129,12 @@ def test_nesting_is_allowed_to_the_limit_and_no_deeper():
     ids=["brackets", "braces", "dashes", "long list", "many keys", "plain lines", "quoted lines", "folded"],
 )
 def test_a_hostile_document_of_the_largest_size_takes_bounded_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         parse_yaml(text, "f")
     except ConfigError as error:
         assert len(str(error)) < 500  # noqa: PT017 - refusing is allowed, not required
-    assert time.perf_counter() - start < SECONDS_FOR_A_HOSTILE_FILE
+    assert time.process_time() - start < SECONDS_FOR_A_HOSTILE_FILE
 
 
 def test_an_empty_file_is_an_empty_mapping(tmp_path):

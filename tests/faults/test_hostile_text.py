@@ -248,6 +248,7 @@ FORMULAS = [
     "__import__('os').system('id')", "{__import__('os')}", "x.__class__", "x; DROP TABLE t", "eval(x)", "x + z", "I(x**2)",
     "log(x) -- ", "bs(x, df=__import__)", "a:b:c", "`x", "x\0", "\ud800", "=cmd()", "</script>",
     "ns(x, 99999999999999999999)", "log(log(x))", "C(x)", "{x}", "%s", "${env:HOME}", "x\x1b[2J",
+    "`\0`*`\0`",  # found by atheris
 ]  # fmt: skip
 
 

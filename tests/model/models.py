@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from logreg_dist.design.spec import OTHER, CategoricalColumn, DesignSpec, NumericColumn
-from logreg_dist.model.file import _hash, identified
+from logreg_dist.model.file import identified
 from logreg_dist.model.model import (
     AliasedTerm,
     Coefficient,
@@ -17,6 +17,7 @@ from logreg_dist.model.model import (
     LogisticModel,
     Status,
 )
+from logreg_dist.model.strict_json import content_hash
 
 AWKWARD = (0.1, 5e-324, 1.7976931348623157e308, -0.0, 1 / 3, 1e22, -2.2250738585072014e-308)
 
@@ -78,4 +79,4 @@ def awkward_model(*, estimates: tuple[float, ...] = AWKWARD[:5]) -> LogisticMode
 def sealed(data: dict[str, Any]) -> str:
     """Return the text of a file with a hash that matches: an editor who knows how."""
     content = {key: value for key, value in data.items() if key != "content_hash"}
-    return json.dumps({**content, "content_hash": _hash(content)})
+    return json.dumps({**content, "content_hash": content_hash(content)})

@@ -19,6 +19,7 @@ from pyspark.sql import functions as sf
 
 import logreg_dist.publishing.publish as publish_module
 from logreg_dist.errors import ConfigError, InputRejected, LogregError, OutputNotVerified, TemporaryFailure
+from logreg_dist.publishing import path_sink
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, hadoop_filesystem, local_filesystem
 from logreg_dist.publishing.publish import publish
@@ -297,15 +298,15 @@ def test_a_run_that_loses_its_lease_in_the_swap_leaves_the_output_to_who_took_it
     spark: SparkSession, path: Path, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(scored(spark, 3), destination, "r0")
-    swap_in = publish_module.swap_in
+    swap_in = path_sink.swap_in
 
     def fall_asleep_after(files: Filesystem, swap: Any) -> None:
         swap_in(files, swap)
-        monkeypatch.setattr(publish_module, "swap_in", swap_in)
+        monkeypatch.setattr(path_sink, "swap_in", swap_in)
         (path / "_leases" / "r1.json").rename(path / "_leases" / "r1.dead")
         put(scored(spark, 2), destination, "r2")
 
-    monkeypatch.setattr(publish_module, "swap_in", fall_asleep_after)
+    monkeypatch.setattr(path_sink, "swap_in", fall_asleep_after)
     with pytest.raises(TemporaryFailure, match="has lost"):
         put(scored(spark, 5), destination, "r1")
     assert ids_now(path) == [0, 1]

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from logreg_dist.errors import OutputNotVerified, TemporaryFailure
+from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
 from logreg_dist.publishing.holder import Holder, holder_as_json
 from logreg_dist.publishing.lease import LEASES, held
+from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import UNCLAIMED_SECONDS
 from logreg_dist.publishing.recover import recover as recover_with_lease
+from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.swap import Swap, finish_swap, swap_back, swap_in
 
 CHANGING = ("write_atomic", "make_dirs", "rename", "exchange", "delete_tree")
@@ -33,7 +36,16 @@ def local(*, exchange: bool = True) -> Filesystem:
 def recover(files: Filesystem, path: str) -> None:
     """Recover as the next run does, which holds the whole output; the lease itself never fails here."""
     with held(local_filesystem(), path, "next") as lease:
-        recover_with_lease(replace(lease, files=files))
+        recover_with_lease(replace(lease, files=files), steps(files, path))
+
+
+def steps(files: Filesystem, path: str) -> Sink:
+    return path_sink(files, None, Destination(path=path, format="parquet", run_date="2026-11-20"))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logreg_dist.publishing.swap.LISTING_SECONDS", 0.0)
 
 
 class Crash(BaseException):
@@ -219,6 +231,7 @@ def test_a_swap_that_arrived_before_its_driver_died_is_never_undone_later(tmp_pa
 def test_leftovers_that_nobody_claims_are_deleted_when_they_are_an_hour_old(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     write(tmp_path / "d=1" / "file", "live")
     for run_id, age in (("young", 0.5), ("old", 1.5)):
         write(tmp_path / kind / run_id / "d=1" / "file", "left")
@@ -244,7 +257,7 @@ def test_the_leftovers_of_dead_runs_of_any_date_go_at_once_and_those_of_live_run
         write(tmp_path / "_staging" / run_id / scope / "file", "left")
         write(tmp_path / "_replaced" / run_id / scope / "file", f"old {scope}")
     with held(local_filesystem(), str(tmp_path), "next", scope="d=3") as lease:
-        recover_with_lease(lease)
+        recover_with_lease(lease, steps(lease.files, lease.path))
     assert contents(tmp_path) == {"d=1/file": "old d=1"}
     for kind in ("_staging", "_replaced"):
         assert [entry.name for entry in (tmp_path / kind).iterdir()] == ["alive"]
@@ -259,7 +272,7 @@ def test_a_dead_run_of_a_date_that_another_run_holds_is_left_to_that_one(
     leased(tmp_path, "alive", "d=1", alive=True)
     write(tmp_path / "_replaced" / "dead" / "d=1" / "file", "old")
     with held(local_filesystem(), str(tmp_path), "next", scope="d=2") as lease:
-        recover_with_lease(lease)
+        recover_with_lease(lease, steps(lease.files, lease.path))
     assert contents(tmp_path) == {}
     assert (tmp_path / LEASES / "dead.dead").exists()
 
@@ -273,7 +286,7 @@ def test_a_run_waits_for_the_repair_of_what_it_needs(tmp_path: Path, monkeypatch
         held(local_filesystem(), str(tmp_path), "next", scope="d=2") as lease,
         pytest.raises(TemporaryFailure, match="run 'alive' is writing"),
     ):
-        recover_with_lease(lease)
+        recover_with_lease(lease, steps(lease.files, lease.path))
 
 
 def test_an_output_without_leftovers_is_left_alone(tmp_path: Path) -> None:

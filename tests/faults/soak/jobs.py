@@ -20,7 +20,9 @@ MARK = "SOAK_MARK"
 # Less compiling in Java virtual machines that live for seconds: a fifth of the processor time.
 QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LOCAL = "local[1,4]"
-CLUSTER = "local-cluster[2,1,450]"
+# A little more than the least that Spark starts with, of which the serial collector keeps a part for itself.
+EXECUTOR_MB = 512
+CLUSTER = f"local-cluster[2,1,{EXECUTOR_MB}]"
 VICTIMS = ("driver", "driver JVM", "Python worker", "executor JVM")
 
 
@@ -44,7 +46,7 @@ def start_job(arguments: Sequence[str], *, folder: Path, master: str) -> Job:
     mark = uuid.uuid4().hex
     log = folder / "logs" / f"{mark}.log"
     settings = {
-        "spark.executor.memory": "450m",
+        "spark.executor.memory": f"{EXECUTOR_MB}m",
         "spark.executor.extraJavaOptions": QUICK_JAVA,
         "spark.driver.host": "localhost",
         "spark.ui.enabled": "false",

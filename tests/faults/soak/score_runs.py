@@ -10,13 +10,14 @@ import json
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -67,7 +68,7 @@ class Tally:
     survived: int = 0
     lost: list[str] = field(default_factory=list)
     not_published: list[str] = field(default_factory=list)
-    exits: Counter[int] = field(default_factory=Counter)
+    exits: Counter[str] = field(default_factory=Counter)
     orphans: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -177,10 +178,12 @@ def attempt(run: Run, fault: Fault | None, folder: Path, tally: Tally) -> tuple[
         job = start_job(arguments, folder=folder, master=run.master)
         ending.callback(job.process.kill)
         hit = fault is not None and inject(fault, job, folder / "scored")
-        code = job.process.wait(ATTEMPT_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            job.process.wait(ATTEMPT_SECONDS)
+        code = job.process.poll()
     with tally.lock:
         tally.processes += 1
-        tally.exits[code] += 1
+        tally.exits[str(code)] += 1  # None: it never ended
         if fault is not None and hit:
             tally.injected[f"{fault.victim}, {fault.moment}"] += 1
         tally.missed += fault is not None and not hit
@@ -208,7 +211,7 @@ def summary(folder: Path, tally: Tally, reader: Reader, expected: Expected) -> d
     left += [str(path) for path in output.glob("run_date=*/*") if path.name.startswith(("_", "."))]
     return {
         "processes": tally.processes,
-        "exit_codes": {str(code): count for code, count in sorted(tally.exits.items())},
+        "exit_codes": dict(sorted(tally.exits.items())),
         "injected": sum(tally.injected.values()),
         "by_kind": dict(sorted(tally.injected.items())),
         "too_late": tally.missed,

@@ -1,0 +1,100 @@
+"""A folder of files as the place where a table is published."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.destination import Destination, check_live_output, live_entries, partition_folder
+from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.lease import Lease
+from logreg_dist.publishing.sink import Sink
+from logreg_dist.publishing.staged import N_ROWS, count_live
+from logreg_dist.publishing.swap import (
+    Swap,
+    delete_aside,
+    finish_swap,
+    is_complete,
+    read_plan,
+    replaced_folder,
+    staging_folder,
+    swap_back,
+    swap_in,
+    write_plan,
+)
+
+log = logging.getLogger(__name__)
+
+SUCCESS = "_SUCCESS"
+
+
+def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> Sink:
+    """Return the steps for a folder: staged entries are swapped with the live ones."""
+    path = destination.path
+    return Sink(
+        check=lambda: check_live_output(files, destination),
+        arrange=lambda rows: rows,
+        staged=lambda run_id: staging_folder(path, run_id),
+        keeps_staged=lambda lease, done: False,
+        rows=lambda run_id: join(path, partition_folder(destination)).rstrip("/"),
+        replace=lambda lease, observed: _replace_live(lease, table, destination, observed),
+        settle=lambda run_id: settle_swap(files, path, run_id),
+        clear=lambda run_id: clear_swap(files, path, run_id),
+    )
+
+
+def settle_swap(files: Filesystem, path: str, run_id: str) -> None:
+    """Undo a swap that is half-done, and see to it that a complete one is never undone."""
+    if not files.exists(replaced_folder(path, run_id)):
+        return
+    swap = read_plan(files, path, run_id)
+    if not is_complete(files, swap):
+        log.warning("the swap of dead run '%s' in '%s' is undone", run_id, path)
+        swap_back(files, swap)
+    elif swap.new and not swap.finished:
+        # Now, because a partition that is deleted or dropped later would look like one that
+        # never arrived.
+        write_plan(files, replace(swap, finished=True))
+
+
+def clear_swap(files: Filesystem, path: str, run_id: str) -> None:
+    """Delete what a run staged, and what it replaced."""
+    delete_aside(files, replaced_folder(path, run_id))
+    files.delete_tree(staging_folder(path, run_id))
+
+
+def _replace_live(
+    lease: Lease, table: DataFrame, destination: Destination, observed: Mapping[str, Any]
+) -> None:
+    files, path, run_id = lease.files, lease.path, lease.holder.run_id
+    live = live_entries(files, path)
+    whole = destination.mode == "replace_all"
+    new = tuple(live_entries(files, staging_folder(path, run_id)))
+    old = tuple(live) if whole else tuple(name for name in new if name in live)
+    swap = Swap(path=path, run_id=run_id, new=new, old=old, scope=lease.scope)
+    lease.confirm()
+    try:
+        swap_in(files, swap)
+        lease.confirm()
+        _check_live(table, destination, observed[N_ROWS])
+        files.write_atomic(join(path, SUCCESS), b"")
+    except BaseException:
+        # Who took this run for dead has seen to its swap, and may have published since.
+        if not lease.is_lost():
+            swap_back(files, swap)
+        raise
+    finish_swap(files, swap)
+
+
+def _check_live(table: DataFrame, destination: Destination, n_rows: int) -> None:
+    found = count_live(table, destination)
+    if found != n_rows:
+        raise OutputNotVerified(
+            f"'{destination.path}': {n_rows:,} rows were published and {found:,} read back.\n"
+            "  The old output is restored."
+        )

@@ -1,0 +1,195 @@
+"""Point the catalog at new rows, so that any crash can be undone.
+
+The rows of each run lie in a folder of their own, ``_published/<run_id>``. The catalog finds a partition, or a table
+without partitions, in one folder or in another: a reader that asks it sees the old rows or the new ones. The
+plan of a switch is written to ``_replaced/<run_id>/_swap.json`` before anything is pointed elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from logreg_dist.errors import OutputNotVerified
+from logreg_dist.publishing.catalog import PUBLISHED, Catalog
+from logreg_dist.publishing.destination import live_entries
+from logreg_dist.publishing.filesystem import FILE_SCHEME, Filesystem, join
+from logreg_dist.publishing.swap import PLAN, REPLACED, delete_aside, replaced_folder
+
+log = logging.getLogger(__name__)
+
+# Where partitions point that are about to be dropped: dropping one of a managed table deletes its folder.
+NOTHING = "_nothing"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The plan: where each part is to be found, and was; parts of `old` that are not in `new` are dropped."""
+
+    path: str
+    run_id: str
+    scope: str
+    new: Mapping[str, str]
+    old: Mapping[str, str]
+    finished: bool = False
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The parts that end."""
+        return tuple(part for part in self.old if part not in self.new)
+
+
+def published_folder(path: str, run_id: str) -> str:
+    """Return the folder of the rows of run `run_id`."""
+    return join(path, PUBLISHED, run_id)
+
+
+def switch_in(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
+    """Point each part at its new folder, each in one step."""
+    _write_plan(files, switch)
+    for part, folder in switch.new.items():
+        catalog.point(part, folder)
+    if switch.dropped:
+        files.make_dirs(_nothing(switch))
+    for part in switch.dropped:
+        catalog.point(part, _nothing(switch))
+
+
+def switch_back(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
+    """Point each part at its old folder, wherever `switch_in` stopped; safe to repeat.
+
+    Raises
+    ------
+    OutputNotVerified
+        The catalog does not take it; the message names where the old rows lie.
+    """
+    try:
+        now = catalog.locations(None)
+        for part, folder in switch.old.items():
+            if not same_place(now.get(part), folder):
+                catalog.point(part, folder)
+        for part in switch.new:
+            if part not in switch.old and part in now:
+                catalog.drop(part)
+        delete_aside(files, replaced_folder(switch.path, switch.run_id))
+        files.delete_if_empty(join(switch.path, REPLACED))
+    except OSError as error:
+        raise OutputNotVerified(
+            f"the catalog could not be pointed at the old rows of '{switch.path}' again: {error}.\n"
+            f"  They lie in {', '.join(sorted(set(switch.old.values())))[:300]}; the next run mends that."
+        ) from error
+
+
+def finish_switch(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
+    """Note that the new rows are verified, and drop the parts that end; never raises, the new rows are in place.
+
+    The old rows stay until a later run clears them, because a reader may have been told where they lie.
+    """
+    try:
+        _write_plan(files, replace(switch, finished=True))
+        for part in switch.dropped:
+            catalog.drop(part)
+        if not switch.old:
+            delete_aside(files, replaced_folder(switch.path, switch.run_id))
+            files.delete_if_empty(join(switch.path, REPLACED))
+    except OSError as error:
+        log.warning("what was replaced in '%s' could not be noted: %s", switch.path, error)
+
+
+def settle_switch(files: Filesystem, catalog: Catalog, path: str, run_id: str) -> None:
+    """Finish a dead run's switch if all of it had happened, and undo it otherwise."""
+    switch = _read_plan(files, path, run_id)
+    if switch is None:
+        return
+    now = catalog.locations(None)
+    arrived = all(same_place(now.get(part), folder) for part, folder in switch.new.items())
+    emptied = all(part not in now or same_place(now[part], _nothing(switch)) for part in switch.dropped)
+    if switch.finished or (arrived and emptied):
+        finish_switch(files, catalog, switch)
+    else:
+        log.warning("the switch of dead run '%s' in '%s' is undone", run_id, path)
+        switch_back(files, catalog, switch)
+
+
+def clear_published(
+    files: Filesystem, catalog: Catalog, path: str, run_id: str, *, retired_seconds: float
+) -> None:
+    """Delete the rows of a run that the catalog does not point at, and those it replaced, once they are old enough."""
+    aside = replaced_folder(path, run_id)
+    switch = _read_plan(files, path, run_id)
+    if switch is not None and switch.finished:
+        if time.time() - files.modified(join(aside, PLAN)) <= retired_seconds:
+            return
+        for part, folder in switch.old.items():
+            if not same_place(catalog.locations(part).get(part), folder):
+                _delete_rows(files, path, folder)
+    delete_aside(files, aside)
+    folder = published_folder(path, run_id)
+    if not files.exists(folder) or same_place(catalog.locations("").get(""), folder):
+        return
+    for name in files.list_dir(folder):
+        here = join(folder, name)
+        if "=" not in name or not same_place(catalog.locations(name).get(name), here):
+            files.delete_tree(here)
+    files.delete_if_empty(folder)
+    files.delete_if_empty(join(path, PUBLISHED))
+
+
+def has_plan(files: Filesystem, path: str, run_id: str) -> bool:
+    """Whether a run has begun to point the catalog elsewhere and has neither finished nor undone it."""
+    return files.exists(join(replaced_folder(path, run_id), PLAN))
+
+
+def same_place(one: str | None, other: str | None) -> bool:
+    """Whether two locations are one folder, as far as their names tell.
+
+    Examples
+    --------
+    >>> same_place("file:/a/b", "/a/b/"), same_place(None, "/a/b")
+    (True, False)
+    """
+    if one is None or other is None:
+        return False
+    return FILE_SCHEME.sub("", one).rstrip("/") == FILE_SCHEME.sub("", other).rstrip("/")
+
+
+def _nothing(switch: Switch) -> str:
+    return join(published_folder(switch.path, switch.run_id), NOTHING)
+
+
+def _write_plan(files: Filesystem, switch: Switch) -> None:
+    plan = join(replaced_folder(switch.path, switch.run_id), PLAN)
+    files.write_atomic(plan, json.dumps(asdict(switch), indent=2).encode())
+
+
+def _read_plan(files: Filesystem, path: str, run_id: str) -> Switch | None:
+    try:
+        plan = json.loads(files.read_bytes(join(replaced_folder(path, run_id), PLAN)))
+        return Switch(
+            path=path,
+            run_id=run_id,
+            scope=str(plan["scope"]),
+            new=dict(plan["new"]),
+            old=dict(plan["old"]),
+            finished=bool(plan["finished"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _delete_rows(files: Filesystem, path: str, folder: str) -> None:
+    """Delete replaced rows, where they lie in the table's own folder."""
+    if same_place(folder, path):
+        for name in live_entries(files, path):
+            files.delete_tree(join(path, name))
+        return
+    if not FILE_SCHEME.sub("", folder).startswith(FILE_SCHEME.sub("", path).rstrip("/") + "/"):
+        log.warning("the replaced rows in '%s' are left: they lie outside of '%s'", folder, path)
+        return
+    files.delete_tree(folder)
+    parent = folder.rpartition("/")[0]
+    if not same_place(parent, path):
+        files.delete_if_empty(parent)

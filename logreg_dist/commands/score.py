@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from logreg_dist.commands.job import Request, with_outputs
@@ -30,6 +30,7 @@ from logreg_dist.scoring.counts import read_counts, refuse_forbidden
 from logreg_dist.scoring.direct import can_be_direct, direct_scores
 from logreg_dist.scoring.intervals import asked_intervals
 from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys, refuse_repeated_keys
 from logreg_dist.scoring.score import refuse_repeated_names, select_scores
 from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
 from logreg_dist.spark.preflight import check_executors
@@ -96,6 +97,18 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         recorder.rows["read"] = int(written["n_rows"])
         refuse_forbidden(counts, source.terms, int(written["n_rows"]))
 
+    def inspect_rows(rows: DataFrame) -> None:
+        if config.key_check == "off":
+            return
+        with recorder.timed("key_check"):
+            found = find_repeated_keys(rows, config.keys)
+        if found.keys:
+            recorder.details["repeated_keys"] = asdict(found)
+        if config.key_check == "error":
+            refuse_repeated_keys(found, config.keys, recorder.rows["read"])
+        elif found.keys:
+            log.warning("%s; published all the same, as key_check says", found.text)
+
     with recorder.timed("score"), short_methods(spark):
         published = publish(
             scored,
@@ -103,6 +116,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             run_id=recorder.run_id,
             sums={},
             inspect=inspect,
+            inspect_rows=inspect_rows,
             write=None if direct is None else direct.write,
         )
     recorder.rows["published"] = published.n_rows
@@ -114,6 +128,8 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         f"in {published.files} files",
         f"Engine: {way.name} ({way.why}).",
     ]
+    if (repeated := RepeatedKeys(**recorder.details.get("repeated_keys", {}))).keys:
+        lines.append(f"Warning: {repeated.text}.")
     return with_outputs([*lines, *_odd_rows(recorder)], recorder)
 
 

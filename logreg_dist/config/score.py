@@ -77,7 +77,8 @@ class ScoreConfig(Document):
 
     `engine` is how scores are worked out, with the same numbers: ``arrow`` reads plain Parquet files
     inside the tasks, ``array`` hands the rows of any table to NumPy, ``sql`` is an expression of
-    Spark. ``auto`` takes the fastest for the table.
+    Spark. ``auto`` takes the fastest for the table. `key_check` says what becomes of keys that more
+    than one row has: ``error`` publishes nothing, ``warn`` all rows, ``off`` does not look.
     """
 
     model: Location
@@ -87,6 +88,7 @@ class ScoreConfig(Document):
     )
     keys: Annotated[Names, Field(min_length=1), expected("a list of one column name or more (text)")]
     keep: Names = ()
+    key_check: Annotated[Literal["error", "warn", "off"], choice("error", "warn", "off")] = "error"
     output: ScoreOutputConfig
 
     def disagreements(self) -> list[Problem]:

@@ -25,6 +25,7 @@ from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.staged import (
     N_ROWS,
     StagedTotals,
+    read_back,
     verify_staged,
     without_internal_totals,
     write_staged,
@@ -57,6 +58,7 @@ def publish(
     run_id: str,
     sums: Mapping[str, Column],
     inspect: Callable[[Mapping[str, Any]], None],
+    inspect_rows: Callable[[DataFrame], None] = lambda rows: None,
     write: Callable[[str], StagedTotals] | None = None,
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
@@ -81,6 +83,8 @@ def publish(
     inspect : callable
         Gets ``n_rows`` and the values of `sums` before anything is published; what it raises
         (such as InputRejected) leaves the old output in place.
+    inspect_rows : callable
+        Gets the rows as they read back, lazily, once they are verified and before they are published.
     write : callable or None
         Writes the rows in Spark's place: it gets the name of a folder that is empty or not there yet. `table`
         then only says what the files must hold, and `sums` are not computed.
@@ -117,6 +121,7 @@ def publish(
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
+            inspect_rows(read_back(table, destination, staged, base=staged))
             sink.replace(lease, observed)
         return Published(
             path=destination.path,

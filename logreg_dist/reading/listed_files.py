@@ -118,11 +118,8 @@ def refuse_rewritten_files(table: DataFrame, before: Sequence[ListedFile]) -> No
     InputRejected
         With the number of such files.
     """
-    try:
-        folders = sorted({_folder(file.path) for file in before})
-        now = {file.path: file for folder in folders for file in _in_folder(table, folder)}
-    except (Py4JError, AttributeError, TypeError):
-        return
+    folders = sorted({_folder(file.path) for file in before})
+    now = {file.path: file for folder in folders for file in _in_folder(table, folder)}
     rewritten = [
         file.path
         for file in before
@@ -166,9 +163,7 @@ def _in_folder(table: DataFrame, folder: str) -> Iterator[ListedFile]:
     path = _jvm(table).org.apache.hadoop.fs.Path(folder)
     files = path.getFileSystem(table.sparkSession._jsc.hadoopConfiguration())
     if files.exists(path):
-        yield from _parsed(
-            _jvm(table).java.util.Arrays.deepToString(files.listStatus(path)).split("FileStatus")
-        )
+        yield from _parsed([status.toString() for status in files.listStatus(path)])
 
 
 def _parsed(words: Sequence[str]) -> Iterator[ListedFile]:

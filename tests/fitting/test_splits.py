@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from logreg_dist import TrainConfig, fit
@@ -53,7 +55,7 @@ def assert_equal_up_to_rounding(model, other):
 
 
 @pytest.mark.parametrize("reader", ["spark", "arrow"])
-@pytest.mark.parametrize("n_splits", [2, 7])
+@pytest.mark.parametrize("n_splits", [2, 3, 7, 64])
 def test_another_number_of_splits_gives_the_same_model_up_to_rounding(spark, table, whole, n_splits, reader):
     model = fit_in(spark, table, n_splits, reader)
 
@@ -80,14 +82,30 @@ def test_the_same_number_of_splits_gives_the_same_bits(spark, table, n_splits):
 
 
 def test_the_size_of_arrows_batches_changes_no_bit(spark, table):
-    usual = fit_in(spark, table, 2, "spark")
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
-    try:
-        small = fit_in(spark, table, 2, "spark")
-    finally:
-        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    usual = every_bit(fit_in(spark, table, 2, "spark"))
+    for rows in ("1", "7", "10000"):
+        spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", rows)
+        try:
+            other = fit_in(spark, table, 2, "spark")
+        finally:
+            spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+        assert every_bit(other) == usual
 
-    assert every_bit(small) == every_bit(usual)
+
+def test_rows_in_another_order_and_other_row_groups_give_the_same_model_up_to_rounding(
+    spark, tmp_path, whole
+):
+    rows = frame(N_ROWS)
+    shuffled = pa.Table.from_pandas(rows.sample(frac=1.0, random_state=3), preserve_index=False)
+    pq.write_table(shuffled, tmp_path / "shuffled.parquet", row_group_size=100)
+    for reader in ("arrow", "spark"):
+        assert_equal_up_to_rounding(fit_in(spark, str(tmp_path / "shuffled.parquet"), 3, reader), whole)
+    ordered = pa.Table.from_pandas(rows, preserve_index=False)
+    bits = []
+    for size in (77, N_ROWS):  # one split: the row groups are then no matter of who reads what
+        pq.write_table(ordered, tmp_path / "ordered.parquet", row_group_size=size)
+        bits.append(every_bit(fit_in(spark, str(tmp_path / "ordered.parquet"), 1, "arrow")))
+    assert bits[0] == bits[1]
 
 
 def test_a_fit_leaves_sparks_way_of_cutting_files_as_it_was(spark, table):

@@ -16,6 +16,7 @@ from logreg_dist.publishing.lease import Lease
 from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.staged import N_ROWS, count_live
 from logreg_dist.publishing.swap import (
+    PLAN,
     Swap,
     delete_aside,
     finish_swap,
@@ -90,10 +91,14 @@ def _replace_live(
         _check_live(table, destination, observed[N_ROWS])
         files.write_atomic(join(path, SUCCESS), b"")
         committed()
-    except BaseException:
-        # Who took this run for dead has seen to its swap, and may have published since.
-        if not lease.is_lost():
+    except BaseException as error:
+        lost = lease.is_lost()
+        # Who took this run for dead has seen to its swap, and may have published since. But it deleted the plan then:
+        # one that is there was written later, and what followed it is for this run to take back.
+        if not lost or files.exists(join(replaced_folder(path, run_id), PLAN)):
             swap_back(files, swap)
+        if lost and isinstance(error, OSError):
+            lease.confirm()  # says what is behind it
         raise
     finish_swap(files, swap)
 

@@ -71,11 +71,21 @@ def swap_in(files: Filesystem, swap: Swap) -> None:
 
     An entry on both sides is exchanged in one step where the filesystem can, otherwise it is missing for the time
     between two renames; entries on one side come and go one by one, the old ones first.
+
+    Raises
+    ------
+    FileNotFoundError
+        Something was staged and is no more; nothing has moved then.
     """
     staged, aside = staging_folder(swap.path, swap.run_id), replaced_folder(swap.path, swap.run_id)
     found = {name: files.identity(join(staged, name)) for name in swap.new}
     known = {name: identity for name, identity in found.items() if identity is not None}
     write_plan(files, replace(swap, identities=known))
+    # Now: who takes this run for dead deletes what it staged, after its plan. A plan that comes later is seen by nobody.
+    gone = [name for name in swap.new if not files.exists(join(staged, name))]
+    if gone:
+        _forget_plan(files, swap)
+        raise FileNotFoundError(f"the staged '{join(staged, gone[0])}' is gone")
     for name in swap.old:
         if name not in swap.new:
             files.rename(join(swap.path, name), join(aside, name))

@@ -1,0 +1,106 @@
+"""Runs that are paused for longer than their lease lasts, in the middle of a replacement, while another run comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from logreg_dist.publishing.destination import Destination
+from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
+from logreg_dist.publishing.lease import Lease, LeaseLost, held
+from logreg_dist.publishing.path_sink import path_sink
+from logreg_dist.publishing.recover import recover
+from logreg_dist.publishing.sink import Sink
+
+PART = "run_date=2026-11-20"
+OTHER = "run_date=2026-11-19/part-0"
+FILE = f"{PART}/part-0"
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logreg_dist.publishing.swap.LISTING_SECONDS", 0.0)
+    monkeypatch.setattr("logreg_dist.publishing.path_sink._check_live", lambda *arguments: None)
+
+
+def write(file: Path, content: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+def sink_of(files: Filesystem, path: Path, mode: str) -> Sink:
+    destination = Destination(path=str(path), format="parquet", run_date="2026-11-20", mode=mode)
+    return path_sink(files, None, destination)  # type: ignore[arg-type]
+
+
+def publish(path: Path, run_id: str, mode: str) -> None:
+    scope = "" if mode == "replace_all" else PART
+    files = local_filesystem()
+    with held(files, str(path), run_id, scope=scope) as lease:
+        sink = sink_of(files, path, mode)
+        recover(lease, sink)
+        write(path / "_staging" / run_id / FILE, run_id)
+        sink.replace(lease, {"n_rows": 1}, lambda: None)
+        files.delete_tree(str(path / "_staging" / run_id))
+
+
+def expire(path: Path, run_id: str) -> None:
+    file = path / "_leases" / f"{run_id}.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"expires": "2026-01-01T00:00:00+00:00"}))
+
+
+def pausing(
+    files: Filesystem, operation: str, is_now: Callable[[str], bool], other: Callable[[], None]
+) -> Filesystem:
+    """Return the operations, before one of which everything stands still until `other` is over."""
+    was = []
+
+    def paused(*arguments: object) -> object:
+        if not was and is_now(str(arguments[0])):
+            was.append(True)
+            other()
+        return getattr(files, operation)(*arguments)
+
+    return replace(files, **{operation: paused})  # type: ignore[arg-type]
+
+
+def rows(path: Path) -> dict[str, str]:
+    return {str(file.relative_to(path)): file.read_text() for file in path.glob("run_date=*/*")}
+
+
+@pytest.mark.parametrize("mode", ["replace_partition", "replace_all"])
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("moment", ["before its plan", "after its plan"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_that_slept_while_another_published_takes_none_of_its_rows(
+    tmp_path: Path, mode: str, exchange: bool, moment: str, first: bool
+) -> None:
+    if not first:
+        write(tmp_path / FILE, "old")
+        write(tmp_path / OTHER, "old")
+    files = local_filesystem()
+    if not exchange:
+        files = replace(files, exchange=lambda one, other: False, identity=lambda path: None)
+
+    def another_comes() -> None:
+        expire(tmp_path, "sleeper")
+        publish(tmp_path, "winner", mode)
+
+    if moment == "before its plan":
+        files = pausing(files, "write_atomic", lambda name: name.endswith("_swap.json"), another_comes)
+    else:
+        files = pausing(files, "exists", lambda name: "_staging/sleeper" in name, another_comes)
+    scope = "" if mode == "replace_all" else PART
+    with held(local_filesystem(), str(tmp_path), "sleeper", scope=scope) as lease:
+        write(tmp_path / "_staging" / "sleeper" / FILE, "sleeper")
+        with pytest.raises(LeaseLost, match="run 'sleeper' was silent"):
+            sink_of(files, tmp_path, mode).replace(
+                Lease(files, lease.path, lease.holder), {"n_rows": 1}, lambda: None
+            )
+    kept = {OTHER: "old"} if mode == "replace_partition" and not first else {}
+    assert rows(tmp_path) == {FILE: "winner", **kept}
+    assert not (tmp_path / "_replaced").exists()

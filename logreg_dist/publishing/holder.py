@@ -56,6 +56,10 @@ class Holder:
         """Whether the lease has expired, or all processes of the run on this machine are gone."""
         if self.expires and datetime.fromisoformat(self.expires) < datetime.now(UTC):
             return True
+        return self.is_gone()
+
+    def is_gone(self) -> bool:
+        """Whether all processes of the run are known to have ended, because they ran on this machine."""
         return self._is_here() and not any(map(_is_running, self.processes.items()))
 
     def is_dying(self) -> bool:

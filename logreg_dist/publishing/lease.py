@@ -144,6 +144,12 @@ def dead_runs(files: Filesystem, path: str) -> dict[str, str]:
     return found
 
 
+def is_gone(files: Filesystem, path: str, run_id: str) -> bool:
+    """Whether the processes of a run that was found dead are known to have ended; else it may be paused."""
+    holder = _read(files, join(path, LEASES, run_id + DEAD))
+    return holder is not None and holder.is_gone()
+
+
 def live_runs(files: Filesystem, path: str) -> set[str]:
     """Return the ids of the runs that hold a lease."""
     return {name.removesuffix(LIVE) for name in _names(files, path) if name.endswith(LIVE)}

@@ -47,7 +47,7 @@ def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> 
             lease, table, destination, observed, committed
         ),
         settle=lambda run_id: settle_swap(files, path, run_id),
-        clear=lambda run_id: clear_swap(files, path, run_id),
+        clear=lambda run_id, gone: clear_swap(files, path, run_id),
     )
 
 

@@ -15,6 +15,7 @@ from logreg_dist.publishing.lease import (
     dead_runs,
     forget_dead,
     held,
+    is_gone,
     live_runs,
     overlap,
 )
@@ -48,7 +49,7 @@ def recover(lease: Lease, sink: Sink) -> None:
             if covered:
                 log.warning("what dead run '%s' left in '%s' is cleared", run_id, path)
                 sink.settle(run_id)
-                sink.clear(run_id)
+                sink.clear(run_id, is_gone(files, path, run_id))
                 forget_dead(files, path, run_id)
     for run_id in left:
         if run_id not in dead and run_id not in live:
@@ -68,7 +69,7 @@ def _clear_unclaimed(lease: Lease, sink: Sink, run_id: str) -> None:
     ages = [time.time() - files.modified(folder) for folder in folders if files.exists(folder)]
     if ages and min(ages) > UNCLAIMED_SECONDS:
         log.info("what run '%s' left in '%s' is cleared", run_id, path)
-        sink.clear(run_id)
+        sink.clear(run_id, True)
     elif ages:
         log.info("run '%s' left something in '%s'; it is cleared after an hour", run_id, path)
 

@@ -34,7 +34,7 @@ class Sink:
     settle : callable
         Finishes or undoes what the run of this id had begun to replace.
     clear : callable
-        Deletes everything of the run of this id that no reader sees.
+        Deletes everything of the run of this id that no reader sees, nor will if the run is known to be gone.
     """
 
     check: Callable[[], None]
@@ -44,4 +44,4 @@ class Sink:
     rows: Callable[[str], str]
     replace: Callable[[Lease, Mapping[str, Any], Callable[[], None]], None]
     settle: Callable[[str], None]
-    clear: Callable[[str], None]
+    clear: Callable[[str, bool], None]

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Where partitions point that are about to be dropped: dropping one of a managed table deletes its folder.
 NOTHING = "_nothing"
+# Lies among the rows of a run until readers find them.
+UNFINISHED = "_unfinished"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,18 @@ def published_folder(path: str, run_id: str) -> str:
 
 
 def switch_in(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
-    """Point each part at its new folder, each in one step."""
+    """Point each part at its new folder, each in one step.
+
+    Raises
+    ------
+    FileNotFoundError
+        What was read of the catalog, or the new folder, is so no more; nothing was pointed elsewhere then.
+    """
     _write_plan(files, switch)
+    # Now: who takes this run for dead looks for its plan first. A plan that comes later is seen by nobody.
+    if not _is_as_planned(files, catalog, switch):
+        _forget_plan(files, switch)
+        raise FileNotFoundError(f"rows of '{switch.path}' were replaced or deleted meanwhile")
     for part, folder in switch.new.items():
         catalog.point(part, folder)
     if switch.dropped:
@@ -69,18 +81,29 @@ def switch_back(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
     try:
         now = catalog.locations(None)
         for part, folder in switch.old.items():
-            if not same_place(now.get(part), folder):
+            # Elsewhere it is by another run, which took this one for dead.
+            if part not in now or _is_own(switch, part, now[part]):
                 catalog.point(part, folder)
         for part in switch.new:
-            if part not in switch.old and part in now:
+            if part not in switch.old and part in now and _is_own(switch, part, now[part]):
                 catalog.drop(part)
-        delete_aside(files, replaced_folder(switch.path, switch.run_id))
-        files.delete_if_empty(join(switch.path, REPLACED))
+        _forget_plan(files, switch)
     except OSError as error:
         raise OutputNotVerified(
             f"the catalog could not be pointed at the old rows of '{switch.path}' again: {error}.\n"
             f"  They lie in {', '.join(sorted(set(switch.old.values())))[:300]}; the next run mends that."
         ) from error
+
+
+def give_way(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
+    """Point what shows the rows of a run that was taken for dead at what was there when it last looked.
+
+    Where nothing was there, or is no more, its rows stay: they are verified, and nothing would be worse.
+    """
+    now = catalog.locations(None)
+    for part, folder in switch.old.items():
+        if part in now and _is_own(switch, part, now[part]) and files.exists(folder):
+            catalog.point(part, folder)
 
 
 def finish_switch(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
@@ -90,11 +113,11 @@ def finish_switch(files: Filesystem, catalog: Catalog, switch: Switch) -> None:
     """
     try:
         _write_plan(files, replace(switch, finished=True))
+        files.delete_tree(join(published_folder(switch.path, switch.run_id), UNFINISHED))
         for part in switch.dropped:
             catalog.drop(part)
         if not switch.old:
-            delete_aside(files, replaced_folder(switch.path, switch.run_id))
-            files.delete_if_empty(join(switch.path, REPLACED))
+            _forget_plan(files, switch)
     except OSError as error:
         log.warning("what was replaced in '%s' could not be noted: %s", switch.path, error)
 
@@ -115,20 +138,30 @@ def settle_switch(files: Filesystem, catalog: Catalog, path: str, run_id: str) -
 
 
 def clear_published(
-    files: Filesystem, catalog: Catalog, path: str, run_id: str, *, retired_seconds: float
+    files: Filesystem, catalog: Catalog, path: str, run_id: str, *, retired_seconds: float, gone: bool = True
 ) -> None:
-    """Delete the rows of a run that the catalog does not point at, and those it replaced, once they are old enough."""
+    """Delete the rows of a run that the catalog does not point at, and those it replaced, once they are old enough.
+
+    Those of a run that is not known to be `gone` stay for now: it may be paused between the last look at its lease and
+    the next statement to the catalog, and readers would find nothing.
+    """
     aside = replaced_folder(path, run_id)
     switch = _read_plan(files, path, run_id)
     if switch is not None and switch.finished:
         if time.time() - files.modified(join(aside, PLAN)) <= retired_seconds:
             return
         for part, folder in switch.old.items():
-            if not same_place(catalog.locations(part).get(part), folder):
+            now = catalog.locations(part).get(part)
+            if now is not None and not files.exists(now):
+                log.warning("'%s' is gone, where the catalog points; the rows in '%s' are left", now, folder)
+            elif not same_place(now, folder):
                 _delete_rows(files, path, folder)
     delete_aside(files, aside)
     folder = published_folder(path, run_id)
     if not files.exists(folder) or same_place(catalog.locations("").get(""), folder):
+        return
+    if not gone:
+        files.write_atomic(join(folder, UNFINISHED), b"")  # the hour begins
         return
     for name in files.list_dir(folder):
         here = join(folder, name)
@@ -154,6 +187,26 @@ def same_place(one: str | None, other: str | None) -> bool:
     if one is None or other is None:
         return False
     return FILE_SCHEME.sub("", one).rstrip("/") == FILE_SCHEME.sub("", other).rstrip("/")
+
+
+def _is_as_planned(files: Filesystem, catalog: Catalog, switch: Switch) -> bool:
+    if not all(map(files.exists, switch.new.values())):
+        return False
+    parts = {*switch.new, *switch.old}
+    now = catalog.locations(None if len(parts) > 1 else next(iter(parts)))
+    return all(
+        same_place(now[part], switch.old.get(part)) if part in now else part not in switch.old
+        for part in parts
+    )
+
+
+def _is_own(switch: Switch, part: str, folder: str) -> bool:
+    return same_place(folder, switch.new.get(part)) or same_place(folder, _nothing(switch))
+
+
+def _forget_plan(files: Filesystem, switch: Switch) -> None:
+    delete_aside(files, replaced_folder(switch.path, switch.run_id))
+    files.delete_if_empty(join(switch.path, REPLACED))
 
 
 def _nothing(switch: Switch) -> str:

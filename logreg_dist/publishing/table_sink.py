@@ -30,6 +30,7 @@ from logreg_dist.publishing.switch import (
     Switch,
     clear_published,
     finish_switch,
+    give_way,
     has_plan,
     published_folder,
     settle_switch,
@@ -64,8 +65,8 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
             lease, catalog, table, destination, observed, committed
         ),
         settle=lambda run_id: settle_switch(files, catalog, path, run_id),
-        clear=lambda run_id: clear_published(
-            files, catalog, path, run_id, retired_seconds=recover.UNCLAIMED_SECONDS
+        clear=lambda run_id, gone: clear_published(
+            files, catalog, path, run_id, retired_seconds=recover.UNCLAIMED_SECONDS, gone=gone
         ),
     )
 
@@ -154,10 +155,16 @@ def _replace_rows(
         lease.confirm()
         _check_live(table, destination, observed)
         committed()
-    except BaseException:
-        # Who took this run for dead has seen to its switch, and may have published since.
-        if not lease.is_lost():
+    except BaseException as error:
+        lost = lease.is_lost()
+        # Who took this run for dead has seen to its switch, and may have published since. But it deleted the plan then:
+        # one that is there was written later, and what followed it is for this run to take back.
+        if lost and not has_plan(files, path, run_id):
+            give_way(files, catalog, switch)
+        else:
             switch_back(files, catalog, switch)
+        if lost and isinstance(error, OSError):
+            lease.confirm()  # says what is behind it
         raise
     finish_switch(files, catalog, switch)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from logreg_dist.publishing.catalog import Catalog
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
 from logreg_dist.publishing.lease import Lease, LeaseLost, held
 from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.sink import Sink
+from logreg_dist.publishing.table_sink import table_sink
 
 PART = "run_date=2026-11-20"
 OTHER = "run_date=2026-11-19/part-0"
@@ -104,3 +108,101 @@ def test_a_run_that_slept_while_another_published_takes_none_of_its_rows(
     kept = {OTHER: "old"} if mode == "replace_partition" and not first else {}
     assert rows(tmp_path) == {FILE: "winner", **kept}
     assert not (tmp_path / "_replaced").exists()
+
+
+@dataclass
+class Metastore:
+    """A catalog with one table, in memory."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    stop: Callable[[], None] | None = None
+
+    def point(self, part: str, folder: str) -> None:
+        stop, self.stop = self.stop, None
+        if stop is not None:
+            stop()
+        self.parts[part] = folder
+
+    def catalog(self) -> Catalog:
+        return Catalog(
+            locations=lambda part: {k: v for k, v in self.parts.items() if part in (None, k)},
+            point=self.point,
+            drop=lambda part: self.parts.pop(part, None) and None,
+        )
+
+    def rows(self) -> dict[str, str]:
+        return {part: Path(folder, "part-0").read_text() for part, folder in self.parts.items()}
+
+
+@pytest.fixture
+def metastore(monkeypatch: pytest.MonkeyPatch) -> Metastore:
+    found = Metastore()
+    module = "logreg_dist.publishing.table_sink"
+    monkeypatch.setattr(f"{module}.find_table", lambda *arguments: None)
+    monkeypatch.setattr(f"{module}.catalog_of", lambda *arguments: found.catalog())
+    monkeypatch.setattr(f"{module}._make_table", lambda *arguments: None)
+    monkeypatch.setattr(f"{module}._check_live", lambda *arguments: None)
+    return found
+
+
+def table_sink_of(files: Filesystem, path: Path) -> Sink:
+    destination = Destination(path=str(path), format="parquet", run_date="2026-11-20", table="crm.scores")
+    return table_sink(files, SimpleNamespace(sparkSession=None), destination)  # type: ignore[arg-type]
+
+
+def publish_in_table(path: Path, run_id: str, files: Filesystem, *, comes: bool = True) -> None:
+    with held(local_filesystem(), str(path), run_id, scope=PART) as lease:
+        sink = table_sink_of(files, path)
+        if comes:
+            recover(lease, sink)
+        write(path / "_published" / run_id / FILE, run_id)
+        sink.replace(Lease(files, lease.path, lease.holder), {"n_rows": 1}, lambda: None)
+
+
+def much_later(path: Path, run_id: str) -> None:
+    for folder, _, names in os.walk(path):
+        for name in ("", *names):
+            os.utime(os.path.join(folder, name), (0, 0))
+    with held(local_filesystem(), str(path), run_id, scope=OTHER.partition("/")[0]) as lease:
+        recover(lease, table_sink_of(local_filesystem(), path))
+
+
+@pytest.mark.parametrize("moment", ["before its plan", "after its plan", "before the catalog"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_that_slept_while_another_published_in_its_table_leaves_no_date_empty(
+    tmp_path: Path, metastore: Metastore, moment: str, first: bool
+) -> None:
+    files = local_filesystem()
+    if not first:
+        publish_in_table(tmp_path, "old", files)
+
+    def another_comes() -> None:
+        expire(tmp_path, "sleeper")
+        publish_in_table(tmp_path, "winner", local_filesystem())
+        assert metastore.rows() == {PART: "winner"}
+
+    if moment == "before its plan":
+        files = pausing(files, "write_atomic", lambda name: name.endswith("_swap.json"), another_comes)
+    elif moment == "after its plan":
+        files = pausing(files, "exists", lambda name: "_published/sleeper" in name, another_comes)
+    else:
+        metastore.stop = another_comes
+    with pytest.raises(LeaseLost, match="run 'sleeper' was silent"):
+        publish_in_table(tmp_path, "sleeper", files, comes=False)
+    if moment != "before the catalog":
+        assert metastore.rows() == {PART: "winner"}
+    found = metastore.rows()
+    assert found in ({PART: "winner"}, {PART: "sleeper" if first else "old"})
+    for n in range(3):
+        much_later(tmp_path, f"later{n}")
+        assert metastore.rows() == found, "nor does any later run delete them"
+
+
+def test_replaced_rows_stay_when_those_that_the_catalog_names_are_gone(
+    tmp_path: Path, metastore: Metastore
+) -> None:
+    for run_id in ("old", "new"):
+        publish_in_table(tmp_path, run_id, local_filesystem())
+    local_filesystem().delete_tree(metastore.parts[PART])
+    much_later(tmp_path, "next")
+    assert (tmp_path / "_published" / "old" / FILE).read_text() == "old"

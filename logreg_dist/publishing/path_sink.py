@@ -13,7 +13,7 @@ from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import Destination, check_live_output, live_entries, partition_folder
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
-from logreg_dist.publishing.sink import Sink
+from logreg_dist.publishing.sink import Sink, taken_back
 from logreg_dist.publishing.staged import N_ROWS, count_live
 from logreg_dist.publishing.swap import (
     PLAN,
@@ -96,7 +96,7 @@ def _replace_live(
         # Who took this run for dead has seen to its swap, and may have published since. But it deleted the plan then:
         # one that is there was written later, and what followed it is for this run to take back.
         if not lost or files.exists(join(replaced_folder(path, run_id), PLAN)):
-            swap_back(files, swap)
+            taken_back(lambda: swap_back(files, swap))
         if lost and isinstance(error, OSError):
             lease.confirm()  # says what is behind it
         raise

@@ -11,6 +11,15 @@ from pyspark.sql import DataFrame
 from logreg_dist.publishing.lease import Lease
 
 
+def taken_back(step: Callable[[], None]) -> None:
+    """Take a step back, which may be repeated, also when it is interrupted: the first signal only raises."""
+    try:
+        step()
+    except (KeyboardInterrupt, SystemExit):
+        step()
+        raise
+
+
 @dataclass(frozen=True)
 class Sink:
     """The steps that differ.

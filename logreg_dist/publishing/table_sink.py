@@ -24,7 +24,7 @@ from logreg_dist.publishing.catalog import (
 from logreg_dist.publishing.destination import RUN_DATE, Destination, live_entries, partition_folder
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
-from logreg_dist.publishing.sink import Sink
+from logreg_dist.publishing.sink import Sink, taken_back
 from logreg_dist.publishing.staged import check_totals, totals_of
 from logreg_dist.publishing.switch import (
     Switch,
@@ -160,9 +160,9 @@ def _replace_rows(
         # Who took this run for dead has seen to its switch, and may have published since. But it deleted the plan then:
         # one that is there was written later, and what followed it is for this run to take back.
         if lost and not has_plan(files, path, run_id):
-            give_way(files, catalog, switch)
+            taken_back(lambda: give_way(files, catalog, switch))
         else:
-            switch_back(files, catalog, switch)
+            taken_back(lambda: switch_back(files, catalog, switch))
         if lost and isinstance(error, OSError):
             lease.confirm()  # says what is behind it
         raise

@@ -7,10 +7,12 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from logreg_dist.commands.interrupts import interruptible
+from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
 from logreg_dist.publishing.lease import Lease, held
@@ -72,5 +74,35 @@ def test_a_signal_while_the_new_rows_are_verified_brings_the_old_ones_back(
 ) -> None:
     with pytest.raises(SystemExit, match="143"):
         put_in_place(path, monkeypatch, local_filesystem(), terminate)
+    assert (path / FILE).read_text() == "old"
+    assert not (path / "_replaced").exists()
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("n_changes", range(1, 6))
+def test_a_signal_while_the_old_rows_return_does_not_leave_them_half_way(
+    path: Path, monkeypatch: pytest.MonkeyPatch, n_changes: int, exchange: bool
+) -> None:
+    files, left = local_filesystem(), [-1]
+
+    def counted(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*arguments: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                terminate()
+            return operation(*arguments)
+
+        return change
+
+    def refuse() -> None:
+        left[0] = n_changes
+        raise OutputNotVerified("it reads back otherwise")
+
+    if not exchange:
+        files = replace(files, exchange=lambda one, other: False, identity=lambda name: None)
+    names = ("rename", "exchange", "delete_tree", "delete_if_empty")
+    files = replace(files, **{name: counted(getattr(files, name)) for name in names})
+    with pytest.raises((SystemExit, OutputNotVerified), match=r"143|reads back"):
+        put_in_place(path, monkeypatch, files, refuse)
     assert (path / FILE).read_text() == "old"
     assert not (path / "_replaced").exists()

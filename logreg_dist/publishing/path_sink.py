@@ -9,7 +9,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from logreg_dist.errors import OutputNotVerified
+from logreg_dist.errors import ConfigError, OutputNotVerified
+from logreg_dist.publishing.catalog import PUBLISHED
 from logreg_dist.publishing.destination import Destination, check_live_output, live_entries, partition_folder
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
@@ -35,8 +36,19 @@ SUCCESS = "_SUCCESS"
 
 
 def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> Sink:
-    """Return the steps for a folder: staged entries are swapped with the live ones."""
+    """Return the steps for a folder: staged entries are swapped with the live ones.
+
+    Raises
+    ------
+    ConfigError
+        The folder is that of a table, whose readers would not find the rows, and whose dead runs nobody would mend.
+    """
     path = destination.path
+    if files.exists(join(path, PUBLISHED)):
+        raise ConfigError(
+            f"output.path '{path}' is the folder of a table of the catalog.\n"
+            "  Set output.table to that table, or choose another path."
+        )
     return Sink(
         check=lambda: check_live_output(files, destination),
         arrange=lambda rows: rows,

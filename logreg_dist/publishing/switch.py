@@ -17,7 +17,7 @@ from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.catalog import PUBLISHED, Catalog
 from logreg_dist.publishing.destination import live_entries
 from logreg_dist.publishing.filesystem import FILE_SCHEME, Filesystem, join
-from logreg_dist.publishing.swap import PLAN, REPLACED, delete_aside, replaced_folder
+from logreg_dist.publishing.swap import PLAN, REPLACED, delete_aside, plan_scope, replaced_folder
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +176,22 @@ def has_plan(files: Filesystem, path: str, run_id: str) -> bool:
     return files.exists(join(replaced_folder(path, run_id), PLAN))
 
 
+def unreadable_plans(files: Filesystem, path: str) -> list[str]:
+    """Return the folders of replaced rows that no finished plan gives up, nor any plan of a switch explains."""
+    replaced = join(path, REPLACED)
+    run_ids = files.list_dir(replaced) if files.is_dir(replaced) else []
+    unexplained = [
+        join(replaced, run_id)
+        for run_id in run_ids
+        if _read_plan(files, path, run_id) is None and plan_scope(files, path, run_id) is not None
+    ]
+    return [
+        aside
+        for aside in unexplained
+        if files.exists(join(aside, PLAN)) or (files.is_dir(aside) and live_entries(files, aside))
+    ]
+
+
 def same_place(one: str | None, other: str | None) -> bool:
     """Whether two locations are one folder, as far as their names tell.
 
@@ -221,6 +237,8 @@ def _write_plan(files: Filesystem, switch: Switch) -> None:
 def _read_plan(files: Filesystem, path: str, run_id: str) -> Switch | None:
     try:
         plan = json.loads(files.read_bytes(join(replaced_folder(path, run_id), PLAN)))
+        if "identities" in plan:
+            return None  # of a run that wrote to the folder itself
         return Switch(
             path=path,
             run_id=run_id,

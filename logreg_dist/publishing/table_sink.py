@@ -36,6 +36,7 @@ from logreg_dist.publishing.switch import (
     settle_switch,
     switch_back,
     switch_in,
+    unreadable_plans,
 )
 from logreg_dist.publishing.write_errors import explain_write_error
 
@@ -46,12 +47,18 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
     Raises
     ------
     ConfigError
-        The table cannot be written.
+        The table cannot be written, or old rows in its folder wait for a run that knows how to put them back.
     """
     assert destination.table is not None
     found = find_table(table.sparkSession, destination.table)
     catalog = catalog_of(table.sparkSession, found, destination.partition_by)
     path = destination.path
+    if waiting := unreadable_plans(files, path):
+        raise ConfigError(
+            f"output.table '{destination.table}': in its folder a run with output.path '{path}' ended half-way; the "
+            f"rows that it was replacing lie in '{waiting[0]}'.\n"
+            "  Run once more with that output.path, which puts them back, then with output.table."
+        )
     return Sink(
         check=lambda: _check_table(files, catalog, found, table, destination),
         arrange=lambda rows: _in_order(rows, found),

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from logreg_dist.publishing.catalog import Catalog
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import Filesystem, local_filesystem
 from logreg_dist.publishing.lease import Lease, LeaseLost, held
 from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.sink import Sink
-from logreg_dist.publishing.table_sink import table_sink
+from tests.publishing.metastore import Metastore, metastore_in_use, table_sink_of
 
 PART = "run_date=2026-11-20"
 OTHER = "run_date=2026-11-19/part-0"
@@ -110,44 +108,9 @@ def test_a_run_that_slept_while_another_published_takes_none_of_its_rows(
     assert not (tmp_path / "_replaced").exists()
 
 
-@dataclass
-class Metastore:
-    """A catalog with one table, in memory."""
-
-    parts: dict[str, str] = field(default_factory=dict)
-    stop: Callable[[], None] | None = None
-
-    def point(self, part: str, folder: str) -> None:
-        stop, self.stop = self.stop, None
-        if stop is not None:
-            stop()
-        self.parts[part] = folder
-
-    def catalog(self) -> Catalog:
-        return Catalog(
-            locations=lambda part: {k: v for k, v in self.parts.items() if part in (None, k)},
-            point=self.point,
-            drop=lambda part: self.parts.pop(part, None) and None,
-        )
-
-    def rows(self) -> dict[str, str]:
-        return {part: Path(folder, "part-0").read_text() for part, folder in self.parts.items()}
-
-
 @pytest.fixture
 def metastore(monkeypatch: pytest.MonkeyPatch) -> Metastore:
-    found = Metastore()
-    module = "logreg_dist.publishing.table_sink"
-    monkeypatch.setattr(f"{module}.find_table", lambda *arguments: None)
-    monkeypatch.setattr(f"{module}.catalog_of", lambda *arguments: found.catalog())
-    monkeypatch.setattr(f"{module}._make_table", lambda *arguments: None)
-    monkeypatch.setattr(f"{module}._check_live", lambda *arguments: None)
-    return found
-
-
-def table_sink_of(files: Filesystem, path: Path) -> Sink:
-    destination = Destination(path=str(path), format="parquet", run_date="2026-11-20", table="crm.scores")
-    return table_sink(files, SimpleNamespace(sparkSession=None), destination)  # type: ignore[arg-type]
+    return metastore_in_use(monkeypatch)
 
 
 def publish_in_table(path: Path, run_id: str, files: Filesystem, *, comes: bool = True) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from logreg_dist.errors import ConfigError
 from logreg_dist.publishing.filesystem import Filesystem, join
@@ -17,7 +18,7 @@ NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 # What Spark escapes in the name of a partition folder (ExternalCatalogUtils.escapePathName).
 ESCAPED = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{\[\]^]""")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-PATTERN_CHARACTERS = re.compile(r"[*?\[\]{}]")
+PATTERN_CHARACTERS = re.compile(r"[*?\[\]{}\\]")
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,10 @@ def check_live_output(files: Filesystem, destination: Destination) -> None:
         return
     # Another run may be replacing an entry just now.
     layouts = (_partition_columns(files, path, name) for name in reversed(others))
-    found = next((layout for layout in layouts if layout is not None), destination.partition_by)
-    if found != destination.partition_by:
+    found = next((layout for layout in layouts if layout is not None), None)
+    if found is not None and found != tuple(map(escape_partition_value, destination.partition_by)):
         raise ConfigError(
-            f"output.path '{path}' is partitioned by {list(found)}, output.partition_by is "
+            f"output.path '{path}' is partitioned by {list(map(unquote, found))}, output.partition_by is "
             f"{list(destination.partition_by)}.\n  Choose another path, or mode replace_all."
         )
 
@@ -136,9 +137,20 @@ def live_entries(files: Filesystem, path: str) -> list[str]:
     return [name for name in files.list_dir(path) if _is_data(name)]
 
 
+def is_hidden(name: str) -> bool:
+    """Whether Spark's readers pass over a file or folder: ``_x=1`` is a partition by the column ``_x``.
+
+    Examples
+    --------
+    >>> [is_hidden(name) for name in ("_SUCCESS", ".part-0.crc", "_region=north", "part-0")]
+    [True, True, False, False]
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
 def _is_data(name: str) -> bool:
     is_checksum = name.startswith(".") and name.endswith(".crc") and not name.startswith("._")
-    return is_checksum or not name.startswith(("_", "."))
+    return is_checksum or not is_hidden(name)
 
 
 def _requirements(destination: Destination, columns: Sequence[str], run_id: str) -> list[tuple[bool, str]]:
@@ -152,7 +164,7 @@ def _requirements(destination: Destination, columns: Sequence[str], run_id: str)
         (destination.mode in MODES, f"output.mode '{destination.mode}' is not one of {', '.join(MODES)}."),
         (
             bool(destination.path) and not PATTERN_CHARACTERS.search(destination.path),
-            f"output.path '{destination.path}' is empty or holds one of * ? [ ] {{ }}, a pattern to Spark.",
+            f"output.path '{destination.path}' is empty or holds one of * ? [ ] {{ }} \\, a pattern to Spark.",
         ),
         (bool(destination.run_date), "output.run_date is empty; set the logical date of the run."),
         (
@@ -178,7 +190,7 @@ def _partition_columns(files: Filesystem, path: str, entry: str) -> tuple[str, .
     try:
         while "=" in entry and files.is_dir(folder):
             columns += (entry.partition("=")[0],)
-            below = [name for name in files.list_dir(folder) if not name.startswith(("_", "."))]
+            below = [name for name in files.list_dir(folder) if not is_hidden(name)]
             if not below:
                 break
             entry, folder = below[0], join(folder, below[0])

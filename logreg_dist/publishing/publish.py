@@ -15,6 +15,7 @@ from logreg_dist.publishing.destination import (
     Destination,
     check_output_folder,
     check_request,
+    is_hidden,
     partition_folder,
 )
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
@@ -192,6 +193,6 @@ def _check_not_empty(n_rows: int, destination: Destination) -> None:
 
 
 def _count_files(files: Filesystem, folder: str) -> int:
-    names = [name for name in files.list_dir(folder) if not name.startswith(("_", "."))]
+    names = [name for name in files.list_dir(folder) if not is_hidden(name)]
     below = [join(folder, name) for name in names]
     return sum(_count_files(files, entry) if files.is_dir(entry) else 1 for entry in below)

@@ -31,6 +31,7 @@ def destination(tmp_path: Path) -> Destination:
         ({"mode": "append"}, "'append' is not one of replace_partition"),
         ({"path": ""}, "is empty"),
         ({"path": "a[1]"}, "a pattern to Spark"),
+        ({"path": "a\\b"}, "a pattern to Spark"),
         ({"run_date": ""}, "output.run_date is empty"),
         ({"partition_by": ("customer_id",)}, "it begins with run_date"),
         ({"partition_by": ()}, "replace_partition needs output.partition_by"),
@@ -92,6 +93,21 @@ def test_the_same_date_may_change_its_further_partition_columns(destination: Des
     file.parent.mkdir(parents=True)
     file.touch()
     check_live_output(local_filesystem(), destination)
+
+
+@pytest.mark.parametrize("column", ["_region", "a/b", "größe?", "100%"])
+def test_a_partition_column_of_an_odd_name_is_recognised_beside_other_dates(
+    destination: Destination, column: str
+) -> None:
+    file = Path(
+        destination.path, "run_date=2026-11-19", f"{escape_partition_value(column)}=1", "part-0.parquet"
+    )
+    file.parent.mkdir(parents=True)
+    file.touch()
+    check_live_output(local_filesystem(), replace(destination, partition_by=("run_date", column)))
+    with pytest.raises(ConfigError, match="is partitioned by") as caught:
+        check_live_output(local_filesystem(), destination)
+    assert column in str(caught.value)
 
 
 def test_data_files_and_their_checksums_are_live_and_marks_are_not(tmp_path: Path) -> None:

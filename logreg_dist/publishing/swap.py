@@ -111,8 +111,7 @@ def swap_back(files: Filesystem, swap: Swap) -> None:
     try:
         swap = read_plan(files, swap.path, swap.run_id)
         if swap.identities:
-            for name in swap.new:
-                _put_back_known(files, swap, name)
+            _delete_seen(files, [entry for name in swap.new for entry in _put_back_known(files, swap, name)])
         else:
             # All new entries go before any old one returns: a crash in between is then still seen
             # as an unfinished swap by the next run.
@@ -206,21 +205,21 @@ def plan_scope(files: Filesystem, path: str, run_id: str) -> str | None:
 
 def delete_aside(files: Filesystem, aside: str) -> None:
     """Delete what a run replaced, its plan last."""
-    for name in files.list_dir(aside) if files.is_dir(aside) else ():
-        if name != PLAN:
-            _delete_seen(files, join(aside, name))
+    names = files.list_dir(aside) if files.is_dir(aside) else []
+    _delete_seen(files, [join(aside, name) for name in names if name != PLAN])
     files.delete_tree(aside)
 
 
-def _delete_seen(files: Filesystem, entry: str) -> None:
+def _delete_seen(files: Filesystem, entries: list[str]) -> None:
     """Delete what readers could see until a moment ago."""
-    if files.is_dir(entry):
+    if any(map(files.is_dir, entries)):
         time.sleep(LISTING_SECONDS)
-    files.delete_tree(entry)
+    for entry in entries:
+        files.delete_tree(entry)
 
 
-def _put_back_known(files: Filesystem, swap: Swap, name: str) -> None:
-    """Undo what happened to one of the new entries, which its identity tells."""
+def _put_back_known(files: Filesystem, swap: Swap, name: str) -> list[str]:
+    """Undo what happened to one of the new entries, which its identity tells; return what is to be deleted."""
     staged, live = join(staging_folder(swap.path, swap.run_id), name), join(swap.path, name)
     aside = join(replaced_folder(swap.path, swap.run_id), name)
 
@@ -230,15 +229,14 @@ def _put_back_known(files: Filesystem, swap: Swap, name: str) -> None:
     if name not in swap.old:
         if is_new(live):
             files.delete_tree(live)
-        return
+        return []
     old = next((place for place in (aside, staged) if files.exists(place) and not is_new(place)), None)
     if old is not None and files.exists(live) and files.exchange(old, live):
-        _delete_seen(files, old)
-    elif old is not None:
+        return [old]
+    if old is not None:
         files.delete_tree(live)
         files.rename(old, live)
-    if is_new(aside):
-        _delete_seen(files, aside)  # an exchange that ended before its new entry was deleted
+    return [aside] if is_new(aside) else []  # an exchange that ended before its new entry was deleted
 
 
 def _forget_plan(files: Filesystem, swap: Swap) -> None:

@@ -236,6 +236,23 @@ def test_new_entries_whose_identities_a_copy_changed_are_undone_by_name(tmp_path
         assert contents(path) == (after(path, shape) if arrived else before), n_changes
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_readers_are_waited_for_once_however_many_dates_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("logreg_dist.publishing.swap.time.sleep", waits.append)
+    dates = tuple(f"d={k}" for k in range(5))
+    for date in dates:
+        write(tmp_path / date / "file", "old")
+        write(tmp_path / "_staging" / "r1" / date / "file", "new")
+    swap = Swap(path=str(tmp_path), run_id="r1", new=dates, old=dates)
+    swap_in(local_filesystem(), swap)
+    (swap_back if back else finish_swap)(local_filesystem(), swap)
+    assert contents(tmp_path) == {f"{date}/file": "old" if back else "new" for date in dates}
+    assert len(waits) == 1
+
+
 def test_a_swap_back_that_fails_says_where_the_old_output_lies(tmp_path: Path) -> None:
     swap = prepared(tmp_path / "out", "one partition")
     swap_in(local(exchange=False), swap)

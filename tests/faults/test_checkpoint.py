@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -240,7 +241,9 @@ def test_a_forged_checkpoint_with_the_right_hash_is_refused_too(spark, killed, l
 
 
 def test_the_command_exits_6_for_a_damaged_checkpoint(killed, left, monkeypatch):
+    # Without a session: nothing can be asked of Spark, and nothing has to be cancelled.
     monkeypatch.setattr("logreg_dist.commands.job.open_session", lambda job: None)
+    monkeypatch.setattr("logreg_dist.commands.job.cancelled_on_error", lambda *_: nullcontext())
     (left / NAME).write_bytes(b"{")
     code = main(["train", "--config", str(killed / "train.yaml"), "--set", f"output.path={left}"])
     assert code == 6

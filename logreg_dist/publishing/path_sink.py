@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.errors import ConfigError, OutputNotVerified
 from logreg_dist.publishing.catalog import PUBLISHED
-from logreg_dist.publishing.destination import Destination, check_live_output, live_entries, partition_folder
+from logreg_dist.publishing.destination import Destination, check_live_output, live_entries
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
 from logreg_dist.publishing.sink import Sink, taken_back
@@ -54,7 +54,6 @@ def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> 
         arrange=lambda rows: rows,
         staged=lambda run_id: staging_folder(path, run_id),
         keeps_staged=lambda lease, done: False,
-        rows=lambda run_id: join(path, partition_folder(destination)).rstrip("/"),
         replace=lambda lease, observed, committed: _replace_live(
             lease, table, destination, observed, committed
         ),

@@ -65,11 +65,11 @@ def publish(
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
 
-    The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs in
-    all (write, read back, count the live rows). Running a date again gives its rows once; other
-    dates are not touched, and may be published by other runs at the same time. On every failure and
-    interruption the old output reads as before and the staging folder is removed; what a killed driver
-    left is put right by the next run of any date.
+    The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs (write, read back,
+    count the live rows) and those that `inspect_rows` makes. Running a date again gives its rows once; other dates are
+    not touched, and may be published by other runs at the same time. On every failure and interruption the old output
+    reads as before and the staging folder is removed; what a killed driver left is put right by the next run of any
+    date.
 
     Parameters
     ----------
@@ -127,13 +127,14 @@ def publish(
             _check_not_empty(observed[N_ROWS], destination)
             verify_staged(table, destination, staged, observed)
             inspect_rows(read_back(table, destination, staged, base=staged))
+            n_files = _count_files(files, staged)  # now: nothing may fail once the new rows are in place
             sink.replace(lease, observed, committed)
         return Published(
             path=destination.path,
             partition=partition_folder(destination),
             n_rows=observed[N_ROWS],
             observed=without_internal_totals(observed),
-            files=_count_files(files, sink.rows(run_id)),
+            files=n_files,
         )
 
 

@@ -34,8 +34,6 @@ class Sink:
         Run id to the folder for new rows.
     keeps_staged : callable
         Whether that folder stays when a run ends, given its lease and whether it is done.
-    rows : callable
-        Run id to the folder where readers find the rows.
     replace : callable
         Puts the verified rows of the lease's run in the place of the old ones and reads them back, given what was
         observed while writing; restores the old rows when that fails. Calls its third argument once that is over,
@@ -50,7 +48,6 @@ class Sink:
     arrange: Callable[[DataFrame], DataFrame]
     staged: Callable[[str], str]
     keeps_staged: Callable[[Lease, bool], bool]
-    rows: Callable[[str], str]
     replace: Callable[[Lease, Mapping[str, Any], Callable[[], None]], None]
     settle: Callable[[str], None]
     clear: Callable[[str, bool], None]

@@ -152,6 +152,9 @@ def clear_published(
             return
         for part, folder in switch.old.items():
             now = catalog.locations(part).get(part)
+            if same_place(now, _nothing(switch)):
+                catalog.drop(part)  # its run was to, and could not
+                now = None
             if now is not None and not files.exists(now):
                 log.warning("'%s' is gone, where the catalog points; the rows in '%s' are left", now, folder)
             elif not same_place(now, folder):

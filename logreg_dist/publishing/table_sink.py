@@ -67,7 +67,6 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
         keeps_staged=lambda lease, done: (
             done or lease.is_lost() or has_plan(files, path, lease.holder.run_id)
         ),
-        rows=lambda run_id: join(published_folder(path, run_id), partition_folder(destination)).rstrip("/"),
         replace=lambda lease, observed, committed: _replace_rows(
             lease, catalog, table, destination, observed, committed
         ),

@@ -161,6 +161,22 @@ def test_a_run_that_slept_while_another_published_in_its_table_leaves_no_date_em
         assert metastore.rows() == found, "nor does any later run delete them"
 
 
+def test_a_date_that_a_finished_run_could_not_drop_is_dropped_before_its_plan_goes(
+    tmp_path: Path, metastore: Metastore
+) -> None:
+    for run_id in ("old", "new"):
+        publish_in_table(tmp_path, run_id, local_filesystem())
+    plan = tmp_path / "_replaced" / "new" / "_swap.json"
+    ended = OTHER.partition("/")[0]
+    found = json.loads(plan.read_text())
+    found["old"][ended] = str(tmp_path / "_published" / "gone" / ended)
+    plan.write_text(json.dumps(found))
+    metastore.parts[ended] = str(tmp_path / "_published" / "new" / "_nothing")
+    much_later(tmp_path, "next")
+    assert metastore.rows() == {PART: "new"}
+    assert not plan.exists()
+
+
 def test_replaced_rows_stay_when_those_that_the_catalog_names_are_gone(
     tmp_path: Path, metastore: Metastore
 ) -> None:

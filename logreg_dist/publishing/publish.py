@@ -32,6 +32,7 @@ from logreg_dist.publishing.staged import (
     write_staged,
     write_staged_by,
 )
+from logreg_dist.publishing.switch import begin_published
 from logreg_dist.publishing.table_sink import table_sink
 from logreg_dist.spark.job_tags import cancelled_on_error
 
@@ -172,6 +173,8 @@ def _staging(lease: Lease, sink: Sink, destination: Destination) -> Iterator[str
     files.delete_tree(staged)
     # Now: Spark's own way of making folders may meet another run that removes an empty one.
     files.make_dirs(staged)
+    if destination.table is not None:
+        begin_published(files, lease.path, lease.holder.run_id)
     done = False
     try:
         yield staged

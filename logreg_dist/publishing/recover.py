@@ -21,6 +21,7 @@ from logreg_dist.publishing.lease import (
 )
 from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.swap import REPLACED, STAGING, plan_scope, replaced_folder
+from logreg_dist.publishing.switch import published_folder, unfinished_runs
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def recover(lease: Lease, sink: Sink) -> None:
     """
     files, path = lease.files, lease.path
     # Listed before the leases: whoever has a folder by now had a lease before it.
-    left = sorted({*_children(files, join(path, STAGING)), *_children(files, join(path, REPLACED))})
+    left = {*_children(files, join(path, STAGING)), *_children(files, join(path, REPLACED))}
+    unfinished = set(unfinished_runs(files, path))
     dead, live = dead_runs(files, path), live_runs(files, path)
     for run_id, scope in dead.items():
         with _covered(lease, scope) as covered:
@@ -51,16 +53,17 @@ def recover(lease: Lease, sink: Sink) -> None:
                 sink.settle(run_id)
                 sink.clear(run_id, is_gone(files, path, run_id))
                 forget_dead(files, path, run_id)
-    for run_id in left:
+    for run_id in sorted(left | unfinished):
         if run_id not in dead and run_id not in live:
-            _clear_unclaimed(lease, sink, run_id)
+            rows = [published_folder(path, run_id)] if run_id in unfinished else []
+            _clear_unclaimed(lease, sink, run_id, rows)
     for kind in (REPLACED, STAGING):
         files.delete_if_empty(join(path, kind))
 
 
-def _clear_unclaimed(lease: Lease, sink: Sink, run_id: str) -> None:
+def _clear_unclaimed(lease: Lease, sink: Sink, run_id: str, rows: list[str]) -> None:
     files, path = lease.files, lease.path
-    folders = [join(path, kind, run_id) for kind in (STAGING, REPLACED)]
+    folders = [*(join(path, kind, run_id) for kind in (STAGING, REPLACED)), *rows]
     scope = plan_scope(files, path, run_id) if files.exists(replaced_folder(path, run_id)) else None
     if scope is not None:
         with _covered(lease, scope) as covered:

@@ -164,7 +164,7 @@ def clear_published(
     if not files.exists(folder) or same_place(catalog.locations("").get(""), folder):
         return
     if not gone:
-        files.write_atomic(join(folder, UNFINISHED), b"")  # the hour begins
+        begin_published(files, path, run_id)  # the hour begins
         return
     for name in files.list_dir(folder):
         here = join(folder, name)
@@ -177,6 +177,18 @@ def clear_published(
 def has_plan(files: Filesystem, path: str, run_id: str) -> bool:
     """Whether a run has begun to point the catalog elsewhere and has neither finished nor undone it."""
     return files.exists(join(replaced_folder(path, run_id), PLAN))
+
+
+def begin_published(files: Filesystem, path: str, run_id: str) -> None:
+    """Mark the folder of a run as one that no reader looks at yet."""
+    files.write_atomic(join(published_folder(path, run_id), UNFINISHED), b"")
+
+
+def unfinished_runs(files: Filesystem, path: str) -> list[str]:
+    """Return the runs with rows that were never published, whoever wrote them."""
+    published = join(path, PUBLISHED)
+    run_ids = files.list_dir(published) if files.is_dir(published) else []
+    return [run_id for run_id in run_ids if files.exists(join(published, run_id, UNFINISHED))]
 
 
 def unreadable_plans(files: Filesystem, path: str) -> list[str]:

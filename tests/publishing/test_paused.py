@@ -16,6 +16,7 @@ from logreg_dist.publishing.lease import Lease, LeaseLost, held
 from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.sink import Sink
+from logreg_dist.publishing.switch import begin_published
 from tests.publishing.metastore import Metastore, metastore_in_use, table_sink_of
 
 PART = "run_date=2026-11-20"
@@ -119,6 +120,7 @@ def publish_in_table(path: Path, run_id: str, files: Filesystem, *, comes: bool 
         if comes:
             recover(lease, sink)
         write(path / "_published" / run_id / FILE, run_id)
+        begin_published(local_filesystem(), str(path), run_id)
         sink.replace(Lease(files, lease.path, lease.holder), {"n_rows": 1}, lambda: None)
 
 
@@ -175,6 +177,24 @@ def test_a_date_that_a_finished_run_could_not_drop_is_dropped_before_its_plan_go
     much_later(tmp_path, "next")
     assert metastore.rows() == {PART: "new"}
     assert not plan.exists()
+
+
+def test_rows_in_a_table_that_nobody_claims_go_after_an_hour_and_those_that_were_published_stay(
+    tmp_path: Path, metastore: Metastore
+) -> None:
+    publish_in_table(tmp_path, "live", local_filesystem())
+    for run_id in (
+        "killed",
+        "dropped",
+    ):  # a run whose lease was deleted, and rows whose partition was dropped
+        write(tmp_path / "_published" / run_id / OTHER, run_id)
+    begin_published(local_filesystem(), str(tmp_path), "killed")
+    with held(local_filesystem(), str(tmp_path), "next", scope=PART) as lease:
+        recover(lease, table_sink_of(lease.files, tmp_path))
+    assert sorted(os.listdir(tmp_path / "_published")) == ["dropped", "killed", "live"], "an hour is not over"
+    much_later(tmp_path, "later")
+    assert sorted(os.listdir(tmp_path / "_published")) == ["dropped", "live"]
+    assert metastore.rows() == {PART: "live"}
 
 
 def test_replaced_rows_stay_when_those_that_the_catalog_names_are_gone(

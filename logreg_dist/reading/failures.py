@@ -17,11 +17,12 @@ from logreg_dist.spark.worker_failures import explain_task
 
 @dataclass(frozen=True)
 class Cause:
-    """Fragments of Spark's words that tell a cause, and what to say then."""
+    """Fragments of Spark's words that tell a cause, and what to say then: with a file's name, and without."""
 
     fragments: tuple[str, ...]
     error: type[LogregError]
     sentence: str
+    without_file: str = ""
 
 
 _CAUSES = (
@@ -30,6 +31,8 @@ _CAUSES = (
         InputRejected,
         "the file {file} holds a broken record: it has more or fewer values than the header has names, or cannot be "
         "parsed.\n  Mend the file; input.options.mode: PERMISSIVE would make such records missing values.",
+        "a text that input.filter or a view takes apart is a broken record (from_csv, from_json or from_xml in FAILFAST "
+        "mode).\n  Mend the table; mode PERMISSIVE there would make such records missing values.",
     ),
     Cause(
         (
@@ -95,7 +98,12 @@ _CLUSTER_CAUSES = (
     ),
 )
 
-_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]*[^\s,;'\".]")
+# Only where Spark or a task of ours names the file it was reading: any other URL may be a cell value.
+_FILE = re.compile(
+    rf"(?:Exception: \[FAILED_READ_FILE[.\w]*\] Encountered error while reading file |{MALFORMED} |"
+    r"\bUnreadableFile: (?:FILE_NOT_EXIST|IO_ERROR|FAILED_READ_FILE) )"
+    r"([a-z][a-z0-9+.-]*:/[^\s,;'\"]*[^\s,;'\".])"
+)
 
 
 def explain_spark_error(error: Exception) -> LogregError | None:
@@ -110,7 +118,9 @@ def explain_spark_error(error: Exception) -> LogregError | None:
     if (cause := _found(_CAUSES, words)) is not None:
         failure = task_failure(error)
         file = _FILE.search(words)
-        sentence = cause.sentence.format(file=file[0] if file else "of the input")
+        sentence = cause.sentence.format(file=file[1] if file else "of the input")
+        if file is None and cause.without_file:
+            sentence = cause.without_file
         if failure.split is not None:
             sentence = sentence.replace(".\n", f" ({failure.failed()}).\n", 1)
         return cause.error(sentence)

@@ -17,13 +17,35 @@ from logreg_dist.spark.worker_failures import explain_task
 
 @dataclass(frozen=True)
 class Cause:
-    """Fragments of Spark's words that tell a cause, and what to say then: with a file's name, and without."""
+    """Patterns of Spark's words that tell a cause, and what to say then: with a file's name, and without.
 
-    fragments: tuple[str, ...]
+    One that is `of_file` is looked for only where a file was being read: the cluster has such exceptions too.
+    """
+
+    patterns: tuple[str, ...]
     error: type[LogregError]
     sentence: str
     without_file: str = ""
+    of_file: bool = False
 
+
+def _java(*patterns: str) -> tuple[str, ...]:
+    """Return patterns of exceptions in the JVM, which stand at the beginning of a line: cell values do not."""
+    return tuple(
+        rf"^(?:: |Caused by: |.*\(TID \d+\) \([^)]*\): )?(?:[a-z][\w$]*\.)+{pattern}" for pattern in patterns
+    )
+
+
+# Of the network, HDFS, object stores and disks. What a damaged file raises, such as EOFException for a compressed one
+# that is cut short, is an IOException too: so not all of them.
+_BROKEN_CONNECTIONS = (
+    r"\w*(?:Timeout|TimedOut|Socket|Connect|ConnectionClosed|PortUnreachable|NoRouteToHost|UnknownHost|NoHttpResponse"
+    r"|SSL|SSLHandshake|InterruptedIO|ClosedByInterrupt|BlockMissing|Standby|Retriable|RetryableService"
+    r"|AWSClientIO|AWSServiceIO|AWSServiceThrottled|AWSStatus500)Exception\b",
+    r"\w+(?:Exception|Error): .*(?:Connection reset|Broken pipe|Read timed out|Input/output error|Stale file handle"
+    r"|Too many open files|Could not obtain block|Premature EOF|Status Code: 5\d\d|\b50[0234][, ]|SlowDown"
+    r"|Service Unavailable|Reduce your request rate)",
+)
 
 _CAUSES = (
     Cause(
@@ -33,6 +55,28 @@ _CAUSES = (
         "parsed.\n  Mend the file; input.options.mode: PERMISSIVE would make such records missing values.",
         "a text that input.filter or a view takes apart is a broken record (from_csv, from_json or from_xml in FAILFAST "
         "mode).\n  Mend the table; mode PERMISSIVE there would make such records missing values.",
+    ),
+    # Before those of damaged files: Spark's FAILED_READ_FILE wraps them all, and says more of some.
+    Cause(
+        _java(r"\w*Access(?:Denied|Control)Exception", r"FileNotFoundException: .*\(Permission denied\)"),
+        InputRejected,
+        "the file {file} may not be read by the user that the job runs as.\n  Let it read the table.",
+        of_file=True,
+    ),
+    Cause(
+        (*_java(*_BROKEN_CONNECTIONS), r"UnreadableFile: IO_ERROR "),
+        TemporaryFailure,
+        "the file {file} could not be read: a disk or a connection failed.\n  Run again.",
+        of_file=True,
+    ),
+    Cause(
+        (
+            *_java(r"FileNotFoundException\b"),
+            r"FAILED_READ_FILE\.FILE_NOT_EXIST\]",
+            r"UnreadableFile: FILE_NOT_EXIST ",
+        ),
+        TemporaryFailure,
+        "the file {file} vanished while the table was read.\n  Run again when nothing rewrites the table.",
     ),
     Cause(
         (
@@ -45,16 +89,6 @@ _CAUSES = (
         InputRejected,
         "the file {file} cannot be read as it should: it is truncated or damaged, of another format, or its columns have "
         "other names or types than in the other files.\n  Write that file again; no row was left out.",
-    ),
-    Cause(
-        ("FileNotFoundException", "FILE_NOT_EXIST"),
-        TemporaryFailure,
-        "the file {file} vanished while the table was read.\n  Run again when nothing rewrites the table.",
-    ),
-    Cause(
-        ("IO_ERROR",),
-        TemporaryFailure,
-        "the file {file} could not be read: a disk or a connection failed.\n  Run again.",
     ),
     Cause(
         ("CAST_INVALID_INPUT", "CAST_OVERFLOW"),
@@ -140,7 +174,9 @@ def explain_spark_error(error: Exception) -> LogregError | None:
 
 
 def _found(causes: tuple[Cause, ...], words: str) -> Cause | None:
-    return next((cause for cause in causes if any(one in words for one in cause.fragments)), None)
+    reads = "FAILED_READ_FILE" in words or "UnreadableFile" in words
+    asked = (cause for cause in causes if reads or not cause.of_file)
+    return next((one for one in asked if any(re.search(p, words, re.MULTILINE) for p in one.patterns)), None)
 
 
 def _is_of_the_data(error: Exception) -> bool:

@@ -67,3 +67,70 @@ def test_a_file_that_only_a_value_names_is_not_named():
         f"[FAILED_READ_FILE.NO_HINT]\njava.lang.RuntimeException: {SECRET} is not a Parquet file"
     )
     assert str(found).startswith("input rejected: the file of the input cannot be read as it should")
+
+
+VANISHED = "java.io.FileNotFoundException: File file:/data/p.parquet does not exist"
+NO_RETRY_HELPS = {
+    "cut short": "java.io.EOFException: Unexpected end of input stream",
+    "no gzip": "java.io.IOException: incorrect header check",
+    "no Parquet": "java.lang.RuntimeException: file:/data/p.parquet is not a Parquet file. Expected magic number at tail",
+    "a checksum": "org.apache.parquet.io.ParquetDecodingException: could not verify page integrity, CRC checksum",
+}
+A_RETRY_HELPS = {
+    "S3": "org.apache.hadoop.fs.s3a.AWSClientIOException: open s3a://b/p.parquet: SdkClientException: Unable to execute",
+    "S3 slow": "java.io.IOException: s3a://b/p.parquet: S3Exception: Please reduce your request rate. (Service: S3, "
+    "Status Code: 503, Request ID: 4F)",
+    "time": "java.net.SocketTimeoutException: Read timed out",
+    "reset": "java.net.SocketException: Connection reset",
+    "HDFS": "org.apache.hadoop.hdfs.BlockMissingException: Could not obtain block: BP-1:blk_2 file=/data/p.parquet",
+    "disk": "java.io.IOException: Input/output error",
+}
+
+
+@pytest.mark.parametrize("java", A_RETRY_HELPS.values(), ids=A_RETRY_HELPS)
+def test_a_file_that_a_disk_or_a_network_did_not_give_is_worth_a_retry(java):
+    found = of_words(
+        reading("s3a://b/p.parquet") + f"Caused by: {java}\n\tat java.base/java.lang.Thread.run\n"
+    )
+    assert found.exit_code == 75
+    assert "the file s3a://b/p.parquet could not be read: a disk or a connection failed" in str(found)
+
+
+@pytest.mark.parametrize("java", NO_RETRY_HELPS.values(), ids=NO_RETRY_HELPS)
+def test_a_damaged_file_is_the_inputs_fault(java):
+    found = of_words(reading("file:///data/p.parquet") + f"Caused by: {java}\n")
+    assert found.exit_code == 3
+    assert "the file file:///data/p.parquet cannot be read as it should" in str(found)
+
+
+def test_a_file_that_may_not_be_read_is_told_from_one_that_vanished():
+    words = reading("file:///data/p.parquet", "FILE_NOT_EXIST")
+    found = of_words(words + "Caused by: java.io.FileNotFoundException: /data/p.parquet (Permission denied)")
+    assert found.exit_code == 3
+    assert "may not be read by the user" in str(found)
+    assert of_words(words + f"Caused by: {VANISHED}").exit_code == 75
+
+
+def test_a_connection_of_the_cluster_is_no_file():
+    found = of_words(
+        "Job aborted due to stage failure: FetchFailed\nCaused by: java.net.ConnectException: refused"
+    )
+    assert str(found).startswith("temporary failure: the cluster lost executors or a connection")
+
+
+def test_a_value_with_the_words_of_a_cause_is_no_cause():
+    found = of_words(f"[CAST_INVALID_INPUT] The value '{VANISHED}' of the type STRING cannot be cast to INT.")
+    assert found.exit_code == 3
+
+
+@pytest.mark.spark
+def test_a_file_that_vanishes_under_sparks_reader_is_worth_a_retry(spark, tmp_path):
+    spark.range(9).coalesce(1).write.parquet(str(tmp_path / "table"))
+    table = spark.read.parquet(str(tmp_path / "table"))
+    [file] = (tmp_path / "table").glob("*.parquet")
+    file.unlink()
+    with pytest.raises(Exception, match="FILE_NOT_EXIST") as failure:
+        table.collect()
+    found = explained(failure.value)
+    assert found.exit_code == 75
+    assert f"{file.name} vanished while the table was read" in str(found)

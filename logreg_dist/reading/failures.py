@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
+from logreg_dist.errors import ConfigError, InputRejected, LogregError, TemporaryFailure
 from logreg_dist.reading.text_records import MALFORMED
 from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
@@ -97,13 +97,13 @@ _CAUSES = (
     ),
     Cause(
         ("spark.driver.maxResultSize",),
-        TemporaryFailure,
+        ConfigError,
         "the sums of a pass are larger than spark.driver.maxResultSize.\n  Raise it, or take fewer splits "
         "(input.splits).",
     ),
     Cause(
         ("spark.rpc.message.maxSize",),
-        TemporaryFailure,
+        ConfigError,
         "a task of a pass is larger than spark.rpc.message.maxSize.\n  Raise it.",
     ),
 )

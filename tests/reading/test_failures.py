@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
@@ -134,3 +136,18 @@ def test_a_file_that_vanishes_under_sparks_reader_is_worth_a_retry(spark, tmp_pa
     found = explained(failure.value)
     assert found.exit_code == 75
     assert f"{file.name} vanished while the table was read" in str(found)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Job aborted due to stage failure: Total size of serialized results of 4 tasks (1025.0 MiB) is bigger than "
+        "spark.driver.maxResultSize (1024.0 MiB)",
+        "Job aborted due to stage failure: Serialized task 3:0 was 200000000 bytes, which exceeds max allowed: "
+        "spark.rpc.message.maxSize (134217728 bytes). Consider increasing spark.rpc.message.maxSize",
+    ],
+)
+def test_a_limit_of_sparks_is_configuration_for_no_retry_helps(words):
+    found = of_words(words)
+    assert (found.exit_code, found.retryable) == (2, False)
+    assert re.search(r"is larger than spark\.\w+|are larger than spark\.\w+", str(found))

@@ -65,11 +65,13 @@ from logreg_dist.fitting.tasks import (
     first_look_task,
     neutral_information_task,
 )
+from logreg_dist.spark.preflight import report_task
 from logreg_dist.staging.buckets import gathered_pieces, scattered_pieces
 from logreg_dist.staging.file_rows import FileColumn
 from logreg_dist.staging.gathered import Gathering
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.median import Bracket, bracket_task, neighbour_task
+from logreg_dist.staging.pieces import counted, cut, fetched
 from logreg_dist.staging.split_file import RecordLayout
 from logreg_dist.staging.stage_task import stage_batches_task, stage_files_task
 from tests.in_process import logistic_table, plan_of
@@ -120,6 +122,7 @@ ON_EXECUTORS = (
     "logreg_dist.staging.stage_split",
     "logreg_dist.staging.median",
     "logreg_dist.staging.passes",
+    "logreg_dist.staging.pieces",
     "logreg_dist.kernel.evaluate",
     "logreg_dist.inference.separation",
     "logreg_dist.design.encode",
@@ -366,6 +369,10 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         stage_files_task(plan, (FileColumn("x"),), "run"),
         add_up_rows,
         merge_groups,
+        cut(8),
+        counted,
+        fetched({0: (0, 1)}),
+        report_task(),
     ]
     script = f"""
 import sys

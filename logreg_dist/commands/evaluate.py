@@ -26,6 +26,7 @@ from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.class_metrics import summarise_classes
 from logreg_dist.report.metrics import summarise_assessment
 from logreg_dist.scoring.columns import score_columns
+from logreg_dist.spark.preflight import check_executors
 
 
 def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
@@ -38,6 +39,7 @@ def evaluate(spark: SparkSession, request: Request, recorder: RunRecorder) -> st
     """
     config = load_evaluate_config(request.config, request.overrides)
     model = read_model(spark, config.model)
+    check_executors(spark)
     table = open_table(spark, config.input)
     refuse_output_on_input(table, config.output.path, key="output.path", above=False)
     files = listed_files(table)

@@ -33,6 +33,7 @@ from logreg_dist.scoring.match import match_table
 from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys, refuse_repeated_keys
 from logreg_dist.scoring.score import refuse_repeated_names, select_scores
 from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
+from logreg_dist.spark.preflight import check_executors
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     folder = recorder.folder = _output_folder(spark, config)
     model = read_model(spark, config.model)
     intervals = asked_intervals(model, config.output.columns)
+    check_executors(spark)
     table = open_table(spark, config.input)
     refuse_output_on_input(
         table, folder, key="output.table" if config.output.table else "output.path", above=True

@@ -26,6 +26,7 @@ from logreg_dist.report.influence import influence_parquet
 from logreg_dist.report.linearity import draw_linearity
 from logreg_dist.report.pass_times import pass_records, pass_table
 from logreg_dist.report.summary import summarise
+from logreg_dist.spark.preflight import check_executors
 from logreg_dist.staging.pass_timing import PassTiming
 
 MAX_PRINTED_TERMS = 100
@@ -99,6 +100,7 @@ def fit_configured(
         As `fit`; for a filter that leaves no rows with the count before it.
     """
     assert config.input is not None
+    check_executors(spark)
     table = open_table(spark, config.input)
     if config.output is not None:
         refuse_output_on_input(table, config.output.path, key="output.path", above=False)

@@ -158,7 +158,8 @@ def matrix_obstacle(matrix: int, state: int, *, n_splits: int, max_result_bytes:
     states = n_results * state
     if matrix > MAX_MATRIX_BYTES:
         return f"the information matrix would take {matrix / 1e9:,.1f} GB on the driver"
-    if 0 < RESULT_SHARE * max_result_bytes < states:
+    # What is small comes in pieces where the limit is smaller still, see `StagedTable`.
+    if 0 < RESULT_SHARE * max_result_bytes < states and states > MAX_SENT_BYTES:
         return (
             f"the information matrices of {n_splits} splits would take {states / 1e9:,.1f} GB on their way, and "
             f"spark.driver.maxResultSize is {max_result_bytes / 1e9:,.1f} GB"

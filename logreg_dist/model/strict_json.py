@@ -6,14 +6,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MAX_KEYS = 100_000  # of one object
 # Bytes that a list or object, and a value, take at least in a file of ours; and how many more may be denser.
 BYTES_OF_CONTAINER, SPARE_CONTAINERS = 64, 100_000
 BYTES_OF_VALUE, SPARE_VALUES = 6, 500_000
+WINDOW = 1_000_000  # bytes that are looked at together
 # A string without its end reaches to the end: to look for one from every quote would take time with its square.
+_WHOLE = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
@@ -38,13 +40,29 @@ def strict_json(text: str | bytes) -> Any:
 def is_crammed(text: str | bytes) -> bool:
     """Return whether a text has so many values that reading it takes more memory than any file of ours of its size."""
     content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
-    # Levels and words may hold anything: only what stands outside of strings counts.
-    bare = _STRING.sub(b"", content)
-    n_containers, n_values = bare.count(b"[") + bare.count(b"{"), bare.count(b",")
-    return (
-        n_containers > SPARE_CONTAINERS + len(content) // BYTES_OF_CONTAINER
-        or n_values > SPARE_VALUES + len(content) // BYTES_OF_VALUE
-    )
+    most_containers = SPARE_CONTAINERS + len(content) // BYTES_OF_CONTAINER
+    most_values = SPARE_VALUES + len(content) // BYTES_OF_VALUE
+    n_containers = n_values = 0
+    for bare in _outside_strings(content):
+        n_containers += bare.count(b"[") + bare.count(b"{")
+        n_values += bare.count(b",")
+        if n_containers > most_containers or n_values > most_values:
+            return True
+    return False
+
+
+def _outside_strings(content: bytes) -> Iterator[bytes]:
+    """Yield what stands outside of strings, window by window: levels and words may hold anything, and do not count."""
+    at = 0
+    while at < len(content):
+        found = _WHOLE.match(content, at, min(at + WINDOW, len(content)))
+        end = at if found is None else found.end()
+        if end == at:  # a string that is longer than a window
+            longer = _STRING.match(content, at)
+            at = len(content) if longer is None else longer.end()
+            continue
+        yield _STRING.sub(b"", content[at:end])
+        at = end
 
 
 def content_hash(data: Mapping[str, Any]) -> str:

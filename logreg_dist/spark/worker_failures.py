@@ -14,6 +14,7 @@ from logreg_dist.spark.task_failure import TaskFailure
 
 _MEMORY = ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError")
 _MISSING = re.compile(r"No module named '(numpy|pyarrow|logreg_dist|pyspark)")
+_VERSIONS = re.compile(r"different version: (\d+\.\d+) than that in driver: (\d+\.\d+)")
 _LOST = re.compile(
     r"ExecutorLostFailure.*|executor .* (?:exited|lost).*|Container killed by YARN.*|Command exited.*"
 )
@@ -48,8 +49,10 @@ def explain_task(failure: TaskFailure, words: str) -> LogregError | None:
 def _raised(failure: TaskFailure, words: str) -> LogregError:
     """Explain an exception of Python."""
     if "PYTHON_VERSION_MISMATCH" in words:
+        found = _VERSIONS.search(words)
+        which = f": {found[1]} and {found[2]}" if found else ""
         return ConfigError(
-            f"the executors' Python has another minor version than the driver's.\n  {OTHER_PYTHON}"
+            f"the executors' Python has another minor version than the driver's{which}.\n  {OTHER_PYTHON}"
         )
     if failure.raised in ("ModuleNotFoundError", "ImportError"):
         return _missing_module(words)

@@ -14,13 +14,17 @@ from operator import add
 from pathlib import Path
 from typing import Any, TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark import RDD, StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import InputRejected, TemporaryFailure
 from logreg_dist.spark.job_tags import cancelled_on_error
+from logreg_dist.spark.words import all_words
 from logreg_dist.staging.buckets import Ended, Merged, added_buckets, gathered_pieces, scattered_pieces
 from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
+from logreg_dist.staging.pieces import JOB_SHARE, PIECE_SHARE, counted, cut, fetched, jobs_of, joined
 from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.split_tasks import (
     MAX_SENT_BYTES,
@@ -82,6 +86,9 @@ class StagedTable:
         self.n_passes = 0
         self._folders: set[str] = set()
         self._ended = time.perf_counter()
+        conf: Any = spark.sparkContext._jsc.sc().conf()
+        self._limit = int(conf.getSizeAsBytes("spark.driver.maxResultSize", "1g"))  # 0 is none
+        self._in_pieces = False
 
     def stage(self) -> None:
         """Stage the table now; one Spark job, which the first pass would need otherwise.
@@ -94,7 +101,7 @@ class StagedTable:
         InputRejected, TemporaryFailure
             As `run_pass`.
         """
-        self._run(lambda: [Done(split, None, TaskTiming()) for split in self._rdd.collect()])
+        self._run(lambda: [Done(split, None, TaskTiming()) for split in self._collected(self._rdd)])
 
     def run_pass(self, task: Callable[[StagedSplit], Result | Measured[Result]]) -> list[Result]:
         """Apply `task` to every split where it lies and return the results in the splits' order.
@@ -109,7 +116,7 @@ class StagedTable:
         TemporaryFailure
             When files were lost `MAX_RESTAGES` times.
         """
-        return self._run(lambda: self._rdd.mapPartitions(over_splits(task)).collect())
+        return self._run(lambda: self._collected(self._rdd.mapPartitions(over_splits(task))))
 
     def sum_pass(self, task: Callable[[StagedSplit], Measured[Result]], *, result_bytes: int) -> Result:
         """Apply `task` to every split and return the sum of the results; one Spark job.
@@ -123,7 +130,7 @@ class StagedTable:
             As `run_pass`.
         """
         n_splits = len(self.splits)
-        if n_splits * result_bytes <= MAX_SENT_BYTES:
+        if n_splits * result_bytes <= min(MAX_SENT_BYTES, self._limit or MAX_SENT_BYTES):
             total: Result = add_in_groups(self.run_pass(task), n_splits)
             return total
         size = group_size(n_splits)
@@ -132,8 +139,7 @@ class StagedTable:
             run: Callable[[Iterable[StagedSplit]], Iterator[Done[Result]]] = over_splits(task)
             done = self._rdd.mapPartitions(run).keyBy(lambda one: one.split.split // size)
             groups = done.groupByKey(-(-n_splits // size))
-            found: list[Done[Result]] = groups.flatMap(lambda group: added(group[1])).collect()
-            return found
+            return self._collected(groups.flatMap(lambda group: added(group[1])))
 
         return reduce(add, self._run(collect))
 
@@ -176,7 +182,7 @@ class StagedTable:
             if group > 1:
                 groups = found.keyBy(lambda one: one.bucket // group).groupByKey(-(-n_buckets // group))
                 found = groups.flatMap(lambda members: added_buckets(members[1]))
-            ended: list[Ended | Merged[Result]] = found.collect()
+            ended: list[Ended | Merged[Result]] = self._collected(found)
             merged[:] = sorted((one for one in ended if isinstance(one, Merged)), key=lambda one: one.bucket)
             return [one.done for one in ended if isinstance(one, Ended)]
 
@@ -222,6 +228,32 @@ class StagedTable:
     def _staged(self) -> RDD[StagedSplit]:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
         return self._stage().persist(StorageLevel.MEMORY_AND_DISK)
+
+    def _collected(self, results: RDD[Any]) -> list[Any]:
+        """Return the results of a pass; in pieces, which takes more jobs, once they were too large for one."""
+        if not self._in_pieces:
+            try:
+                found: list[Any] = results.collect()
+            except (PySparkException, Py4JError) as error:
+                if "spark.driver.maxResultSize" not in all_words(error) or not self._limit:
+                    raise
+                log.info("results are larger than spark.driver.maxResultSize and come in pieces from now on")
+                self._in_pieces = True
+            else:
+                return found
+        size = max(self._limit // PIECE_SHARE, 1)
+        pieces = results.mapPartitions(cut(size)).persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            by_partition: dict[int, list[bytes]] = {}
+            n_pieces = dict(pieces.mapPartitionsWithIndex(counted).collect())
+            for job in jobs_of(n_pieces, PIECE_SHARE // JOB_SHARE):
+                asked = pieces.mapPartitionsWithIndex(fetched(job))
+                for partition, piece in pieces.context.runJob(asked, list, sorted(job)):
+                    by_partition.setdefault(partition, []).append(piece)
+        finally:
+            with suppress(Exception):  # the JVM may be what died
+                pieces.unpersist()
+        return [result for partition in sorted(by_partition) for result in joined(by_partition[partition])]
 
     def _run(self, collect: Callable[[], list[Done[Result]]]) -> list[Result]:
         """Run the Spark job of a pass, again with the table staged anew while files are missing."""

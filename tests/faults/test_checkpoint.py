@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from logreg_dist.errors import (
 )
 from logreg_dist.fitting.journal import TableMark
 from logreg_dist.model.strict_json import content_hash
-from logreg_dist.publishing.filesystem import local_filesystem
+from logreg_dist.publishing.filesystem import hadoop_filesystem, local_filesystem
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.solver.bookmarks import NewtonBookmark
 from logreg_dist.staging.passes import StagedTable
@@ -240,7 +241,9 @@ def test_a_forged_checkpoint_with_the_right_hash_is_refused_too(spark, killed, l
 
 
 def test_the_command_exits_6_for_a_damaged_checkpoint(killed, left, monkeypatch):
+    # Without a session: nothing can be asked of Spark, and nothing has to be cancelled.
     monkeypatch.setattr("logreg_dist.commands.job.open_session", lambda job: None)
+    monkeypatch.setattr("logreg_dist.commands.job.cancelled_on_error", lambda *_: nullcontext())
     (left / NAME).write_bytes(b"{")
     code = main(["train", "--config", str(killed / "train.yaml"), "--set", f"output.path={left}"])
     assert code == 6
@@ -324,3 +327,16 @@ def test_what_a_kill_left_of_the_next_checkpoint_is_removed_with_it(killed, tmp_
     config = load_train_config(str(killed / "train.yaml"), ())
     Checkpoint(local_filesystem(), str(tmp_path), config, None).remove()
     assert [path.name for path in tmp_path.iterdir()] == ["another.tmp"]
+
+
+def test_checkpoints_go_through_hadoop_where_the_output_does(spark, killed, tmp_path):
+    config = load_train_config(str(killed / "train.yaml"), ())
+    checkpoint = Checkpoint(hadoop_filesystem(spark), f"file:{tmp_path}", config, None)
+    bookmark = NewtonBookmark(np.array([1 / 3, -0.0]), np.zeros(2))
+    for _ in range(2):  # the second replaces the first
+        tell(checkpoint.open("never"), bookmark)
+    read = checkpoint.open("require").page("main", NewtonBookmark, 2).resume
+    assert read is not None
+    assert read.beta.tobytes() == bookmark.beta.tobytes()
+    checkpoint.remove()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".crc")] == []

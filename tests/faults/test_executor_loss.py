@@ -13,9 +13,17 @@ from tests.faults.rows import every_bit, frame, write_files
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
-SCENARIOS = ("undisturbed", "python_worker", "executor", "executor_and_input")
+SCENARIOS = (
+    "undisturbed",
+    "python_worker",
+    "executor",
+    "executor_and_input",
+    "shuffles",
+    "executor_adding_sums",
+    "executor_adding_scores",
+)
 N_ROWS = 20_000  # 5,000 in each of 4 splits: enough for every sum to round
-TIMEOUT = 180  # seconds; about 40 when nothing else runs
+TIMEOUT = 1200  # seconds; about 60 when nothing else runs
 ENOUGH_PASSES = 8  # so that pass 3, where the kill happens, lies well within
 
 
@@ -58,6 +66,14 @@ def test_a_killed_executor_gives_one_warning_for_each_split_it_held(fits):
     assert fits["executor"]["warnings"] == [
         f"split {split} was staged again: its executor was lost" for split in lost
     ]
+
+
+@pytest.mark.parametrize("where", ["executor_adding_sums", "executor_adding_scores"])
+def test_an_executor_that_dies_in_a_shuffle_changes_no_bit_of_the_model(fits, where):
+    assert fits[where]["killed"]
+    assert every_bit(fits[where]["model"]) == every_bit(fits["shuffles"]["model"])
+    new = set(fits[where]["warnings"]) - set(fits["shuffles"]["warnings"])
+    assert all(words.endswith("was staged again: its executor was lost") for words in new)
 
 
 def test_a_split_that_comes_back_with_other_rows_ends_the_fit(fits):

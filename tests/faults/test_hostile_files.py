@@ -9,10 +9,13 @@ import sys
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logreg_dist.config import TrainConfig, load_train_config
 from logreg_dist.config.overrides import apply_overrides
 from logreg_dist.errors import ArtefactInvalid, ConfigError
+from logreg_dist.model import strict_json
 from logreg_dist.model.file import model_from_json, model_to_json
 from tests.faults.hostile import MEGABYTES, ROOT, SECONDS, cost
 from tests.model.models import awkward_model, sealed
@@ -105,6 +108,18 @@ def hostile_models(size: int) -> dict[str, str]:
         "errors in a term": put("design", f'{{"derived": [{{"parts": {many("1", 2 * spare)}}}]}}'),
         "errors of keys": put("label", "{" + ",".join(f'"{k}": 1' for k in range(90_000)) + "}"),
     }
+
+
+@given(
+    st.lists(st.sampled_from(['"', "\\\\", "[", "{", ",", "a", '\\\\"', '"[,"']), max_size=60).map("".join)
+)
+def test_what_stands_outside_of_strings_is_the_same_in_windows_of_any_size(text):
+    def outside(window):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(strict_json, "WINDOW", window)
+            return b"".join(strict_json._outside_strings(text.encode()))
+
+    assert outside(1) == outside(7) == outside(1_000)
 
 
 def cost_of_models(size: int) -> tuple[dict[str, float], float]:

@@ -11,6 +11,8 @@ from logreg_dist.errors import ConfigError
 from logreg_dist.publishing.filesystem import Filesystem, join
 
 FORMATS = ("parquet", "orc", "json", "csv")
+# As Spark names its files, compressed ones too: part-0.snappy.parquet, part-0.csv.gz.
+FORMAT_SUFFIX = re.compile(rf"\.({'|'.join(FORMATS)})(\.\w+)?$")
 MODES = ("replace_partition", "error_if_exists", "replace_all")
 RUN_DATE = "run_date"
 # Spark's name for a partition whose value is null.
@@ -96,12 +98,18 @@ def check_live_output(files: Filesystem, destination: Destination) -> None:
     if mode == "replace_all" or not others:
         return
     # Another run may be replacing an entry just now.
-    layouts = (_partition_columns(files, path, name) for name in reversed(others))
-    found = next((layout for layout in layouts if layout is not None), None)
+    layouts = (_layout(files, path, name) for name in reversed(others))
+    found, file = next((layout for layout in layouts if layout is not None), (None, ""))
     if found is not None and found != tuple(map(escape_partition_value, destination.partition_by)):
         raise ConfigError(
             f"output.path '{path}' is partitioned by {list(map(unquote, found))}, output.partition_by is "
             f"{list(destination.partition_by)}.\n  Choose another path, or mode replace_all."
+        )
+    suffix = FORMAT_SUFFIX.search(file)
+    if suffix and suffix[1] != destination.format:
+        raise ConfigError(
+            f"output.path '{path}' holds files of format {suffix[1]}, output.format is {destination.format}.\n"
+            "  Set output.format to it, or choose another path, or mode replace_all."
         )
 
 
@@ -183,8 +191,8 @@ def _requirements(destination: Destination, columns: Sequence[str], run_id: str)
     ]
 
 
-def _partition_columns(files: Filesystem, path: str, entry: str) -> tuple[str, ...] | None:
-    """Follow one branch of folders named ``column=value`` down to the files; None when it vanishes."""
+def _layout(files: Filesystem, path: str, entry: str) -> tuple[tuple[str, ...], str] | None:
+    """Follow one branch of folders named ``column=value`` down to a file, '' if there is none; None when it vanishes."""
     columns: tuple[str, ...] = ()
     folder = join(path, entry)
     try:
@@ -192,11 +200,11 @@ def _partition_columns(files: Filesystem, path: str, entry: str) -> tuple[str, .
             columns += (entry.partition("=")[0],)
             below = [name for name in files.list_dir(folder) if not is_hidden(name)]
             if not below:
-                break
+                return columns, ""
             entry, folder = below[0], join(folder, below[0])
     except FileNotFoundError:
         return None
-    return columns if files.exists(folder) else None
+    return (columns, entry) if files.exists(folder) else None
 
 
 def _why(error: OSError) -> str:

@@ -110,6 +110,18 @@ def test_a_partition_column_of_an_odd_name_is_recognised_beside_other_dates(
     assert column in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["part-0.csv", "part-0.csv.gz", "part-0.snappy.orc"])
+def test_files_of_another_format_beside_the_date_are_refused(destination: Destination, name: str) -> None:
+    file = Path(destination.path, "run_date=2026-11-19", name)
+    file.parent.mkdir(parents=True)
+    file.touch()
+    with pytest.raises(ConfigError, match=r"holds files of format (csv|orc), output.format is parquet"):
+        check_live_output(local_filesystem(), destination)
+    same = "orc" if "orc" in name else "csv"
+    check_live_output(local_filesystem(), replace(destination, format=same))
+    check_live_output(local_filesystem(), replace(destination, mode="replace_all"))
+
+
 def test_data_files_and_their_checksums_are_live_and_marks_are_not(tmp_path: Path) -> None:
     names = ["part-0", ".part-0.crc", "run_date=a", "_SUCCESS", "._SUCCESS.crc", "_runs", "_lock", ".x.tmp"]
     for name in names:

@@ -90,6 +90,7 @@ def run_job(request: Request, work: Work) -> int:
     tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
     with interruptible(tag, give_up) as interrupts:
         try:
+            interrupts.install()
             with recorder.timed("session"):
                 spark = open_session(request.job)
             interrupts.install()  # PySpark has just taken Ctrl-C for itself

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,18 +16,21 @@ import pytest
 from logreg_dist.cli import main
 from logreg_dist.commands.checkpoint import NAME, Checkpoint
 from logreg_dist.commands.job import Request
-from logreg_dist.commands.train import train
+from logreg_dist.commands.outputs import folder_held
+from logreg_dist.commands.train import fit_configured, train
 from logreg_dist.config import load_train_config
 from logreg_dist.errors import (
     CheckpointDamaged,
     CheckpointMisfit,
     ConfigError,
     FitNotUsable,
+    OutputNotVerified,
     TemporaryFailure,
 )
 from logreg_dist.fitting.journal import TableMark
 from logreg_dist.model.strict_json import content_hash
 from logreg_dist.publishing.filesystem import hadoop_filesystem, local_filesystem
+from logreg_dist.publishing.lease import LEASES
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.solver.bookmarks import NewtonBookmark
 from logreg_dist.staging.passes import StagedTable
@@ -48,7 +52,7 @@ def killed(tmp_path_factory) -> Path:
     columns = {"region": {"reference": LEVEL}}
     config = write_config(folder, features={"columns": columns})
     assert kill_after(config, KILLED_AFTER) >= KILLED_AFTER
-    assert [path.name for path in (folder / "out").iterdir()] == [NAME]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [NAME, LEASES]
     return folder
 
 
@@ -340,3 +344,68 @@ def test_checkpoints_go_through_hadoop_where_the_output_does(spark, killed, tmp_
     assert read.beta.tobytes() == bookmark.beta.tobytes()
     checkpoint.remove()
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".crc")] == []
+
+
+@pytest.fixture(scope="module")
+def separating(tmp_path_factory) -> Path:
+    """A folder with a configuration that a cross-validation gives up: a column without a penalty separates."""
+    folder = tmp_path_factory.mktemp("separating")
+    rows = frame(600)
+    write_files(rows.assign(s=rows.y + 0.0, id=range(600)), folder / "table", 2)
+    features = {"exclude": ["id", "region", "tariff"], "columns": {"s": {"penalty_factor": 0}}}
+    penalty = {"path": {"points": 4, "l1_share": 1.0}}
+    write_config(folder, features=features, penalty=penalty, cross_validation={"folds": 3, "by": "id"})
+    return folder
+
+
+def test_a_fit_that_ends_without_a_model_leaves_no_checkpoint_in_the_way_of_its_advice(
+    spark, separating, tmp_path
+):
+    with pytest.raises(FitNotUsable, match="give them a penalty, or name strengths"):
+        train_again(spark, separating, tmp_path)
+    assert not (tmp_path / NAME).exists()
+    with pytest.raises(FitNotUsable, match="the strongest penalty has no optimum"):
+        train_again(spark, separating, tmp_path, "penalty.path={strengths: [0.1, 0.01], l1_share: 1.0}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_model_that_cannot_be_written_keeps_the_old_one_and_all_files_beside_it(spark, killed, tmp_path):
+    train_again(spark, killed, tmp_path)
+    (tmp_path / "cv.json").write_text("of the old model")
+    before = contents(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before["model.json"]) - 2_000, limits[1]))
+    try:
+        with pytest.raises(OutputNotVerified, match=f"'{tmp_path}' could not be written: File too large"):
+            train_again(spark, killed, tmp_path, "output.overwrite=true", "penalty.l2=0.1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {NAME}, "the retry goes on from it"
+
+
+def test_of_two_runs_into_one_folder_the_second_is_refused_and_changes_nothing(spark, killed, left):
+    before = contents(left)
+    told = f"run 'first' is writing '{left}'"
+    with folder_held(local_filesystem(), str(left), "first"), pytest.raises(TemporaryFailure, match=told):
+        train_again(spark, killed, left)
+    assert contents(left) == before
+    assert not (left / LEASES).exists()
+
+
+def test_a_model_that_came_during_the_fit_is_not_replaced_unasked(spark, killed, tmp_path, monkeypatch):
+    def meanwhile(*arguments, **named):
+        model = fit_configured(*arguments, **named)
+        (tmp_path / "model.json").write_text("of another program")
+        return model
+
+    monkeypatch.setattr("logreg_dist.commands.train.fit_configured", meanwhile)
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):
+        train_again(spark, killed, tmp_path)
+    assert (tmp_path / "model.json").read_text() == "of another program"
+    assert not (tmp_path / "summary.txt").exists()

@@ -85,6 +85,13 @@ class Checkpoint:
             )
         return Journal(write=self._write)
 
+    def has_led_to(self, target: str) -> bool:
+        """Whether the run that left the checkpoint was killed after it had written its model, the file `target`."""
+        if not self._files.exists(self.path) or not self._files.exists(target):
+            return False
+        # The model of an earlier run, which the killed one was to replace, is older than the checkpoint.
+        return self._files.modified(target) >= self._files.modified(self.path)
+
     def remove(self) -> None:
         """Remove the file, and what a killed run left of its next one."""
         self._files.delete_tree(self.path)

@@ -47,9 +47,11 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     assert config.output is not None
     files = filesystem_for(config.output.path, spark)
     target = join(config.output.path, "model.json")
-    _check_output(files, target, config)
     earlier = earlier_model(spark, config)
     checkpoint = Checkpoint(files, config.output.path, config, earlier)
+    is_own = request.resume != "never" and checkpoint.has_led_to(target)
+    overwrite = config.output.overwrite or is_own
+    _check_output(files, target, overwrite=overwrite)
     journal = checkpoint.open(request.resume)
     if journal.kept is not None:
         recorder.details["resumed"] = journal.kept.summary()
@@ -69,7 +71,7 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         if model.n_events is not None:
             recorder.rows["events"] = round(model.n_events)
         with recorder.timed("write"):
-            _check_output(files, target, config)  # a model may have come meanwhile
+            _check_output(files, target, overwrite=overwrite)  # a model may have come meanwhile
             write_outputs(lease, model, recorder)
             checkpoint.remove()
     if not model.converged:
@@ -137,12 +139,11 @@ def fit_configured(
         ) from None
 
 
-def _check_output(files: Filesystem, target: str, config: TrainConfig) -> None:
-    assert config.output is not None
-    folder = config.output.path
+def _check_output(files: Filesystem, target: str, *, overwrite: bool) -> None:
+    folder = target.rpartition("/")[0]
     if files.exists(folder) and not files.is_dir(folder):
         raise ConfigError(f"output.path {quoted(folder)} is a file. Choose a folder.")
-    if files.exists(target) and not config.output.overwrite:
+    if files.exists(target) and not overwrite:
         raise ConfigError(
             f"there is a model in {quoted(folder)} already.\n"
             "  Set output.overwrite to true to replace it, or choose another output.path."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -409,3 +410,21 @@ def test_a_model_that_came_during_the_fit_is_not_replaced_unasked(spark, killed,
         train_again(spark, killed, tmp_path)
     assert (tmp_path / "model.json").read_text() == "of another program"
     assert not (tmp_path / "summary.txt").exists()
+
+
+def test_a_job_that_was_killed_when_its_model_was_written_can_be_repeated(spark, killed, left, undisturbed):
+    train_again(spark, killed, left)
+    shutil.copy(killed / "out" / NAME, left / NAME)
+    written = (left / "model.json").stat().st_mtime
+    os.utime(left / NAME, (written, written + 60))
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):  # of the run before
+        train_again(None, killed, left)
+    os.utime(left / NAME, (written, written - 60))
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):
+        train_again(None, killed, left, resume="never")
+    assert (left / NAME).exists()
+
+    recorder = train_again(spark, killed, left)
+    assert recorder.details["resumed"]["iteration"] == progress(killed / "out" / NAME)
+    assert bits_of(left / "model.json") == undisturbed[0]
+    assert not (left / NAME).exists()

@@ -303,6 +303,8 @@ class _SplitSurvey:
 
     def _add_to_content(self, rows: Rows, more: Sequence[FloatArray]) -> None:
         outcome = [rows.weight, rows.offset]
+        if self.plan.frequency is not None:
+            outcome.append(rows.frequency)  # the weight is that of all repeats
         others = [*outcome, *rows.numeric, *more]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))

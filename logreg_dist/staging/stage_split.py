@@ -114,7 +114,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     """
     clock = time.perf_counter()
     layout = record_layout(plan)
-    sample = SplitSample(plan.sample_rows)
+    sample = SplitSample(plan.sample_share)
     beside_path = sparse_path(path) if plan.sparse else None
     with (
         path.open("wb") as file,
@@ -141,6 +141,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         "classes": list(survey.labels.numbers) if plan.label.by_class else [],
         "n_sampled": n_sampled,
         "sample_steps": sample.steps,
+        "sample_rows": plan.sample_rows,
     }
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows

@@ -153,7 +153,10 @@ def stopped_with_parent(failure: BaseException, parent: int) -> BaseException | 
 
 
 def _causes(failure: BaseException | None) -> Iterator[Exception]:
-    while failure is not None:
+    """Yield a failure and what led to it, each once: what PySpark raises may be its own cause in a circle."""
+    seen: list[BaseException] = []
+    while failure is not None and not any(failure is one for one in seen):
+        seen.append(failure)
         if isinstance(failure, Exception):
             yield failure
         failure = failure.__cause__ or failure.__context__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,6 +32,7 @@ from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
 
+JVM_SECONDS = 1.5  # for a last answer, within the seconds of `interrupts.LAST_WORDS_SECONDS`
 CHECKS = "checks"  # the folder of a check's report, in the one that a model of the same configuration has
 
 
@@ -79,7 +81,11 @@ def run_job(request: Request, work: Work) -> int:
     summary = ""
 
     def give_up(interruption: BaseException) -> None:
-        _close(request, recorder, interruption, spark)
+        asking = threading.Thread(target=_close, args=(request, recorder, interruption, spark), daemon=True)
+        asking.start()
+        asking.join(JVM_SECONDS)
+        if asking.is_alive():  # Spark does not answer, and may be what hangs
+            _close(request, recorder, interruption, None)
 
     tag, parent = f"logreg_dist-{recorder.run_id}", os.getppid()
     with interruptible(tag, give_up) as interrupts:

@@ -29,9 +29,15 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
         "output.format cannot hold the type of a column. Use parquet",
     ),
     (
-        ("Python worker exited unexpectedly", "Python worker was killed", "Container killed"),
+        (
+            "Python worker exited unexpectedly",
+            "Python worker was killed",
+            "Container killed",
+            "MemoryError",
+        ),
         TemporaryFailure,
-        "a Python worker was killed, probably for memory. Raise spark.executor.memoryOverhead",
+        "a Python worker was killed, probably for memory, or ran out of it. Raise spark.executor.memoryOverhead, "
+        "or spark.executor.pyspark.memory if it is set",
     ),
     (
         ("ExecutorLostFailure", "FetchFailed", "SparkContext was shut down", "SparkContext has been shut"),

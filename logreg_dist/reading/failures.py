@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
+from logreg_dist.errors import ConfigError, InputRejected, LogregError, TemporaryFailure
 from logreg_dist.reading.text_records import MALFORMED
 from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
@@ -17,12 +17,35 @@ from logreg_dist.spark.worker_failures import explain_task
 
 @dataclass(frozen=True)
 class Cause:
-    """Fragments of Spark's words that tell a cause, and what to say then."""
+    """Patterns of Spark's words that tell a cause, and what to say then: with a file's name, and without.
 
-    fragments: tuple[str, ...]
+    One that is `of_file` is looked for only where a file was being read: the cluster has such exceptions too.
+    """
+
+    patterns: tuple[str, ...]
     error: type[LogregError]
     sentence: str
+    without_file: str = ""
+    of_file: bool = False
 
+
+def _java(*patterns: str) -> tuple[str, ...]:
+    """Return patterns of exceptions in the JVM, which stand at the beginning of a line: cell values do not."""
+    return tuple(
+        rf"^(?:: |Caused by: |.*\(TID \d+\) \([^)]*\): )?(?:[a-z][\w$]*\.)+{pattern}" for pattern in patterns
+    )
+
+
+# Of the network, HDFS, object stores and disks. What a damaged file raises, such as EOFException for a compressed one
+# that is cut short, is an IOException too: so not all of them.
+_BROKEN_CONNECTIONS = (
+    r"\w*(?:Timeout|TimedOut|Socket|Connect|ConnectionClosed|PortUnreachable|NoRouteToHost|UnknownHost|NoHttpResponse"
+    r"|SSL|SSLHandshake|InterruptedIO|ClosedByInterrupt|BlockMissing|Standby|Retriable|RetryableService"
+    r"|AWSClientIO|AWSServiceIO|AWSServiceThrottled|AWSStatus500)Exception\b",
+    r"\w+(?:Exception|Error): .*(?:Connection reset|Broken pipe|Read timed out|Input/output error|Stale file handle"
+    r"|Too many open files|Could not obtain block|Premature EOF|Status Code: 5\d\d|\b50[0234][, ]|SlowDown"
+    r"|Service Unavailable|Reduce your request rate)",
+)
 
 _CAUSES = (
     Cause(
@@ -30,6 +53,30 @@ _CAUSES = (
         InputRejected,
         "the file {file} holds a broken record: it has more or fewer values than the header has names, or cannot be "
         "parsed.\n  Mend the file; input.options.mode: PERMISSIVE would make such records missing values.",
+        "a text that input.filter or a view takes apart is a broken record (from_csv, from_json or from_xml in FAILFAST "
+        "mode).\n  Mend the table; mode PERMISSIVE there would make such records missing values.",
+    ),
+    # Before those of damaged files: Spark's FAILED_READ_FILE wraps them all, and says more of some.
+    Cause(
+        _java(r"\w*Access(?:Denied|Control)Exception", r"FileNotFoundException: .*\(Permission denied\)"),
+        InputRejected,
+        "the file {file} may not be read by the user that the job runs as.\n  Let it read the table.",
+        of_file=True,
+    ),
+    Cause(
+        (*_java(*_BROKEN_CONNECTIONS), r"UnreadableFile: IO_ERROR "),
+        TemporaryFailure,
+        "the file {file} could not be read: a disk or a connection failed.\n  Run again.",
+        of_file=True,
+    ),
+    Cause(
+        (
+            *_java(r"FileNotFoundException\b"),
+            r"FAILED_READ_FILE\.FILE_NOT_EXIST\]",
+            r"UnreadableFile: FILE_NOT_EXIST ",
+        ),
+        TemporaryFailure,
+        "the file {file} vanished while the table was read.\n  Run again when nothing rewrites the table.",
     ),
     Cause(
         (
@@ -44,29 +91,19 @@ _CAUSES = (
         "other names or types than in the other files.\n  Write that file again; no row was left out.",
     ),
     Cause(
-        ("FileNotFoundException", "FILE_NOT_EXIST"),
-        TemporaryFailure,
-        "the file {file} vanished while the table was read.\n  Run again when nothing rewrites the table.",
-    ),
-    Cause(
-        ("IO_ERROR",),
-        TemporaryFailure,
-        "the file {file} could not be read: a disk or a connection failed.\n  Run again.",
-    ),
-    Cause(
         ("CAST_INVALID_INPUT", "CAST_OVERFLOW"),
         InputRejected,
         "a value does not fit the type that input.filter or a view casts it to.\n  Use try_cast there.",
     ),
     Cause(
         ("spark.driver.maxResultSize",),
-        TemporaryFailure,
+        ConfigError,
         "the sums of a pass are larger than spark.driver.maxResultSize.\n  Raise it, or take fewer splits "
         "(input.splits).",
     ),
     Cause(
         ("spark.rpc.message.maxSize",),
-        TemporaryFailure,
+        ConfigError,
         "a task of a pass is larger than spark.rpc.message.maxSize.\n  Raise it.",
     ),
 )
@@ -95,7 +132,12 @@ _CLUSTER_CAUSES = (
     ),
 )
 
-_FILE = re.compile(r"(?:file:|hdfs:|s3a?:|gs:|abfss?:)/[^\s,;'\"]*[^\s,;'\".]")
+# Only where Spark or a task of ours names the file it was reading: any other URL may be a cell value.
+_FILE = re.compile(
+    rf"(?:Exception: \[FAILED_READ_FILE[.\w]*\] Encountered error while reading file |{MALFORMED} |"
+    r"\bUnreadableFile: (?:FILE_NOT_EXIST|IO_ERROR|FAILED_READ_FILE) )"
+    r"([a-z][a-z0-9+.-]*:/[^\s,;'\"]*[^\s,;'\".])"
+)
 
 
 def explain_spark_error(error: Exception) -> LogregError | None:
@@ -110,7 +152,9 @@ def explain_spark_error(error: Exception) -> LogregError | None:
     if (cause := _found(_CAUSES, words)) is not None:
         failure = task_failure(error)
         file = _FILE.search(words)
-        sentence = cause.sentence.format(file=file[0] if file else "of the input")
+        sentence = cause.sentence.format(file=file[1] if file else "of the input")
+        if file is None and cause.without_file:
+            sentence = cause.without_file
         if failure.split is not None:
             sentence = sentence.replace(".\n", f" ({failure.failed()}).\n", 1)
         return cause.error(sentence)
@@ -130,7 +174,9 @@ def explain_spark_error(error: Exception) -> LogregError | None:
 
 
 def _found(causes: tuple[Cause, ...], words: str) -> Cause | None:
-    return next((cause for cause in causes if any(one in words for one in cause.fragments)), None)
+    reads = "FAILED_READ_FILE" in words or "UnreadableFile" in words
+    asked = (cause for cause in causes if reads or not cause.of_file)
+    return next((one for one in asked if any(re.search(p, words, re.MULTILINE) for p in one.patterns)), None)
 
 
 def _is_of_the_data(error: Exception) -> bool:

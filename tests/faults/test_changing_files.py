@@ -69,7 +69,7 @@ def test_files_that_come_while_a_table_is_fitted_are_not_of_it(spark, table, mon
 
 
 @pytest.mark.parametrize("reader", ["arrow", "spark"])
-@pytest.mark.parametrize("n_rows", [N_ROWS // N_FILES, 500])
+@pytest.mark.parametrize("n_rows", [N_ROWS // N_FILES, pytest.param(500, marks=pytest.mark.faults)])
 def test_a_file_that_is_rewritten_between_two_readings_ends_the_fit(
     spark, table, monkeypatch, reader, n_rows
 ):
@@ -87,7 +87,7 @@ def test_a_file_that_is_rewritten_between_two_readings_ends_the_fit(
 
 
 @pytest.mark.parametrize("reader", ["arrow", "spark"])
-@pytest.mark.parametrize("n_rows", [N_ROWS // N_FILES, 20_000])
+@pytest.mark.parametrize("n_rows", [20_000, pytest.param(N_ROWS // N_FILES, marks=pytest.mark.faults)])
 def test_a_file_that_is_rewritten_before_it_is_read_is_noticed_even_when_it_grew(
     spark, table, monkeypatch, reader, n_rows
 ):
@@ -128,7 +128,7 @@ def touched(file: Path) -> None:
     rows.assign(x=rows.x + 1).to_parquet(file, index=False)
 
 
-@pytest.mark.parametrize("engine", ["arrow", "array", "sql"])
+@pytest.mark.parametrize("engine", ["arrow", "array", pytest.param("sql", marks=pytest.mark.faults)])
 @pytest.mark.parametrize("when", ["before the rows are read", "after they are written"])
 def test_a_file_that_is_rewritten_while_it_is_scored_publishes_nothing(
     jobs, tmp_path, monkeypatch, engine, when

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -67,10 +67,13 @@ def good(jobs, tmp_path) -> Path:
     return Path(shutil.copytree(jobs.folder / "good", tmp_path / "table"))
 
 
-def run_all(jobs: Jobs, path: Path, **source) -> dict[str, tuple[int, str]]:
+def run_all(
+    jobs: Jobs, path: Path, runs: Sequence[str] = tuple(RUNS), **source
+) -> dict[str, tuple[int, str]]:
     """Run every job on a table, each way, and return exit codes and words; a model is not replaced."""
     found = {}
-    for name, (job, settings) in RUNS.items():
+    for name in runs:
+        job, settings = RUNS[name]
         asked = {"path": str(path), **source, **settings.get("input", {})}
         output = {"output": {"path": str(jobs.folder / "other")}} if job == "train" else {}
         ended = jobs.run(job, **{**settings, **output, "input": asked})
@@ -108,11 +111,9 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None]]] = {
 }
 
 
-# Spark tries every task four times: the first of them runs in `make test`, all in `make faults`.
-@pytest.mark.parametrize(
-    "fault",
-    [fault if k == 0 else pytest.param(fault, marks=pytest.mark.faults) for k, fault in enumerate(FAULTS)],
-)
+# Spark tries every task four times: all jobs, readers and faults are for `make faults`.
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_file_that_cannot_be_read_as_it_should_is_named_by_every_job_and_reader(jobs, good, fault):
     name, harm = FAULTS[fault]
     harm(good / name)
@@ -126,6 +127,15 @@ def test_a_file_that_cannot_be_read_as_it_should_is_named_by_every_job_and_reade
         assert words.endswith("Write that file again; no row was left out."), run
     assert not list(jobs.folder.glob("scored/run_date=*"))
     assert not (jobs.folder / "other" / "model.json").exists()
+
+
+def test_a_damaged_page_and_a_file_cut_short_are_named(jobs, good):
+    damage(good / "part-1.parquet")
+    ended = jobs.run("train", input={"path": str(good)}, output={"path": str(good.parent / "model")})
+    assert (ended.exit_code, "/part-1.parquet cannot be read as it should" in ended.words) == (3, True)
+    cut(good / "part-1.parquet", 40)
+    ended = jobs.run("score", input={"path": str(good)})
+    assert (ended.exit_code, "/part-1.parquet cannot be read as it should" in ended.words) == (3, True)
 
 
 def test_whole_numbers_among_doubles_are_read_as_the_doubles_that_they_are(jobs, good):
@@ -155,7 +165,8 @@ def test_marks_checksums_and_hidden_files_are_no_data_and_a_file_without_rows_is
         (good / name).write_bytes(b"" if name == "_SUCCESS" else b"no Parquet")
     pq.write_table(pa.Table.from_pandas(rows()[:0], preserve_index=False), good / "part-2.parquet")
     (good / ".part-0.parquet.crc").unlink()  # Hadoop believes it, and rightly refuses its file
-    for run, (exit_code, words) in run_all(jobs, good).items():
+    runs = ["train with pyarrow", "score through Spark", "evaluate"]
+    for run, (exit_code, words) in run_all(jobs, good, runs).items():
         assert exit_code == 0, (run, words)
         assert "400 rows" in words.replace("n = 400", "400 rows"), run
     shutil.rmtree(jobs.folder / "scored")
@@ -188,9 +199,8 @@ def test_a_broken_record_of_a_csv_file_is_an_error_and_not_a_row_of_nulls(jobs, 
         "has names, or cannot be parsed.\n"
         "  Mend the file; input.options.mode: PERMISSIVE would make such records missing values."
     )
-    for run, (exit_code, words) in run_all(jobs, table, **CSV).items():
-        if "pyarrow" not in run:
-            assert (exit_code, words) == (3, message), run
+    for run, found in run_all(jobs, table, ["train through Spark", "score by SQL"], **CSV).items():
+        assert found == (3, message), run
 
 
 def test_broken_records_are_missing_values_where_the_configuration_says_so(jobs, tmp_path):

@@ -34,11 +34,10 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
             "Python worker was killed",
             "Container killed",
             "MemoryError",
-            "OutOfMemoryError",
         ),
         TemporaryFailure,
-        "a worker ran out of memory, or was killed, probably for memory. Raise spark.executor.memoryOverhead, or "
-        "spark.executor.pyspark.memory if it is set",
+        "a Python worker was killed, probably for memory, or ran out of it. Raise spark.executor.memoryOverhead, "
+        "or spark.executor.pyspark.memory if it is set",
     ),
     (
         ("ExecutorLostFailure", "FetchFailed", "SparkContext was shut down", "SparkContext has been shut"),

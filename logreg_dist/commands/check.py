@@ -7,7 +7,8 @@ import json
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.job import CHECKS, Request, with_outputs
-from logreg_dist.commands.train import earlier_model, fit_configured, write_or_remove
+from logreg_dist.commands.outputs import folder_held, write_together
+from logreg_dist.commands.train import earlier_model, fit_configured, open_checked
 from logreg_dist.config import load_train_config
 from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError, FitNotUsable
@@ -58,28 +59,24 @@ def check(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     folder = join(config.output.path, CHECKS)
     timings: list[PassTiming] = []
     with recorder.timed("fit"):
-        model = fit_configured(spark, config, timings.append, earlier=earlier_model(spark, config))
+        table = open_checked(spark, config)
+        model = fit_configured(table, config, timings.append, earlier=earlier_model(spark, config))
     recorder.details.update(reader=model.fingerprint["reader"], passes=pass_records(timings))
     recorder.fit_status = model.status.value
     recorder.rows.update(used=model.n_rows, dropped=model.n_dropped, zero_weight=model.n_zero_weight)
     report = check_report(model)
+    found = printable_json(json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False))
+    # It tells of single rows: only where it was asked for, and not because a check looks at influence.
+    named = asked.checks.influence
+    rows = influence_parquet(model) if named.rows or named.key is not None else b""
     outputs = {
-        "report": ("checks.txt", report + "\n"),
-        "page": ("checks.html", check_page(model, (draw_linearity(model),))),
-        "checks": (
-            "checks.json",
-            printable_json(json.dumps(_found(model), indent=1, ensure_ascii=False, allow_nan=False)),
-        ),
+        "report": ("checks.txt", (report + "\n").encode()),
+        "page": ("checks.html", check_page(model, (draw_linearity(model),)).encode()),
+        "checks": ("checks.json", found.encode()),
+        "influence": ("influence.parquet", rows),
     }
-    with recorder.timed("write"):
-        files.make_dirs(folder)
-        for name, (file, text) in outputs.items():
-            files.write_atomic(join(folder, file), text.encode())
-            recorder.outputs[name] = join(folder, file)
-        # It tells of single rows: only where it was asked for, and not because a check looks at influence.
-        named = asked.checks.influence
-        rows = influence_parquet(model) if named.rows or named.key is not None else b""
-        write_or_remove(files, join(folder, "influence.parquet"), rows, recorder, name="influence")
+    with recorder.timed("write"), folder_held(files, folder, recorder.run_id) as lease:
+        write_together(lease, outputs, recorder, main="checks")
     recorder.outputs["run"] = join(folder, "run.json")
     if not model.converged:
         raise FitNotUsable(f"{model.status}: {model.status_text}\n  The report was written to {folder}.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy
@@ -85,6 +88,13 @@ class Checkpoint:
             )
         return Journal(write=self._write)
 
+    def has_led_to(self, target: str) -> bool:
+        """Whether the run that left the checkpoint was killed after it had written its model, the file `target`."""
+        if not self._files.exists(self.path) or not self._files.exists(target):
+            return False
+        # The model of an earlier run, which the killed one was to replace, is older than the checkpoint.
+        return self._files.modified(target) >= self._files.modified(self.path)
+
     def remove(self) -> None:
         """Remove the file, and what a killed run left of its next one."""
         self._files.delete_tree(self.path)
@@ -147,9 +157,26 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
         "scipy": scipy.__version__,
         "pyarrow": pyarrow.__version__,
         "pyspark": pyspark.__version__,
-        "logreg_dist": package_version("logreg-dist") or "unknown",
+        "logreg_dist": package_version("logreg-dist") or _code_mark(),
     }
     return Origin(marks, versions)
+
+
+def _code_mark() -> str:
+    """Return a hash of the code that a fit's numbers come from, where it has no version: in a zip."""
+    found = hashlib.sha256()
+    for package in ("design", "fitting", "kernel", "solver", "staging"):
+        for name, content in _sources(files("logreg_dist") / package):
+            found.update(f"{package}/{name}:{len(content)}:".encode() + content)
+    return f"code {found.hexdigest()[:12]}"
+
+
+def _sources(folder: Traversable) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from ((f"{entry.name}/{name}", content) for name, content in _sources(entry))
+        elif entry.name.endswith(".py"):
+            yield entry.name, entry.read_bytes()
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

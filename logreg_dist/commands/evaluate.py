@@ -17,6 +17,7 @@ from logreg_dist.assessment.labelled import labelled_scores
 from logreg_dist.assessment.result import Assessment
 from logreg_dist.commands.job import Request, with_outputs
 from logreg_dist.commands.models import read_model
+from logreg_dist.commands.outputs import folder_held, write_together
 from logreg_dist.config import load_evaluate_config
 from logreg_dist.publishing.filesystem import filesystem_for, join
 from logreg_dist.publishing.run_record import RunRecorder
@@ -67,12 +68,10 @@ def _write(
     spark: SparkSession, folder: str, metrics: Mapping[str, Any], chart: str, recorder: RunRecorder
 ) -> None:
     files = filesystem_for(folder, spark)
-    files.make_dirs(folder)
     outputs = {
-        "metrics": ("metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n"),
-        "charts": ("assessment.svg", chart),
+        "metrics": ("metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode()),
+        "charts": ("assessment.svg", chart.encode()),
     }
-    for name, (file, text) in outputs.items():
-        files.write_atomic(join(folder, file), text.encode())
-        recorder.outputs[name] = join(folder, file)
+    with folder_held(files, folder, recorder.run_id) as lease:
+        write_together(lease, outputs, recorder, main="metrics")
     recorder.outputs["run"] = join(folder, "run.json")

@@ -39,6 +39,7 @@ class Interrupts:
         # Set by the handler, which must not do more than that: the main thread may hold any lock.
         self._signalled = threading.Event()
         self._held, self._over = threading.Event(), threading.Event()
+        self._held.set()  # until `install`, whose caller is ready for what it raises
         threading.Thread(target=self._attend, daemon=True).start()
 
     @property
@@ -47,7 +48,14 @@ class Interrupts:
         return _interruption(self._received[0]) if self._received else None
 
     def install(self) -> None:
-        """Catch the signals, also after PySpark has taken Ctrl-C for itself; raise if one came meanwhile."""
+        """Catch the signals, also after PySpark has taken Ctrl-C for itself; raise them, and one that came before."""
+        self.catch()
+        self._held.clear()
+        if self.interruption is not None:
+            raise self.interruption
+
+    def catch(self) -> None:
+        """Note the signals from now on, and raise nothing."""
         for number in _SIGNALS:
             current = signal.getsignal(number)
             # nohup ignores it, and means it.
@@ -55,8 +63,6 @@ class Interrupts:
                 continue
             self._before.setdefault(number, current)
             signal.signal(number, self._on_signal)
-        if self.interruption is not None:
-            raise self.interruption
 
     def hold(self) -> None:
         """Raise no more: the work is over, or its outputs are in place, and what follows must not be broken off."""
@@ -64,10 +70,11 @@ class Interrupts:
 
     def restore(self) -> None:
         """Put the handlers back that were there before."""
-        self._over.set()
-        self._signalled.set()
+        # First: a signal within `set` would make ours wait for a lock that this thread holds.
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        self._over.set()
+        self._signalled.set()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._received.append(number)
@@ -113,7 +120,7 @@ def interruptible(tag: str, give_up: Callable[[BaseException], None]) -> Iterato
     The main thread is not broken off in a call of the JVM: the answer would be left unread, and taken for that of the
     next call, which waits for it as long as Spark's job runs. The job is cancelled instead, and the call ends by that.
     The second signal changes nothing, the third ends the process at once. After `CLEANING_SECONDS` the process ends
-    as it is, because whoever sent the signal would kill it then.
+    as it is, because whoever sent the signal would kill it then. Nothing is raised before `Interrupts.install`.
 
     Parameters
     ----------
@@ -124,7 +131,7 @@ def interruptible(tag: str, give_up: Callable[[BaseException], None]) -> Iterato
     """
     interrupts = Interrupts(tag, give_up)
     try:
-        interrupts.install()
+        interrupts.catch()
         yield interrupts
     finally:
         interrupts.restore()

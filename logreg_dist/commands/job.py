@@ -91,6 +91,7 @@ def run_job(request: Request, work: Work) -> int:
     with interruptible(tag, give_up) as interrupts:
         recorder.committed = interrupts.hold
         try:
+            interrupts.install()
             with recorder.timed("session"):
                 spark = open_session(request.job)
             interrupts.install()  # PySpark has just taken Ctrl-C for itself

@@ -92,7 +92,8 @@ def fit(
     resolved = resolve(table, config)
     files = listed_files(table)
     refuse_empty_files(files)
-    source = choose_source(table, resolved, config)
+    kept = None if journal is None else journal.kept
+    source = choose_source(table, resolved, config, n_before=None if kept is None else kept.table.n_splits)
     plan = resolved.plan.shared_among(source.n_splits)
     with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
         looks = _read(staged, resolved, source, config)
@@ -148,7 +149,12 @@ def _read(
     clock = time.perf_counter()
     with_sample = config.solver.start == "sample"
     n_clusterings = len(config.inference.cluster or ())
-    task = first_look_task(record_layout(resolved.plan), with_sample=with_sample, n_clusterings=n_clusterings)
+    task = first_look_task(
+        record_layout(resolved.plan),
+        with_sample=with_sample,
+        n_splits=len(staged.splits),
+        n_clusterings=n_clusterings,
+    )
     looks = staged.run_pass(task)
     n_sampled = sum(look.sample.n_rows for look in looks if look.sample is not None)
     what = f"profile, and a sample of {n_sampled:,} rows to start from" if with_sample else "profile"

@@ -26,7 +26,7 @@ from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.profile import TableProfile, profile_from_dict
-from logreg_dist.staging.sample import is_event
+from logreg_dist.staging.sample import is_event, thinned
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
 
@@ -157,14 +157,17 @@ class FirstLook:
 
 
 def first_look_task(
-    layout: RecordLayout, *, with_sample: bool, n_clusterings: int = 0
+    layout: RecordLayout, *, with_sample: bool, n_splits: int = 1, n_clusterings: int = 0
 ) -> Callable[[StagedSplit], FirstLook]:
-    """Return the task that reads a split's profile and sample, and whether there are clusters in its cluster columns."""
+    """Return the task that reads a split's profile and sample, and whether there are clusters in its cluster columns.
+
+    The split is one of `n_splits`, which may not have been known when it was staged, and gives its part of the sample.
+    """
 
     def task(split: StagedSplit) -> FirstLook:
         sidecar = read_sidecar(split.path)
         profile = profile_from_dict(sidecar["profile"])
-        sample = _sample_rows(split, sidecar, layout) if with_sample else None
+        sample = _sample_rows(split, sidecar, layout, n_splits) if with_sample else None
         clusters = tuple(
             _two_of(carried_numbers(Path(split.path), f"cluster[{k}]")) for k in range(n_clusterings)
         )
@@ -193,10 +196,13 @@ def null_block(chunk: RawChunk) -> Block:
     )
 
 
-def _sample_rows(split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout) -> SampleRows:
+def _sample_rows(
+    split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout, n_splits: int
+) -> SampleRows:
     without = replace(layout, n_sparse=0)
-    chunks = read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], without)
-    steps = sidecar["sample_steps"]
+    staged = list(read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], without))
+    events, others = sidecar["sample_steps"]
+    chunks, steps = thinned(staged, (events, others), max(sidecar["sample_rows"] // n_splits, 1))
     weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
     return SampleRows(weighted, sidecar["levels"], sidecar["classes"])
 

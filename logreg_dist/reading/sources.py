@@ -13,7 +13,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.errors import ConfigError
 from logreg_dist.reading.parquet_files import NotPlain, ParquetFiles, parquet_files
 from logreg_dist.reading.resolve import ResolvedTable
-from logreg_dist.reading.spark_rows import in_splits, most_splits, staged_by_spark
+from logreg_dist.reading.spark_rows import in_splits, staged_by_spark
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 from logreg_dist.staging.plan import SparseRule, StagePlan
 from logreg_dist.staging.stage_split import StagedSplit
@@ -27,6 +27,9 @@ BYTES_PER_SPLIT = 512_000_000
 # What a text, and a sparse vector that may be long, is taken for.
 NUMBERS_PER_TEXT = 50
 NUMBERS_PER_SPARSE = 100
+# Where Spark decides on the splits: of each so much of the sample is kept that so few make it whole. Not a bound by
+# the cores, with which the sample, and the last bits of the fit, would change.
+FEWEST_SPLITS = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class RowSource:
     why : str
         What decided it, for people.
     n_splits : int
-        How many splits to expect: exact with ``arrow``, the most there can be with ``spark``.
+        How many splits share the sample: all there are, or `FEWEST_SPLITS` where that is not known yet.
     stage : callable
         Plan and run id to the RDD that stages its partitions; lazy.
     """
@@ -51,10 +54,20 @@ class RowSource:
     stage: Callable[[StagePlan, str], RDD[StagedSplit]]
 
 
-def choose_source(table: DataFrame, resolved: ResolvedTable, config: TrainConfig) -> RowSource:
+def choose_source(
+    table: DataFrame, resolved: ResolvedTable, config: TrainConfig, *, n_before: int | None = None
+) -> RowSource:
     """Return how to read a table: with pyarrow where it is plain Parquet files, else through Spark; no job.
 
     Both give the same rows. `input.reader` overrides the rule.
+
+    Parameters
+    ----------
+    table : DataFrame
+    resolved : ResolvedTable
+    config : TrainConfig
+    n_before : int or None
+        The splits of the run that this one goes on from: files are cut into as many again, whatever the cores.
 
     Raises
     ------
@@ -76,7 +89,7 @@ def choose_source(table: DataFrame, resolved: ResolvedTable, config: TrainConfig
         return _through_spark(table, resolved, pinned, str(reason))
     why = "as input.reader says" if asked == "arrow" else "it is plain Parquet files"
     columns = with_widths(files.columns, resolved.plan)
-    return _from_files(table, replace(files, columns=columns), pinned, why)
+    return _from_files(table, replace(files, columns=columns), pinned or n_before, why)
 
 
 def with_widths(columns: Sequence[FileColumn], plan: StagePlan) -> tuple[FileColumn, ...]:
@@ -103,7 +116,7 @@ def _through_spark(table: DataFrame, resolved: ResolvedTable, pinned: int | None
     return RowSource(
         "spark",
         why,
-        most_splits(table, pinned),
+        pinned or FEWEST_SPLITS,
         lambda plan, run_id: staged_by_spark(in_order, plan, run_id, pinned=pinned),
     )
 

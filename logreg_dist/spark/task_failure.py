@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ _MOST_TASKS = 1_000
 
 _AFTER_ATTEMPTS = re.compile(r"Task (\d+) in stage \d+\.\d+ failed (\d+) times")
 _OUR_FRAME = re.compile(r'^  File "[^"]*\blogreg_dist/([\w/]+\.py)", line (\d+), in ', re.MULTILINE)
+_FRAME = re.compile(r'^  File "([^"]*)", line \d+, in ', re.MULTILINE)
 _RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
@@ -47,6 +48,10 @@ class TaskFailure:
         File and line of the last frame in this package; None where only others' code was at work.
     errno : int or None
         The operating system's number of an `OSError`.
+    alike : bool
+        Whether Spark's record holds several attempts, all of which ended with the same exception at the same place.
+    in_pyspark : bool
+        Whether the last frame is one of PySpark's own worker.
     """
 
     split: int | None = None
@@ -55,6 +60,8 @@ class TaskFailure:
     is_python: bool = False
     place: str | None = None
     errno: int | None = None
+    alike: bool = False
+    in_pyspark: bool = False
 
     @property
     def task(self) -> str:
@@ -82,20 +89,33 @@ class TaskFailure:
 def task_failure(error: Exception) -> TaskFailure:
     """Return what the words of a Spark error, or Spark's own record, tell of the task that caused it."""
     words = all_words(error)
-    _, found, last = words.rpartition(_TRACEBACK)
-    if not found:
+    if _TRACEBACK not in words:
         return TaskFailure(*_counted(words) or (None, None))
-    split, attempts = _counted(words) or _recorded() or (None, None)
-    ours = _OUR_FRAME.findall(words)
+    recorded = _recorded()
+    last = words.rpartition(_TRACEBACK)[2]
+    split, attempts = _counted(words) or (recorded and (recorded[0], len(recorded[1]))) or (None, None)
     errno = _ERRNO.search(_line_of_exception(last))
+    frames = _FRAME.findall(last)
+    ends = {_end(one) for one in recorded[1]} if recorded else set()
     return TaskFailure(
         split,
         attempts,
         raised=_known_name(last),
         is_python=True,
-        place=f"{ours[-1][0]}, line {ours[-1][1]}" if ours else None,
+        place=_place(words),
         errno=int(errno[1]) if errno else None,
+        alike=recorded is not None and len(recorded[1]) > 1 and ends == {_end(words)},
+        in_pyspark=bool(frames) and "/pyspark/" in frames[-1],
     )
+
+
+def _place(words: str) -> str | None:
+    ours = _OUR_FRAME.findall(words)
+    return f"{ours[-1][0]}, line {ours[-1][1]}" if ours else None
+
+
+def _end(words: str) -> tuple[str | None, str | None]:
+    return _known_name(words.rpartition(_TRACEBACK)[2]), _place(words)
 
 
 def _counted(words: str) -> tuple[int, int] | None:
@@ -103,8 +123,8 @@ def _counted(words: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _recorded() -> tuple[int, int] | None:
-    """Ask Spark's record of the last job that failed for the task that failed most often.
+def _recorded() -> tuple[int, list[str]] | None:
+    """Ask Spark's record of the last job that failed for the task that failed most often, and its words each time.
 
     Errors that Python raised are handed on without the task's number.
     """
@@ -117,14 +137,14 @@ def _recorded() -> tuple[int, int] | None:
         return None
 
 
-def _most_failed(context: Any) -> tuple[int, int] | None:
+def _most_failed(context: Any) -> tuple[int, list[str]] | None:
     jvm: Any = context._jvm
     spark = context._jsc.sc()
     spark.listenerBus().waitUntilEmpty(_LISTENER_WAIT)
     store = spark.statusStore()
     api = jvm.org.apache.spark.status.api.v1
     jobs = store.jobsList(_java_list(jvm, jvm.org.apache.spark.JobExecutionStatus.FAILED))
-    failures: Counter[int] = Counter()
+    failures: defaultdict[int, list[str]] = defaultdict(list)
     # The newest one comes first.
     for stage in (int(number) for number in jobs.head().stageIds().mkString(",").split(",")):
         attempt = store.lastStageAttempt(stage)
@@ -132,10 +152,12 @@ def _most_failed(context: Any) -> tuple[int, int] | None:
             failed = _java_list(jvm, api.TaskStatus.FAILED)
             number = attempt.attemptId()
             tasks = store.taskList(stage, number, 0, _MOST_TASKS, api.TaskSorting.ID, failed)
-            failures.update(int(tasks.apply(k).index()) for k in range(tasks.size()))
+            for one in (tasks.apply(k) for k in range(tasks.size())):
+                said = one.errorMessage()
+                failures[int(one.index())].append(str(said.get()) if said.isDefined() else "")
     if not failures:
         return None
-    return failures.most_common(1)[0]
+    return max(failures.items(), key=lambda item: len(item[1]))
 
 
 def _java_list(jvm: Any, entry: Any) -> Any:

@@ -60,12 +60,22 @@ def _raised(failure: TaskFailure, words: str) -> LogregError:
         return TemporaryFailure(_out_of_memory(failure))
     if failure.raised is not None and _is_system_error(failure.raised):
         return TemporaryFailure(_system_error(failure))
+    if failure.raised == "EOFError" and failure.in_pyspark:
+        return TemporaryFailure(
+            f"{failure.failed('the connection to its Python worker broke')}.\n  Run again."
+        )
     if failure.place is None:
         return InputRejected(
             f"{failure.failed(failure.raised or 'an exception')} in Python code that is not this library's: a view's or "
             "a data source's.\n  Mend it; --debug shows Spark's own words, which may hold values of the table."
         )
     what = f"{failure.raised or 'an exception'} in {failure.place}"
+    if failure.alike:
+        return InputRejected(
+            f"{failure.failed(what)}, each time alike.\n"
+            "  This table brings out a bug of logreg_dist, and running again does not help: report it with the words that\n"
+            "  --debug shows, which may hold values of the table."
+        )
     return TemporaryFailure(
         f"{failure.failed(what)}.\n"
         "  Neither the table nor the cluster explains it. If it happens again it is a bug of logreg_dist: report it "

@@ -122,7 +122,7 @@ class StagePlan:
     chunk_rows : int
         Rows of a chunk, the same for every split: sums must not depend on the batches.
     sample_rows : int
-        Most rows that a split keeps aside as its sample.
+        Rows that the splits together keep aside as a sample, or up to twice as many.
     max_levels : int
         Most distinct levels a categorical column may have in one split.
     single : bool
@@ -148,6 +148,7 @@ class StagePlan:
     sparse: tuple[SparsePlan, ...] = ()
     folds: FoldPlan | None = None
     carried: tuple[CarriedColumn, ...] = ()
+    sample_splits: int = 1
 
     @property
     def is_weighted(self) -> bool:
@@ -157,7 +158,12 @@ class StagePlan:
 
     def shared_among(self, n_splits: int) -> StagePlan:
         """Return the plan of one of so many splits, which keeps its part of the sample."""
-        return replace(self, sample_rows=max(self.sample_rows // n_splits, 1))
+        return replace(self, sample_splits=n_splits)
+
+    @property
+    def sample_share(self) -> int:
+        """The rows of the sample that a split keeps."""
+        return max(self.sample_rows // self.sample_splits, 1)
 
 
 def rows_of_sample(n_features: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -45,6 +46,37 @@ class SplitSample:
         for start in range(0, len(whole.y), layout.chunk_rows):
             write_chunk(file, _take(whole, slice(start, start + layout.chunk_rows)), layout)
         return len(whole.y)
+
+
+def thinned(
+    chunks: Sequence[RawChunk], steps: tuple[int, int], max_rows: int
+) -> tuple[list[RawChunk], tuple[int, int]]:
+    """Return a sample and its steps as if it had been drawn with `max_rows` at once; copies what it keeps.
+
+    Parameters
+    ----------
+    chunks : sequence of RawChunk
+        As `SplitSample.write` wrote them with at least as many rows.
+    steps : (int, int)
+        How many rows each kept row stands for: an event, another row.
+    max_rows : int
+    """
+    share, found = max(max_rows // 2, 1), list(steps)
+    event = np.concatenate([is_event(chunk.y) for chunk in chunks]) if chunks else np.empty(0, dtype=bool)
+    kept = np.zeros(len(event), dtype=bool)
+    for k, which in enumerate((event, ~event)):
+        rows = np.flatnonzero(which)
+        while len(rows) > 2 * share:
+            rows, found[k] = rows[::2], 2 * found[k]
+        kept[rows] = True
+    if kept.all():
+        return list(chunks), steps
+    starts = np.cumsum([0, *(len(chunk.y) for chunk in chunks)])
+    parts = [
+        _take(chunk, np.flatnonzero(kept[start : start + len(chunk.y)]))
+        for chunk, start in zip(chunks, starts[:-1], strict=True)
+    ]
+    return parts, (found[0], found[1])
 
 
 def is_event(y: FloatArray) -> NDArray[np.bool_]:

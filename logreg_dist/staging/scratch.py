@@ -39,8 +39,9 @@ def claimed_scratch(run_id: str) -> Path:
 
 def mark_owner(folder: Path, process: int | None) -> None:
     """Write down whose a folder is; without a process it belongs to nobody, and is left alone by all."""
-    if process is not None:
-        owner = {"machine": _machine(), "process": process, "started": _started(process)}
+    started = None if process is None else _started(process)
+    if started:
+        owner = {"machine": _machine(), "process": process, "started": started}
         (folder / OWNER).write_text(json.dumps(owner))
 
 
@@ -84,7 +85,10 @@ def _is_of_the_dead(folder: Path) -> bool:
         process, started, machine = owner["process"], owner["started"], owner["machine"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(machine) and machine == _machine() and _started(process) != started
+    if not machine or machine != _machine() or not started:
+        return False
+    now = _started(process)
+    return now is not None and now != started
 
 
 def _machine() -> str:
@@ -97,9 +101,15 @@ def _machine() -> str:
 
 
 def _started(process: int) -> str | None:
-    """Return when a process started, in clock ticks: a number that is used again has another."""
+    """Return when a process started, in clock ticks: a number that is used again has another.
+
+    '' where there is no such process; None where that cannot be told, for example for want of file handles.
+    """
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        # A /proc that is not mounted holds no process at all.
+        return "" if Path("/proc/self/stat").exists() else None
     except (OSError, IndexError):
         return None
 

@@ -114,7 +114,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     """
     clock = time.perf_counter()
     layout = record_layout(plan)
-    sample = SplitSample(plan.sample_rows)
+    sample = SplitSample(plan.sample_share)
     beside_path = sparse_path(path) if plan.sparse else None
     with (
         path.open("wb") as file,
@@ -141,6 +141,7 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         "classes": list(survey.labels.numbers) if plan.label.by_class else [],
         "n_sampled": n_sampled,
         "sample_steps": sample.steps,
+        "sample_rows": plan.sample_rows,
     }
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows
@@ -303,6 +304,8 @@ class _SplitSurvey:
 
     def _add_to_content(self, rows: Rows, more: Sequence[FloatArray]) -> None:
         outcome = [rows.weight, rows.offset]
+        if self.plan.frequency is not None:
+            outcome.append(rows.frequency)  # the weight is that of all repeats
         others = [*outcome, *rows.numeric, *more]
         if self.plan.folds is not None:
             others.append(rows.fold.astype(np.float64))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import shutil
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,22 +15,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import logreg_dist
 from logreg_dist.cli import main
-from logreg_dist.commands.checkpoint import NAME, Checkpoint
+from logreg_dist.commands.checkpoint import NAME, Checkpoint, origin_of
 from logreg_dist.commands.job import Request
-from logreg_dist.commands.train import train
+from logreg_dist.commands.outputs import folder_held
+from logreg_dist.commands.train import fit_configured, train
 from logreg_dist.config import load_train_config
 from logreg_dist.errors import (
     CheckpointDamaged,
     CheckpointMisfit,
     ConfigError,
     FitNotUsable,
+    OutputNotVerified,
     TemporaryFailure,
 )
 from logreg_dist.fitting.journal import TableMark
 from logreg_dist.model.strict_json import content_hash
 from logreg_dist.publishing.filesystem import hadoop_filesystem, local_filesystem
+from logreg_dist.publishing.lease import LEASES
 from logreg_dist.publishing.run_record import RunRecorder
+from logreg_dist.reading import sources
 from logreg_dist.solver.bookmarks import NewtonBookmark
 from logreg_dist.staging.passes import StagedTable
 from tests.faults.killed_job import bits_of, kill_after, progress, run_job, write_config
@@ -36,6 +44,7 @@ from tests.faults.rows import frame, write_files
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 N_ROWS = 6_000
+PACKAGE = Path(logreg_dist.__file__).parent
 KILLED_AFTER = 2
 SECRET, LEVEL = "hunter2-passphrase", "far away"
 
@@ -48,7 +57,7 @@ def killed(tmp_path_factory) -> Path:
     columns = {"region": {"reference": LEVEL}}
     config = write_config(folder, features={"columns": columns})
     assert kill_after(config, KILLED_AFTER) >= KILLED_AFTER
-    assert [path.name for path in (folder / "out").iterdir()] == [NAME]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [NAME, LEASES]
     return folder
 
 
@@ -340,3 +349,124 @@ def test_checkpoints_go_through_hadoop_where_the_output_does(spark, killed, tmp_
     assert read.beta.tobytes() == bookmark.beta.tobytes()
     checkpoint.remove()
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".crc")] == []
+
+
+@pytest.fixture(scope="module")
+def separating(tmp_path_factory) -> Path:
+    """A folder with a configuration that a cross-validation gives up: a column without a penalty separates."""
+    folder = tmp_path_factory.mktemp("separating")
+    rows = frame(600)
+    write_files(rows.assign(s=rows.y + 0.0, id=range(600)), folder / "table", 2)
+    features = {"exclude": ["id", "region", "tariff"], "columns": {"s": {"penalty_factor": 0}}}
+    penalty = {"path": {"points": 2, "l1_share": 1.0}}
+    write_config(folder, features=features, penalty=penalty, cross_validation={"folds": 2, "by": "id"})
+    return folder
+
+
+def test_a_fit_that_ends_without_a_model_leaves_no_checkpoint_in_the_way_of_its_advice(
+    spark, separating, tmp_path
+):
+    with pytest.raises(FitNotUsable, match="give them a penalty, or name strengths"):
+        train_again(spark, separating, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_model_that_cannot_be_written_keeps_the_old_one_and_all_files_beside_it(spark, killed, tmp_path):
+    train_again(spark, killed, tmp_path)
+    (tmp_path / "cv.json").write_text("of the old model")
+    before = contents(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before["model.json"]) - 2_000, limits[1]))
+    try:
+        with pytest.raises(OutputNotVerified, match=f"'{tmp_path}' could not be written: File too large"):
+            train_again(spark, killed, tmp_path, "output.overwrite=true", "solver.max_iterations=90")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {NAME}, "the retry goes on from it"
+
+
+def test_of_two_runs_into_one_folder_the_second_is_refused_and_changes_nothing(spark, killed, left):
+    before = contents(left)
+    told = f"run 'first' is writing '{left}'"
+    with folder_held(local_filesystem(), str(left), "first"), pytest.raises(TemporaryFailure, match=told):
+        train_again(spark, killed, left)
+    assert contents(left) == before
+    assert not (left / LEASES).exists()
+
+
+def test_a_model_that_came_during_the_fit_is_not_replaced_unasked(spark, killed, tmp_path, monkeypatch):
+    def meanwhile(*arguments, **named):
+        model = fit_configured(*arguments, **named)
+        (tmp_path / "model.json").write_text("of another program")
+        return model
+
+    monkeypatch.setattr("logreg_dist.commands.train.fit_configured", meanwhile)
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):
+        train_again(spark, killed, tmp_path)
+    assert (tmp_path / "model.json").read_text() == "of another program"
+    assert not (tmp_path / "summary.txt").exists()
+
+
+def test_a_job_that_was_killed_when_its_model_was_written_can_be_repeated(spark, killed, left, undisturbed):
+    train_again(spark, killed, left)
+    shutil.copy(killed / "out" / NAME, left / NAME)
+    written = (left / "model.json").stat().st_mtime
+    os.utime(left / NAME, (written, written + 60))
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):  # of the run before
+        train_again(None, killed, left)
+    os.utime(left / NAME, (written, written - 60))
+    with pytest.raises(ConfigError, match=r"there is a model in '.*' already"):
+        train_again(None, killed, left, resume="never")
+    assert (left / NAME).exists()
+
+    recorder = train_again(spark, killed, left)
+    assert recorder.details["resumed"]["iteration"] == progress(killed / "out" / NAME)
+    assert bits_of(left / "model.json") == undisturbed[0]
+    assert not (left / NAME).exists()
+
+
+def test_a_run_on_other_cores_goes_on_with_the_splits_of_the_one_before(spark, killed, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_enough_splits", lambda table, files: 2)
+    undisturbed = tmp_path / "undisturbed"
+    train_again(spark, killed, undisturbed, "input.splits=null")
+
+    keep = Checkpoint._write
+
+    def then_stopped(self, journal):
+        keep(self, journal)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "_write", then_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_again(spark, killed, tmp_path / "out", "input.splits=null")
+    monkeypatch.setattr(Checkpoint, "_write", keep)
+    monkeypatch.setattr(sources, "_enough_splits", lambda table, files: 5)
+    train_again(spark, killed, tmp_path / "out", "input.splits=null", resume="require")
+    assert bits_of(tmp_path / "out" / "model.json") == bits_of(undisturbed / "model.json")
+
+
+def test_code_without_a_version_is_known_by_what_it_says(killed, monkeypatch, tmp_path):
+    config = load_train_config(str(killed / "train.yaml"), ())
+    with_version = origin_of(config, None).versions["logreg_dist"]
+    monkeypatch.setattr("logreg_dist.commands.checkpoint.package_version", lambda package: None)
+    of_folder = origin_of(config, None).versions["logreg_dist"]
+    assert re.fullmatch("code [0-9a-f]{12}", of_folder)
+    assert of_folder != with_version
+
+    archive = tmp_path / "code.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in sorted(PACKAGE.rglob("*.py"), reverse=True):
+            zipped.write(path, f"logreg_dist/{path.relative_to(PACKAGE)}")
+    monkeypatch.setattr(
+        "logreg_dist.commands.checkpoint.files", lambda package: zipfile.Path(archive, "logreg_dist/")
+    )
+    assert origin_of(config, None).versions["logreg_dist"] == of_folder
+    with zipfile.ZipFile(archive, "a") as zipped:
+        zipped.writestr("logreg_dist/solver/new.py", "")
+    assert origin_of(config, None).versions["logreg_dist"] != of_folder

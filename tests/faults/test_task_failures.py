@@ -6,15 +6,17 @@ import errno
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from logreg_dist import TrainConfig, fit
 from logreg_dist.errors import InputRejected, LogregError, TemporaryFailure
 from logreg_dist.reading.failures import explain_spark_error
-from logreg_dist.spark.task_failure import TaskFailure
+from logreg_dist.spark.task_failure import TaskFailure, task_failure
 from logreg_dist.spark.worker_failures import explain_task
 from logreg_dist.staging.passes import StagedTable
 from tests.faults.rows import every_bit, frame, write_files
@@ -136,7 +138,10 @@ def kills_its_worker(split: Any) -> Any:
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        (raises_a_cell_value, r"split 1 failed 4 times \(KeyError in staging/split_tasks\.py, line \d+\)\."),
+        (
+            raises_a_cell_value,
+            r"split 1 failed 4 times \(KeyError in staging/split_tasks\.py, line \d+\), each time alike\.",
+        ),
         (fills_a_disk, r"split 1 failed 4 times \(OSError: No space left on device\)\.\n.*spark\.local\.dir"),
         (
             kills_its_worker,
@@ -164,7 +169,8 @@ def test_a_task_that_fails_on_all_attempts_is_named_with_its_cause_and_no_values
     in_pass_three(monkeypatch, always)
     found = explained(spark, spark.read.parquet(table), table)
 
-    with pytest.raises(TemporaryFailure, match=words):
+    # Of our own code's exception, the same on all attempts, a retry makes nothing better.
+    with pytest.raises(InputRejected if end is raises_a_cell_value else TemporaryFailure, match=words):
         raise found
 
 
@@ -254,3 +260,17 @@ def test_the_end_of_a_process_is_told_from_the_words_of_whoever_ended_it(words, 
 
     with pytest.raises(TemporaryFailure, match=told):
         raise found
+
+
+def test_a_bug_is_worth_a_retry_only_where_attempts_ended_differently():
+    once = TaskFailure(3, 4, raised="KeyError", is_python=True, place="staging/rows.py, line 9")
+    assert isinstance(explain_task(once, ""), TemporaryFailure)
+    assert isinstance(explain_task(replace(once, alike=True), ""), InputRejected)
+
+
+def test_a_worker_whose_connection_ended_is_not_the_inputs_fault():
+    frame = '  File "/python/{}", line 173, in read_int\n    raise EOFError\nEOFError\n'
+    for place, kind in {"pyspark/serializers.py": TemporaryFailure, "theirs.py": InputRejected}.items():
+        words = f"Traceback (most recent call last):\n{frame.format(place)}"
+        found = explain_task(task_failure(PySparkException(words)), words)
+        assert isinstance(found, kind)

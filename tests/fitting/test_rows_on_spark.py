@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from logreg_dist import TrainConfig, fit
+from logreg_dist.commands.outputs import folder_held
 from logreg_dist.commands.train import write_outputs
 from logreg_dist.model.file import model_from_json, model_to_json
 from logreg_dist.publishing.filesystem import local_filesystem
@@ -53,12 +54,14 @@ def test_the_model_file_holds_the_checks_and_no_row(model):
 
 def test_the_files_of_the_checks_come_and_go_with_the_model(model, tmp_path):
     recorder = SimpleNamespace(outputs={})
-    write_outputs(local_filesystem(), str(tmp_path), model, recorder)
+    with folder_held(local_filesystem(), str(tmp_path), "r1") as lease:
+        write_outputs(lease, model, recorder)
     assert (tmp_path / "linearity.svg").read_text(encoding="utf-8").startswith("<svg")
     assert pq.read_table(tmp_path / "influence.parquet").column_names[0] == "id"
     assert recorder.outputs["influence"].endswith("influence.parquet")
     without = replace(model, checks=None, influential=None)
-    write_outputs(local_filesystem(), str(tmp_path), without, recorder)
+    with folder_held(local_filesystem(), str(tmp_path), "r2") as lease:
+        write_outputs(lease, without, recorder)
     assert not (tmp_path / "linearity.svg").exists()
     assert not (tmp_path / "influence.parquet").exists()
 

@@ -145,6 +145,16 @@ def test_every_pass_is_timed_and_only_the_first_one_stages(spark, table):
     assert all(timing.wall >= timing.share("kernel") + timing.share("reading") for timing in timings)
 
 
+def test_splits_that_spark_decides_on_give_the_same_bits_whatever_the_cores(spark, table, monkeypatch):
+    # The same 3 partitions on 2 cores and on 64.
+    found = []
+    for n_cores in (2, 64):
+        monkeypatch.setattr(type(spark.sparkContext), "defaultParallelism", n_cores)
+        found.append(every_bit(fit_in(spark, table, None, "spark")))
+    assert found[0]["fingerprint"] == found[1]["fingerprint"]
+    assert found[0] == found[1]
+
+
 @pytest.mark.slow
 def test_pinned_splits_give_the_same_bits_whatever_the_cores(spark, table, tmp_path):
     # Through Spark, 2 merges the partitions of 3 files, which it packs by the cores it has; 7 needs a shuffle.

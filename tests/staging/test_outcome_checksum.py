@@ -73,3 +73,14 @@ def test_a_staged_table_has_the_same_one_in_any_number_of_splits_and_with_other_
     reversed_rows = stage(table.take(np.arange(301)[::-1]), tmp_path / "d", plan=plan_of(table))
     turned = joined(split.outcome_checksum for split in reversed_rows.splits)
     assert (turned.in_any_order, turned.in_order == found[0].in_order) == (found[0].in_any_order, False)
+
+
+def test_three_rows_of_weight_two_are_others_than_two_rows_of_weight_three(tmp_path):
+    found = []
+    for name, frequency in (("a", 3.0), ("b", 2.0)):
+        table = logistic_table(50).append_column("frequency", pa.array(np.full(50, frequency)))
+        table = table.append_column("weight", pa.array(np.full(50, 6.0 / frequency)))
+        [split] = stage(table, tmp_path / name).splits
+        found.append((split.content, split.outcome_checksum.in_any_order))
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]

@@ -63,3 +63,21 @@ def test_the_weights_of_a_sample_are_multiplied_by_its_steps(tmp_path):
 
 def test_an_empty_split_has_an_empty_sample(tmp_path):
     assert [len(rows) for rows, _ in sample_of(0, tmp_path)] == [0, 0]
+
+
+@pytest.mark.parametrize("n_splits", [8, 32])
+def test_a_share_that_is_known_after_staging_is_the_sample_that_it_would_have_been(tmp_path, n_splits):
+    table = pa.table({"row": np.arange(999.0), "label": (np.arange(999) % 7 == 0).astype(int)})
+    found = []
+    for known in (n_splits, 8):
+        plan = plan_of(table, chunk_rows=16, sample_rows=400).shared_among(known)
+        staged = stage(table, tmp_path / str(known), plan=plan)
+        look = first_look_task(record_layout(plan), with_sample=True, n_splits=n_splits)(staged.splits[0])
+        found.append(
+            [
+                np.concatenate([getattr(chunk, name) for chunk in look.sample.chunks]).tolist()
+                for name in ("y", "weight")
+            ]
+        )
+        assert look.sample.n_rows <= 2 * 400 / n_splits
+    assert found[0] == found[1]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +63,43 @@ def test_folders_of_which_nothing_is_known_are_left_alone(tmp_path, content):
     folder = staged(tmp_path / "blockmgr-1", None)
     if content is not None:
         (folder / OWNER).write_text(content)
+
+    remove_leftovers(folder.parent)
+
+    assert (folder / SECRET).exists()
+
+
+def test_a_process_that_cannot_be_looked_at_is_not_taken_for_dead(tmp_path, monkeypatch, someone):
+    folder = staged(tmp_path / "blockmgr-1", someone.pid)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    read = Path.read_text
+
+    def starved(path: Path, *args, **settings) -> str:
+        """Read without a file handle to spare where it is a process that is asked for."""
+        if path.name != "stat":
+            return read(path, *args, **settings)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+        try:
+            return read(path, *args, **settings)
+        except OSError as error:
+            refusals.append(error.errno)
+            raise
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    refusals: list[int | None] = []
+    monkeypatch.setattr(Path, "read_text", starved)
+    remove_leftovers(folder.parent)
+
+    assert set(refusals) == {errno.EMFILE}
+    assert (folder / SECRET).exists()
+
+
+def test_a_mark_without_a_start_is_nobodys(tmp_path, someone):
+    folder = staged(tmp_path / "blockmgr-1", someone.pid)
+    owner = json.loads((folder / OWNER).read_text())
+    (folder / OWNER).write_text(json.dumps(owner | {"started": None}))
 
     remove_leftovers(folder.parent)
 

@@ -90,7 +90,8 @@ def samples_of(rows: FittedRows) -> tuple[SampleRows, ...]:
         return rows.samples
     # Unweighted by label until events are told from others, as they were drawn.
     layout = replace(rows.passes.layout, label_weights=None)
-    looks: list[FirstLook] = rows.passes.staged.run_pass(first_look_task(layout, with_sample=True))
+    task = first_look_task(layout, with_sample=True, n_splits=len(rows.passes.staged.splits))
+    looks: list[FirstLook] = rows.passes.staged.run_pass(task)
     samples = tuple(look.sample for look in looks if look.sample is not None)
     weights = rows.passes.layout.label_weights
     return samples if weights is None else tuple(sample.weighted_by(weights) for sample in samples)

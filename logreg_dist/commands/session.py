@@ -33,8 +33,8 @@ _CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}
 def open_session(job: str) -> SparkSession:
     """Return the session of a job; local with all cores unless a master is configured.
 
-    What `spark-submit` or a configuration file sets is left as it is, but for `spark.speculation`. Workers run the driver's own
-    Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark would take whatever ``python3`` is
+    What `spark-submit` or a configuration file sets is left as it is, but for `spark.speculation`. Workers run the
+    driver's own Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark would take whatever ``python3`` is
     found first.
 
     Raises

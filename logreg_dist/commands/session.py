@@ -12,6 +12,8 @@ from pyspark.sql import SparkSession
 
 from logreg_dist.errors import ConfigError
 
+log = logging.getLogger(__name__)
+
 # Wanted by every job, wherever it runs.
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it and our lines would overwrite each other
@@ -22,6 +24,8 @@ _SETTINGS = {
     # Bytes that a disk or a network got wrong are an error then, and not other values.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
+# Whatever was asked for: a copy of a task on another host finds no staged file there, and says so first.
+_FORCED = {"spark.speculation": "false"}
 # A local session has a log configuration of its own.
 _CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}
 
@@ -29,8 +33,8 @@ _CLUSTER_SETTINGS = {"spark.log.level": "ERROR"}
 def open_session(job: str) -> SparkSession:
     """Return the session of a job; local with all cores unless a master is configured.
 
-    What `spark-submit` or a configuration file sets is left as it is. Workers run the driver's own
-    Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark would take whatever ``python3`` is
+    What `spark-submit` or a configuration file sets is left as it is, but for `spark.speculation`. Workers run the
+    driver's own Python unless `PYSPARK_PYTHON` says otherwise: left alone, Spark would take whatever ``python3`` is
     found first.
 
     Raises
@@ -72,8 +76,12 @@ def _settings() -> dict[str, str]:
         return _SETTINGS | (_CLUSTER_SETTINGS if _has_master() else _local_settings())
     SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
     given = SparkConf()
+    if given.get("spark.speculation", "false") == "true":
+        log.warning(
+            "spark.speculation is switched off: staged splits lie on one host each, and a copy of a task has none"
+        )
     wanted = _SETTINGS | _CLUSTER_SETTINGS
-    return {key: value for key, value in wanted.items() if not given.contains(key)}
+    return {key: value for key, value in wanted.items() if not given.contains(key)} | _FORCED
 
 
 def _local_settings() -> dict[str, str]:

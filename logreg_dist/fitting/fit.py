@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame
+from threadpoolctl import threadpool_limits
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.check import check_profile, refuse_too_many_terms
@@ -95,7 +96,11 @@ def fit(
     kept = None if journal is None else journal.kept
     source = choose_source(table, resolved, config, n_before=None if kept is None else kept.table.n_splits)
     plan = resolved.plan.shared_among(source.n_splits)
-    with StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged:
+    # One thread of BLAS: their number decides the last bits of a solve, and a resumed fit may have other cores.
+    with (
+        threadpool_limits(1, user_api="blas"),
+        StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged,
+    ):
         looks = _read(staged, resolved, source, config)
         refuse_rewritten_files(table, files)
         profile = _profile(looks, resolved)

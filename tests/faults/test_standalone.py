@@ -98,7 +98,8 @@ def test_sparks_log_does_not_flood_the_terminal(demo):
 )
 def test_spark_submit_hands_on_the_exit_code_of_the_job(tmp_path, setting, exit_code, message):
     spark_home = Path(pyspark.__file__).parent
-    submit = [spark_home / "bin" / "spark-submit", "--master", "local[1]", ROOT / "jobs" / "train.py"]
+    submit = [spark_home / "bin" / "spark-submit", "--master", "local[1]"]
+    submit += ["--conf", "spark.speculation=true", ROOT / "jobs" / "train.py"]
     outputs = ["--set", f"output.path={tmp_path / 'model'}", "--set", setting]
     done = subprocess.run(
         [*submit, "--config", ROOT / "conf" / "train.yaml", *outputs],
@@ -111,4 +112,5 @@ def test_spark_submit_hands_on_the_exit_code_of_the_job(tmp_path, setting, exit_
 
     assert done.returncode == exit_code, done.stdout[-3000:]
     assert message in done.stdout  # spark-submit merges the two streams of the job
+    assert "spark.speculation is switched off: " in done.stdout
     assert json.loads((tmp_path / "model" / "run.json").read_text())["exit_code"] == exit_code

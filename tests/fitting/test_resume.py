@@ -169,6 +169,8 @@ def by_selection(pages: FileOfPages, **settings):
 
 
 DOUBLED = np.column_stack([X, X[:, 2] + X[:, 3], X[:, 1]])
+# More than a hundred terms.
+WIDE = np.column_stack([X, np.random.default_rng(6).normal(size=(len(X), 104))])
 SEARCHES: dict[str, Callable[[FileOfPages], tuple[Any, int]]] = {
     "newton": by_newton,
     "newton, dependent columns": lambda pages: by_newton(pages, X=DOUBLED, start=np.full(P + 2, 0.5)),
@@ -176,6 +178,7 @@ SEARCHES: dict[str, Callable[[FileOfPages], tuple[Any, int]]] = {
     "newton, iterations that run out": lambda pages: by_newton(pages, max_iterations=3),
     "newton, several steps a matrix": lambda pages: by_newton(pages, score=True),
     "newton, from a rough matrix": lambda pages: by_newton(pages, score=True, rough=True, start=np.zeros(P)),
+    "newton, 110 terms": lambda pages: by_newton(pages, X=WIDE, start=np.zeros(WIDE.shape[1])),
     "newton, separated": by_newton_separated,
     "newton, mixtures": on_ill_conditioned_columns,
     "lbfgs": by_lbfgs,

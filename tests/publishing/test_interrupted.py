@@ -49,6 +49,7 @@ def put_in_place(
         held(local_filesystem(), str(path), "r1", scope=PART) as lease,
         interruptible("tag", lambda interruption: None) as interrupts,
     ):
+        interrupts.install()
         sink.replace(Lease(files, lease.path, lease.holder), {"n_rows": 1}, interrupts.hold)
 
 

@@ -100,8 +100,14 @@ def test_a_disk_without_room_for_the_smallest_file_is_told_too(
 
 
 @contextmanager
-def without_rights(folder: Path) -> Iterator[None]:
-    """Take the right to write into a folder; root, whom nobody refuses, is somebody else meanwhile."""
+def without_rights(folder: Path, spark: Any) -> Iterator[None]:
+    """Take the right to write into a folder; root, whom nobody refuses, is somebody else meanwhile.
+
+    PySpark writes what it broadcasts into a folder of its own, which stays open to that one.
+    """
+    broadcast = Path(spark.sparkContext._temp_dir)
+    broadcast.chmod(0o777)
+    broadcast.parent.chmod(broadcast.parent.stat().st_mode | 0o055)
     for above in folder.parents:
         if above.stat().st_uid == os.geteuid() and str(above).startswith(tempfile.gettempdir() + "/"):
             above.chmod(above.stat().st_mode | 0o055)
@@ -124,6 +130,6 @@ def test_a_folder_that_may_not_be_written_keeps_the_old_rows(spark: Any, tmp_pat
     config, before = job.prepare(N_OLD + 1), sorted(job.output.rglob("*"))
     recorder = RunRecorder(job="score", run_id="forbidden")
     words = rf"'{job.output}' could not be changed: \[Errno 13\] Permission denied(.|\n)*old output is kept"
-    with without_rights(job.output), pytest.raises(OutputNotVerified, match=words):
+    with without_rights(job.output, spark), pytest.raises(OutputNotVerified, match=words):
         score(spark, Request("score", config), recorder)
     assert sorted(job.output.rglob("*")) == before

@@ -107,6 +107,7 @@ _CAUSES = (
         "a task of a pass is larger than spark.rpc.message.maxSize.\n  Raise it.",
     ),
 )
+_JVM_IS_GONE = "the JVM of Spark's driver is gone: it died, or was killed (for memory: spark.driver.memory).\n  Run again."
 # Looked for where neither a file nor a task says why.
 _CLUSTER_CAUSES = (
     Cause(
@@ -123,7 +124,7 @@ _CLUSTER_CAUSES = (
             "BrokenPipeError",
         ),
         TemporaryFailure,
-        "the JVM of Spark's driver is gone: it died, or was killed (for memory: spark.driver.memory).\n  Run again.",
+        _JVM_IS_GONE,
     ),
     Cause(
         ("ExecutorLostFailure", "FetchFailed"),
@@ -168,6 +169,9 @@ def explain_spark_error(error: Exception) -> LogregError | None:
         return explained
     if (cause := _found(_CLUSTER_CAUSES, words)) is not None:
         return cause.error(cause.sentence)
+    if type(error) is Py4JError and "Trace:" not in str(error):
+        # py4j's answer for a call during which the connection broke: an error without any words of Java.
+        return TemporaryFailure(_JVM_IS_GONE)
     return TemporaryFailure(
         f"a Spark job failed ({condition(error)}).\n  Run with --debug for Spark's own words."
     )

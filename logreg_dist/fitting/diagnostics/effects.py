@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.design.problems import first_few, quoted
+from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.diagnostics.effect_plan import EffectPlanner, mean_effects
 from logreg_dist.fitting.diagnostics.effect_tasks import EffectSums, effect_bytes, effects_task
 from logreg_dist.fitting.diagnostics.fitted import FittedRows, model_covariance
@@ -27,6 +28,8 @@ FloatArray = NDArray[np.float64]
 # What an effect gains along a dependence counts as nothing below this share of its parts: weights of dependences
 # have half the digits.
 NO_CHANGE = 1e-6
+# Of the largest part that a weight could make, in units of the columns' sizes.
+ROUNDING = 1e-9
 _NO_EFFECTS = "no marginal effects: the model has no covariance of its estimates"
 MAX_NAMED = 5
 _POPULATION_NOTE = (
@@ -144,10 +147,14 @@ def _reaches_beyond(gradient: FloatArray, rows: FittedRows) -> bool:
     Of a column that equals others this is not asked: the model without it has an effect of the others.
     """
     n_own = len(gradient) - sum(len(derived.cells) for derived in rows.passes.spec.derived)
+    scale = term_scales(rows.passes.spec)
+    most = float((np.abs(gradient) / scale).max())
     for dependence in rows.dependences:
         if dependence.position >= n_own:
             parts = [-weight * gradient[k] for k, weight in dependence.weights.items()]
             parts.append(gradient[dependence.position])
-            if abs(sum(parts)) > NO_CHANGE * sum(map(abs, parts)):
+            # Where all parts are 0 but for the rounding of the weights, these have nothing to say either.
+            size = max((abs(weight) * scale[k] for k, weight in dependence.weights.items()), default=0.0)
+            if abs(sum(parts)) > max(NO_CHANGE * sum(map(abs, parts)), ROUNDING * size * most):
                 return True
     return False

@@ -80,6 +80,7 @@ ROOT = Path(logreg_dist.__file__).parent
 
 # A package may import those before it, nothing else of logreg_dist.
 LAYERS = (
+    "processes",  # which processes of this machine live
     "printable",  # names of others that cannot steer a terminal
     "errors",  # what can go wrong, as users see it
     "formula",  # terms as people write them, to parts: a closed grammar

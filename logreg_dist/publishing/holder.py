@@ -9,11 +9,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-# Mounted with hidepid, it shows the processes of other users to nobody.
-PROCESSES = Path("/proc")
+from logreg_dist.processes import is_running, start_of, this_machine
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,14 @@ class Holder:
 
     def is_gone(self) -> bool:
         """Whether all processes of the run are known to have ended, because they ran on this machine."""
-        return self._is_here() and not any(map(_is_running, self.processes.items()))
+        return self._is_here() and not any(
+            is_running(int(pid), start) for pid, start in self.processes.items()
+        )
 
     def is_dying(self) -> bool:
         """Whether the run's own process is gone, on this machine, and others of it are not yet."""
-        mine = (str(self.process), self.processes.get(str(self.process), ""))
-        return self._is_here() and not _is_running(mine)
+        start = self.processes.get(str(self.process), "")
+        return self._is_here() and not is_running(self.process, start)
 
     def is_family(self, other: Holder) -> bool:
         """Whether both are leases of one run."""
@@ -78,19 +78,19 @@ class Holder:
         return f"host {self.host}, process {self.process}, since {self.since}, until {self.expires} unless renewed"
 
     def _is_here(self) -> bool:
-        return bool(self.processes) and bool(self.machine) and self.machine == _this_machine()
+        return bool(self.processes) and bool(self.machine) and self.machine == this_machine()
 
 
 def this_holder(
     run_id: str, scope: str, seconds: float, *, processes: Sequence[int] = (), family: str | None = None
 ) -> Holder:
     """Return the holder that this process is."""
-    starts = {str(pid): _start(pid) for pid in (os.getpid(), *processes)}
+    starts = {str(pid): start_of(pid) for pid in (os.getpid(), *processes)}
     return Holder(
         run_id=run_id,
         scope=scope,
         host=socket.gethostname(),
-        machine=_this_machine(),
+        machine=this_machine(),
         process=os.getpid(),
         processes={pid: start for pid, start in starts.items() if start},
         since=in_seconds(0.0),
@@ -125,38 +125,3 @@ def parse_holder(content: bytes) -> Holder:
     except (TypeError, KeyError) as error:
         raise ValueError("this is no lease") from error
     return holder
-
-
-def _this_machine() -> str:
-    """Name what process ids are unique in: one boot of one kernel, one namespace; '' where that is unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def _is_running(process: tuple[str, str]) -> bool:
-    pid, start = process
-    found = _start(int(pid))
-    return _has_number(int(pid)) if found is None else found == start
-
-
-def _start(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; '' when it has ended, None where /proc does not tell."""
-    try:
-        fields = (PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return "" if fields[0] in ("Z", "X") else fields[19]
-
-
-def _has_number(pid: int) -> bool:
-    """Whether there is such a process, also one of another user that is hidden from this one."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

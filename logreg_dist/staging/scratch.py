@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from logreg_dist.processes import is_running, start_of, this_machine
+
 OWNER = "_owner.json"
 # Where other executors of this user have theirs, seen from the scratch of one: in local sessions, and on a
 # standalone cluster. What runs in containers of its own loses its scratch with them.
@@ -39,9 +41,9 @@ def claimed_scratch(run_id: str) -> Path:
 
 def mark_owner(folder: Path, process: int | None) -> None:
     """Write down whose a folder is; without a process it belongs to nobody, and is left alone by all."""
-    started = None if process is None else _started(process)
+    started = "" if process is None else start_of(process)
     if started:
-        owner = {"machine": _machine(), "process": process, "started": started}
+        owner = {"machine": this_machine(), "process": process, "started": started}
         (folder / OWNER).write_text(json.dumps(owner))
 
 
@@ -82,36 +84,11 @@ def removal_task(run_id: str, used: frozenset[str]) -> Callable[[Iterable[object
 def _is_of_the_dead(folder: Path) -> bool:
     try:
         owner = json.loads((folder / OWNER).read_bytes())
-        process, started, machine = owner["process"], owner["started"], owner["machine"]
+        process, started, machine = int(owner["process"]), owner["started"], owner["machine"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if not machine or machine != _machine() or not started:
-        return False
-    now = _started(process)
-    return now is not None and now != started
-
-
-def _machine() -> str:
-    """Name what process numbers are unique in: one boot of one kernel, one namespace; '' where that is unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def _started(process: int) -> str | None:
-    """Return when a process started, in clock ticks: a number that is used again has another.
-
-    '' where there is no such process; None where that cannot be told, for example for want of file handles.
-    """
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
-    except (FileNotFoundError, ProcessLookupError):
-        # A /proc that is not mounted holds no process at all.
-        return "" if Path("/proc/self/stat").exists() else None
-    except (OSError, IndexError):
-        return None
+    is_known = bool(machine) and bool(started) and machine == this_machine()
+    return is_known and not is_running(process, started)
 
 
 def _java_process() -> int | None:

@@ -129,7 +129,7 @@ def test_a_process_that_proc_hides_is_alive_until_its_number_is_free(
 ) -> None:
     with another_process(tmp_path, "hidden", FIRST) as holder:
         # As for another user where /proc is mounted with hidepid=2.
-        monkeypatch.setattr("logreg_dist.publishing.holder.PROCESSES", tmp_path / "hidden")
+        monkeypatch.setattr("logreg_dist.processes.PROCESSES", tmp_path / "hidden")
         refused(tmp_path, "r2", FIRST, match="run 'hidden'")
         holder.kill()
         holder.wait()
@@ -140,7 +140,7 @@ def test_a_process_that_proc_hides_is_alive_until_its_number_is_free(
 def test_two_machines_that_cannot_be_told_apart_are_not_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logreg_dist.publishing.holder._this_machine", lambda: "")
+    monkeypatch.setattr("logreg_dist.publishing.holder.this_machine", lambda: "")
     with held_here(tmp_path, "far", FIRST) as lease:
         # Its processes have numbers that nothing has here.
         lease.files.write_atomic(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from logreg_dist.errors import OutputNotVerified
-from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.filesystem import Filesystem, join, names_in
 from logreg_dist.publishing.lease import Lease, dead_runs, forget_dead, held
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.publishing.swap import (
@@ -17,6 +17,7 @@ from logreg_dist.publishing.swap import (
     finish_swap,
     read_plan,
     replaced_folder,
+    runs_aside,
     staging_folder,
     swap_back,
     swap_in,
@@ -95,9 +96,7 @@ def write_together(
 
 def _put_right(files: Filesystem, folder: str) -> None:
     """Finish or undo what killed runs left half-done; the lease is held, so no other run is alive."""
-    for run_id in sorted(
-        {*_children(files, join(folder, STAGING)), *_children(files, join(folder, REPLACED))}
-    ):
+    for run_id in sorted(runs_aside(files, folder)):
         log.warning("what run '%s' left in '%s' when it was killed is cleared", run_id, folder)
         _settle(files, folder, run_id)
     for run_id in dead_runs(files, folder):
@@ -127,7 +126,7 @@ def _main_is_in_place(files: Filesystem, folder: str, run_id: str) -> bool:
     return any(
         files.exists(join(folder, name))
         and files.read_bytes(join(folder, name)) == files.read_bytes(join(staged, name))
-        for name in _children(files, staged)
+        for name in names_in(files, staged)
         if not name.startswith(".")  # of a write that was killed
     )
 
@@ -142,10 +141,3 @@ def _failures_explained(folder: str) -> Iterator[None]:
             f"'{folder}' could not be written: {reason}.\n"
             "  The old files are kept. Mend that, or choose another output.path, and run again."
         ) from error
-
-
-def _children(files: Filesystem, folder: str) -> list[str]:
-    try:
-        return files.list_dir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -125,6 +125,20 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names])
 
 
+def names_in(files: Filesystem, folder: str) -> list[str]:
+    """Return the sorted names in a folder, none where there is no such folder.
+
+    Examples
+    --------
+    >>> names_in(local_filesystem(), "/no/such/folder")
+    []
+    """
+    try:
+        return files.list_dir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def local_filesystem() -> Filesystem:
     """Return the operations for paths of this machine, with or without ``file:``."""
     return Filesystem(

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from logreg_dist.errors import TemporaryFailure
-from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.filesystem import Filesystem, join, names_in
 from logreg_dist.publishing.holder import Holder, holder_as_json, in_seconds, parse_holder, this_holder
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def held(
 def dead_runs(files: Filesystem, path: str) -> dict[str, str]:
     """Return the scopes of the runs that were found dead and not cleared yet, by run id."""
     found = {}
-    for name in _names(files, path):
+    for name in names_in(files, join(path, LEASES)):
         if name.endswith(DEAD):
             holder = _read(files, join(path, LEASES, name))
             found[name.removesuffix(DEAD)] = holder.scope if holder is not None else WHOLE
@@ -152,7 +152,7 @@ def is_gone(files: Filesystem, path: str, run_id: str) -> bool:
 
 def live_runs(files: Filesystem, path: str) -> set[str]:
     """Return the ids of the runs that hold a lease."""
-    return {name.removesuffix(LIVE) for name in _names(files, path) if name.endswith(LIVE)}
+    return {name.removesuffix(LIVE) for name in names_in(files, join(path, LEASES)) if name.endswith(LIVE)}
 
 
 def forget_dead(files: Filesystem, path: str, run_id: str) -> None:
@@ -200,7 +200,7 @@ def _announce(lease: Lease) -> list[Holder]:
 
 def _conflicting(files: Filesystem, path: str, own: Holder) -> list[Holder]:
     """Return who else is alive and holds part of the same; all who are dead are marked so on the way."""
-    names = [name for name in _names(files, path) if name.endswith(LIVE)]
+    names = [name for name in names_in(files, join(path, LEASES)) if name.endswith(LIVE)]
     others = [_look_at(files, path, name) for name in names if name != own.run_id + LIVE]
     return [
         other
@@ -268,13 +268,6 @@ def _release(lease: Lease) -> None:
         lease.files.delete_if_empty(join(lease.path, LEASES))
     except OSError as error:
         log.warning("the lease '%s' could not be removed: %s", lease.file, error)
-
-
-def _names(files: Filesystem, path: str) -> list[str]:
-    try:
-        return files.list_dir(join(path, LEASES))
-    except FileNotFoundError:
-        return []
 
 
 def _read(files: Filesystem, file: str) -> Holder | None:

@@ -14,10 +14,9 @@ from logreg_dist.publishing.catalog import PUBLISHED
 from logreg_dist.publishing.destination import Destination, check_live_output, live_entries
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
-from logreg_dist.publishing.sink import Sink, taken_back
+from logreg_dist.publishing.sink import Sink, replace_rows
 from logreg_dist.publishing.staged import N_ROWS, count_live
 from logreg_dist.publishing.swap import (
-    PLAN,
     Swap,
     delete_aside,
     finish_swap,
@@ -95,23 +94,20 @@ def _replace_live(
     new = tuple(live_entries(files, staging_folder(path, run_id)))
     old = tuple(live) if whole else tuple(name for name in new if name in live)
     swap = Swap(path=path, run_id=run_id, new=new, old=old, scope=lease.scope)
-    lease.confirm()
-    try:
-        swap_in(files, swap)
-        lease.confirm()
+
+    def check() -> None:
         _check_live(table, destination, observed[N_ROWS])
         files.write_atomic(join(path, SUCCESS), b"")
-        committed()
-    except BaseException as error:
-        lost = lease.is_lost()
-        # Who took this run for dead has seen to its swap, and may have published since. But it deleted the plan then:
-        # one that is there was written later, and what followed it is for this run to take back.
-        if not lost or files.exists(join(replaced_folder(path, run_id), PLAN)):
-            taken_back(lambda: swap_back(files, swap))
-        if lost and isinstance(error, OSError):
-            lease.confirm()  # says what is behind it
-        raise
-    finish_swap(files, swap)
+
+    replace_rows(
+        lease,
+        put=lambda: swap_in(files, swap),
+        check=check,
+        committed=committed,
+        take_back=lambda: swap_back(files, swap),
+        give_way=lambda: None,
+        finish=lambda: finish_swap(files, swap),
+    )
 
 
 def _check_live(table: DataFrame, destination: Destination, n_rows: int) -> None:

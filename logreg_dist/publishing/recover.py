@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from logreg_dist.errors import TemporaryFailure
-from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.filesystem import join
 from logreg_dist.publishing.lease import (
     WHOLE,
     Lease,
@@ -20,7 +20,7 @@ from logreg_dist.publishing.lease import (
     overlap,
 )
 from logreg_dist.publishing.sink import Sink
-from logreg_dist.publishing.swap import REPLACED, STAGING, plan_scope, replaced_folder
+from logreg_dist.publishing.swap import REPLACED, STAGING, plan_scope, replaced_folder, runs_aside
 from logreg_dist.publishing.switch import published_folder, unfinished_runs
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def recover(lease: Lease, sink: Sink) -> None:
     """
     files, path = lease.files, lease.path
     # Listed before the leases: whoever has a folder by now had a lease before it.
-    left = {*_children(files, join(path, STAGING)), *_children(files, join(path, REPLACED))}
+    left = runs_aside(files, path)
     unfinished = set(unfinished_runs(files, path))
     dead, live = dead_runs(files, path), live_runs(files, path)
     for run_id, scope in dead.items():
@@ -102,10 +102,3 @@ def _covered(lease: Lease, scope: str) -> Iterator[bool]:
         else:
             covered = True
         yield covered
-
-
-def _children(files: Filesystem, folder: str) -> list[str]:
-    try:
-        return files.list_dir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

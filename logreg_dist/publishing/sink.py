@@ -9,15 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from logreg_dist.publishing.lease import Lease
-
-
-def taken_back(step: Callable[[], None]) -> None:
-    """Take a step back, which may be repeated, also when it is interrupted: the first signal only raises."""
-    try:
-        step()
-    except (KeyboardInterrupt, SystemExit):
-        step()
-        raise
+from logreg_dist.publishing.swap import has_plan
 
 
 @dataclass(frozen=True)
@@ -51,3 +43,59 @@ class Sink:
     replace: Callable[[Lease, Mapping[str, Any], Callable[[], None]], None]
     settle: Callable[[str], None]
     clear: Callable[[str, bool], None]
+
+
+def replace_rows(
+    lease: Lease,
+    *,
+    put: Callable[[], None],
+    check: Callable[[], None],
+    committed: Callable[[], None],
+    take_back: Callable[[], None],
+    give_way: Callable[[], None],
+    finish: Callable[[], None],
+) -> None:
+    """Put the verified rows of the lease's run in the place of the old ones, or leave the old ones there.
+
+    Parameters
+    ----------
+    lease : Lease
+    put, check, committed : callable
+        Replace the rows by a plan that is written first; read them back; are told that it is over.
+    take_back : callable
+        Restores the old rows after a failure, from whichever step; may be repeated.
+    give_way : callable
+        The same where another run took this one for dead, and its plan with it; may be repeated.
+    finish : callable
+        Clears what was replaced; never raises.
+
+    Raises
+    ------
+    LeaseLost
+        Another run came; the message says so.
+    """
+    lease.confirm()
+    try:
+        put()
+        lease.confirm()
+        check()
+        committed()
+    except BaseException as error:
+        lost = lease.is_lost()
+        # Who took this run for dead has seen to its plan, and may have published since. But it deleted the plan then:
+        # one that is there was written later, and what followed it is for this run to take back.
+        is_own = not lost or has_plan(lease.files, lease.path, lease.holder.run_id)
+        _twice_if_interrupted(take_back if is_own else give_way)
+        if lost and isinstance(error, OSError):
+            lease.confirm()  # says what is behind it
+        raise
+    finish()
+
+
+def _twice_if_interrupted(step: Callable[[], None]) -> None:
+    """Take a step back, which may be repeated, to its end: the first signal only raises."""
+    try:
+        step()
+    except (KeyboardInterrupt, SystemExit):
+        step()
+        raise

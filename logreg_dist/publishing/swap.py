@@ -20,7 +20,7 @@ from typing import Any
 
 from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import live_entries
-from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.filesystem import Filesystem, join, names_in
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,16 @@ def write_plan(files: Filesystem, swap: Swap) -> None:
     files.write_atomic(plan, json.dumps(asdict(swap), indent=2).encode())
 
 
+def runs_aside(files: Filesystem, path: str) -> set[str]:
+    """Return the runs that have staged rows, or put replaced ones aside, in an output folder."""
+    return {*names_in(files, join(path, STAGING)), *names_in(files, join(path, REPLACED))}
+
+
+def has_plan(files: Filesystem, path: str, run_id: str) -> bool:
+    """Whether a run has begun to replace rows and has neither finished nor undone it."""
+    return files.exists(join(replaced_folder(path, run_id), PLAN))
+
+
 def read_plan(files: Filesystem, path: str, run_id: str) -> Swap:
     """Read a plan; a folder without one is taken as old entries that wait to return."""
     aside = replaced_folder(path, run_id)
@@ -205,8 +215,7 @@ def plan_scope(files: Filesystem, path: str, run_id: str) -> str | None:
 
 def delete_aside(files: Filesystem, aside: str) -> None:
     """Delete what a run replaced, its plan last."""
-    names = files.list_dir(aside) if files.is_dir(aside) else []
-    _delete_seen(files, [join(aside, name) for name in names if name != PLAN])
+    _delete_seen(files, [join(aside, name) for name in names_in(files, aside) if name != PLAN])
     files.delete_tree(aside)
 
 

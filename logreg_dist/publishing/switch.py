@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.catalog import PUBLISHED, Catalog
 from logreg_dist.publishing.destination import live_entries
-from logreg_dist.publishing.filesystem import FILE_SCHEME, Filesystem, join
+from logreg_dist.publishing.filesystem import FILE_SCHEME, Filesystem, join, names_in
 from logreg_dist.publishing.swap import PLAN, REPLACED, delete_aside, plan_scope, replaced_folder
 
 log = logging.getLogger(__name__)
@@ -174,11 +174,6 @@ def clear_published(
     files.delete_if_empty(join(path, PUBLISHED))
 
 
-def has_plan(files: Filesystem, path: str, run_id: str) -> bool:
-    """Whether a run has begun to point the catalog elsewhere and has neither finished nor undone it."""
-    return files.exists(join(replaced_folder(path, run_id), PLAN))
-
-
 def begin_published(files: Filesystem, path: str, run_id: str) -> None:
     """Mark the folder of a run as one that no reader looks at yet."""
     files.write_atomic(join(published_folder(path, run_id), UNFINISHED), b"")
@@ -187,17 +182,16 @@ def begin_published(files: Filesystem, path: str, run_id: str) -> None:
 def unfinished_runs(files: Filesystem, path: str) -> list[str]:
     """Return the runs with rows that were never published, whoever wrote them."""
     published = join(path, PUBLISHED)
-    run_ids = files.list_dir(published) if files.is_dir(published) else []
+    run_ids = names_in(files, published)
     return [run_id for run_id in run_ids if files.exists(join(published, run_id, UNFINISHED))]
 
 
 def unreadable_plans(files: Filesystem, path: str) -> list[str]:
     """Return the folders of replaced rows that no finished plan gives up, nor any plan of a switch explains."""
     replaced = join(path, REPLACED)
-    run_ids = files.list_dir(replaced) if files.is_dir(replaced) else []
     unexplained = [
         join(replaced, run_id)
-        for run_id in run_ids
+        for run_id in names_in(files, replaced)
         if _read_plan(files, path, run_id) is None and plan_scope(files, path, run_id) is not None
     ]
     return [

@@ -24,14 +24,14 @@ from logreg_dist.publishing.catalog import (
 from logreg_dist.publishing.destination import RUN_DATE, Destination, live_entries, partition_folder
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
-from logreg_dist.publishing.sink import Sink, taken_back
+from logreg_dist.publishing.sink import Sink, replace_rows
 from logreg_dist.publishing.staged import check_totals, totals_of
+from logreg_dist.publishing.swap import has_plan
 from logreg_dist.publishing.switch import (
     Switch,
     clear_published,
     finish_switch,
     give_way,
-    has_plan,
     published_folder,
     settle_switch,
     switch_back,
@@ -67,7 +67,7 @@ def table_sink(files: Filesystem, table: DataFrame, destination: Destination) ->
         keeps_staged=lambda lease, done: (
             done or lease.is_lost() or has_plan(files, path, lease.holder.run_id)
         ),
-        replace=lambda lease, observed, committed: _replace_rows(
+        replace=lambda lease, observed, committed: _replace_live(
             lease, catalog, table, destination, observed, committed
         ),
         settle=lambda run_id: settle_switch(files, catalog, path, run_id),
@@ -135,7 +135,7 @@ def _in_order(rows: DataFrame, found: CatalogTable) -> DataFrame:
     return rows.select(*(f"`{names[field.name.lower()].replace('`', '``')}`" for field in found.schema))
 
 
-def _replace_rows(
+def _replace_live(
     lease: Lease,
     catalog: Catalog,
     table: DataFrame,
@@ -155,24 +155,15 @@ def _replace_rows(
         new={part: join(staged, part) if part else staged},
         old=catalog.locations(None if whole else part),
     )
-    lease.confirm()
-    try:
-        switch_in(files, catalog, switch)
-        lease.confirm()
-        _check_live(table, destination, observed)
-        committed()
-    except BaseException as error:
-        lost = lease.is_lost()
-        # Who took this run for dead has seen to its switch, and may have published since. But it deleted the plan then:
-        # one that is there was written later, and what followed it is for this run to take back.
-        if lost and not has_plan(files, path, run_id):
-            taken_back(lambda: give_way(files, catalog, switch))
-        else:
-            taken_back(lambda: switch_back(files, catalog, switch))
-        if lost and isinstance(error, OSError):
-            lease.confirm()  # says what is behind it
-        raise
-    finish_switch(files, catalog, switch)
+    replace_rows(
+        lease,
+        put=lambda: switch_in(files, catalog, switch),
+        check=lambda: _check_live(table, destination, observed),
+        committed=committed,
+        take_back=lambda: switch_back(files, catalog, switch),
+        give_way=lambda: give_way(files, catalog, switch),
+        finish=lambda: finish_switch(files, catalog, switch),
+    )
 
 
 def _make_table(table: DataFrame, destination: Destination) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy
@@ -30,8 +27,9 @@ from logreg_dist.fitting.checkpoint_file import (
 from logreg_dist.fitting.journal import MAX_NAMED, Journal, Kept, damaged, misfit
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.model.strict_json import content_hash
-from logreg_dist.publishing.filesystem import Filesystem, join
+from logreg_dist.publishing.filesystem import Filesystem, join, names_in
 from logreg_dist.publishing.run_record import package_version
+from logreg_dist.spark.preflight import report_task
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ class Checkpoint:
         Parameters
         ----------
         resume : str
-            ``auto`` to go on from a checkpoint if there is one, ``require`` to fail without one, ``never`` to delete it.
+            ``auto`` to go on from a checkpoint if there is one, ``require`` to fail without one, ``never`` to leave it.
 
         Raises
         ------
@@ -78,10 +76,10 @@ class Checkpoint:
             When it cannot be read.
         """
         if resume == "never":
-            self.remove()
-        elif self._files.exists(self.path):
+            return Journal(write=self._write)
+        if self._files.exists(self.path):
             return Journal(self._kept(), self._write)
-        elif resume == "require":
+        if resume == "require":
             raise ConfigError(
                 f"--resume require: there is no checkpoint in {quoted(self._folder)} to go on from.\n"
                 "  Run without it to start anew."
@@ -98,9 +96,7 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file, and what a killed run left of its next one."""
         self._files.delete_tree(self.path)
-        if not self._files.is_dir(self._folder):
-            return
-        for name in self._files.list_dir(self._folder):
+        for name in names_in(self._files, self._folder):
             if name.startswith(f".{NAME}.") and name.endswith(".tmp"):
                 self._files.delete_tree(join(self._folder, name))
 
@@ -149,6 +145,7 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
     marks = {key: _mark(value) for key, value in _flat(values, "")}
     if earlier is not None:
         marks["the model that solver.warm_start names"] = _mark(earlier.model_id)
+    [here] = report_task()(())
     # The same arithmetic in another order of additions gives other last bits.
     versions = {
         "python": platform.python_version(),
@@ -157,26 +154,9 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
         "scipy": scipy.__version__,
         "pyarrow": pyarrow.__version__,
         "pyspark": pyspark.__version__,
-        "logreg_dist": package_version("logreg-dist") or _code_mark(),
+        "logreg_dist": package_version("logreg-dist") or f"code {here['logreg_dist']}",
     }
     return Origin(marks, versions)
-
-
-def _code_mark() -> str:
-    """Return a hash of the code that a fit's numbers come from, where it has no version: in a zip."""
-    found = hashlib.sha256()
-    for package in ("design", "fitting", "kernel", "solver", "staging"):
-        for name, content in _sources(files("logreg_dist") / package):
-            found.update(f"{package}/{name}:{len(content)}:".encode() + content)
-    return f"code {found.hexdigest()[:12]}"
-
-
-def _sources(folder: Traversable) -> Iterator[tuple[str, bytes]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            yield from ((f"{entry.name}/{name}", content) for name, content in _sources(entry))
-        elif entry.name.endswith(".py"):
-            yield entry.name, entry.read_bytes()
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

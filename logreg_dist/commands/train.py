@@ -59,6 +59,8 @@ def train(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     timings: list[PassTiming] = []
     # Not before it is known that the folder is not the table's own.
     with folder_held(files, config.output.path, recorder.run_id) as lease:
+        if request.resume == "never":
+            checkpoint.remove()
         with recorder.timed("fit"):
             try:
                 model = fit_configured(table, config, timings.append, earlier=earlier, journal=journal)

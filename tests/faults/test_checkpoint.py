@@ -117,6 +117,16 @@ def test_without_resuming_the_checkpoint_is_deleted_and_the_fit_begins_anew(spar
     assert bits_of(left / "model.json") == undisturbed[0]
 
 
+def test_the_checkpoint_of_a_run_that_is_alive_is_not_deleted(spark, killed, left):
+    before = (left / NAME).read_bytes()
+    with (
+        folder_held(local_filesystem(), str(left), "alive"),
+        pytest.raises(TemporaryFailure, match="run 'alive' is writing"),
+    ):
+        train_again(spark, killed, left, resume="never")
+    assert (left / NAME).read_bytes() == before
+
+
 def test_a_checkpoint_of_another_configuration_is_refused_before_anything_is_read(killed, left):
     before = (left / NAME).read_bytes()
     # Without a session: nothing can be asked of Spark.
@@ -456,16 +466,14 @@ def test_code_without_a_version_is_known_by_what_it_says(killed, monkeypatch, tm
     with_version = origin_of(config, None).versions["logreg_dist"]
     monkeypatch.setattr("logreg_dist.commands.checkpoint.package_version", lambda package: None)
     of_folder = origin_of(config, None).versions["logreg_dist"]
-    assert re.fullmatch("code [0-9a-f]{12}", of_folder)
+    assert re.fullmatch("code [0-9a-f]{16}", of_folder)
     assert of_folder != with_version
 
     archive = tmp_path / "code.zip"
     with zipfile.ZipFile(archive, "w") as zipped:
         for path in sorted(PACKAGE.rglob("*.py"), reverse=True):
             zipped.write(path, f"logreg_dist/{path.relative_to(PACKAGE)}")
-    monkeypatch.setattr(
-        "logreg_dist.commands.checkpoint.files", lambda package: zipfile.Path(archive, "logreg_dist/")
-    )
+    monkeypatch.setattr("importlib.resources.files", lambda package: zipfile.Path(archive, "logreg_dist/"))
     assert origin_of(config, None).versions["logreg_dist"] == of_folder
     with zipfile.ZipFile(archive, "a") as zipped:
         zipped.writestr("logreg_dist/solver/new.py", "")

@@ -15,6 +15,7 @@ from logreg_dist.commands.models import read_model
 from logreg_dist.config import ScoreConfig, load_score_config
 from logreg_dist.config.table_input import overlap
 from logreg_dist.errors import OutputOnInput
+from logreg_dist.model.model import LogisticModel
 from logreg_dist.publishing.catalog import find_table
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.filesystem import join
@@ -27,12 +28,12 @@ from logreg_dist.reading.open_table import open_table
 from logreg_dist.report.table import text_table
 from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.counts import read_counts, refuse_forbidden
-from logreg_dist.scoring.direct import can_be_direct, direct_scores
+from logreg_dist.scoring.direct import DirectScores, can_be_direct, direct_scores
 from logreg_dist.scoring.intervals import asked_intervals
-from logreg_dist.scoring.match import match_table
+from logreg_dist.scoring.match import ScoreInput, match_table
 from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys, refuse_repeated_keys
 from logreg_dist.scoring.score import refuse_repeated_names, select_scores
-from logreg_dist.scoring.ways import choose_way, named_counts, observed_scores, short_methods
+from logreg_dist.scoring.ways import Way, choose_way, named_counts, observed_scores, short_methods
 from logreg_dist.spark.preflight import check_executors
 
 log = logging.getLogger(__name__)
@@ -60,27 +61,8 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     refuse_repeated_names([*config.keys, *config.keep, *columns, "model_id", "run_id", "run_date"])
     source = match_table(table, model, keys=config.keys, others=config.keep, intervals=intervals)
     way = choose_way(source, config.engine)
-    destination = Destination(
-        path=folder,
-        table=config.output.table,
-        format=config.output.format,
-        run_date=config.output.run_date,
-        partition_by=config.output.partition_by,
-        mode=config.output.mode,
-        allow_empty=config.output.allow_empty,
-    )
-    direct = None
-    # Carried columns of such names are added up too when the output is verified, and the tasks do not.
-    plain_names = not any(is_added_up(name) for name in (*config.keys, *config.keep))
-    if way.files is not None and plain_names and can_be_direct(destination, spark):
-        direct = direct_scores(
-            source,
-            way.files,
-            model,
-            columns=config.output.columns,
-            run_id=recorder.run_id,
-            destination=destination,
-        )
+    destination = _destination(config, folder)
+    direct = _direct_writer(source, way, model, config, destination, recorder.run_id)
     writer = "spark" if direct is None else "arrow"
     recorder.details["engine"] = {"name": way.name, "why": way.why, "writer": writer}
     log.info("scoring with engine %s (%s), files written by %s", way.name, way.why, writer)
@@ -97,18 +79,6 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
         recorder.rows["read"] = int(written["n_rows"])
         refuse_forbidden(counts, source.terms, int(written["n_rows"]))
 
-    def inspect_rows(rows: DataFrame) -> None:
-        if config.key_check == "off":
-            return
-        with recorder.timed("key_check"):
-            found = find_repeated_keys(rows, config.keys)
-        if found.keys:
-            recorder.details["repeated_keys"] = asdict(found)
-        if config.key_check == "error":
-            refuse_repeated_keys(found, config.keys, recorder.rows["read"])
-        elif found.keys:
-            log.warning("%s; published all the same, as key_check says", found.text)
-
     with recorder.timed("score"), short_methods(spark):
         published = publish(
             scored,
@@ -116,7 +86,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             run_id=recorder.run_id,
             sums={},
             inspect=inspect,
-            inspect_rows=inspect_rows,
+            inspect_rows=lambda rows: _check_keys(rows, config, recorder),
             write=None if direct is None else direct.write,
             committed=recorder.committed,
         )
@@ -124,14 +94,9 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
     place = config.output.table or published.path
     recorder.outputs["scores"] = f"{place}/{published.partition}" if published.partition else place
     recorder.outputs["run"] = join(folder, "_runs", recorder.run_id, "run.json")
-    lines = [
-        f"{published.n_rows:,} rows scored with model {model.model_id} for {config.output.run_date}, "
-        f"in {published.files} files",
-        f"Engine: {way.name} ({way.why}).",
-    ]
-    if (repeated := RepeatedKeys(**recorder.details.get("repeated_keys", {}))).keys:
-        lines.append(f"Warning: {repeated.text}.")
-    return with_outputs([*lines, *_odd_rows(recorder)], recorder)
+    scored_rows = f"{published.n_rows:,} rows scored with model {model.model_id} for {config.output.run_date}"
+    lines = [f"{scored_rows}, in {published.files} files", f"Engine: {way.name} ({way.why})."]
+    return with_outputs([*lines, *_repeated_keys(recorder), *_odd_rows(recorder)], recorder)
 
 
 def _output_folder(spark: SparkSession, config: ScoreConfig) -> str:
@@ -145,6 +110,56 @@ def _output_folder(spark: SparkSession, config: ScoreConfig) -> str:
             f"output.table '{config.output.table}' lies in '{base}', which {problems[0].sentence}."
         )
     return base
+
+
+def _destination(config: ScoreConfig, folder: str) -> Destination:
+    output = config.output
+    return Destination(
+        path=folder,
+        table=output.table,
+        format=output.format,
+        run_date=output.run_date,
+        partition_by=output.partition_by,
+        mode=output.mode,
+        allow_empty=output.allow_empty,
+    )
+
+
+def _direct_writer(
+    source: ScoreInput,
+    way: Way,
+    model: LogisticModel,
+    config: ScoreConfig,
+    destination: Destination,
+    run_id: str,
+) -> DirectScores | None:
+    """Return the tasks that write the files themselves, where they may; None where Spark writes them."""
+    # Carried columns of such names are added up too when the output is verified, and the tasks do not.
+    plain_names = not any(is_added_up(name) for name in (*config.keys, *config.keep))
+    if way.files is None or not plain_names or not can_be_direct(destination, source.table.sparkSession):
+        return None
+    return direct_scores(
+        source, way.files, model, columns=config.output.columns, run_id=run_id, destination=destination
+    )
+
+
+def _check_keys(rows: DataFrame, config: ScoreConfig, recorder: RunRecorder) -> None:
+    """Look for repeated keys in the rows that were written, as `key_check` says."""
+    if config.key_check == "off":
+        return
+    with recorder.timed("key_check"):
+        found = find_repeated_keys(rows, config.keys)
+    if found.keys:
+        recorder.details["repeated_keys"] = asdict(found)
+    if config.key_check == "error":
+        refuse_repeated_keys(found, config.keys, recorder.rows["read"])
+    elif found.keys:
+        log.warning("%s; published all the same, as key_check says", found.text)
+
+
+def _repeated_keys(recorder: RunRecorder) -> list[str]:
+    found = RepeatedKeys(**recorder.details.get("repeated_keys", {}))
+    return [f"Warning: {found.text}."] if found.keys else []
 
 
 def _odd_rows(recorder: RunRecorder) -> list[str]:

@@ -18,7 +18,7 @@ from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
 from logreg_dist.commands.session import open_session
 from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
-from logreg_dist.config.secrets import Secrets, secrets_of
+from logreg_dist.config.secrets import secrets_of
 from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError, OutputOnInput
@@ -73,7 +73,7 @@ def run_job(request: Request, work: Work) -> int:
 
     The summary goes to stdout, progress and errors to stderr.
     """
-    hide = _secrets(request).hidden
+    hide = secrets_of(_written(request), os.environ).hidden
     configure_logging(debug=request.debug, hide=hide)
     recorder = RunRecorder(job=request.job, run_id=new_run_id(), hide=hide)
     spark: SparkSession | None = None
@@ -182,7 +182,7 @@ def _output_folder(request: Request) -> str | None:
     None when there is none, or when it lies on top of the input: a run.json among the files of a table
     would make the table unreadable.
     """
-    values: Any = _values(request)
+    values: Any = substitute(_written(request), os.environ).values
     try:
         path = values["output"]["path"]
     except (KeyError, TypeError):
@@ -194,21 +194,12 @@ def _output_folder(request: Request) -> str | None:
     return None if overlap(path, inputs, above=False) else path
 
 
-def _values(request: Request) -> dict[str, Any]:
-    """Return what the configuration says, mistakes and all, with variables put in where they are set."""
-    return substitute(_written(request), os.environ).values
-
-
 def _written(request: Request) -> dict[str, Any]:
-    """Return the same with the references to variables; empty when it cannot be read."""
+    """Return what the configuration says, mistakes and all; empty when it cannot be read."""
     try:
         return apply_overrides(read_yaml_file(request.config), request.overrides)[0]
     except LogregError:
         return {}
-
-
-def _secrets(request: Request) -> Secrets:
-    return secrets_of(_written(request), os.environ)
 
 
 def with_outputs(lines: Sequence[str], recorder: RunRecorder) -> str:

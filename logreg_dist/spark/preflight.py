@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import ConfigError, LogregError, TemporaryFailure
+from logreg_dist.spark.masters import is_in_one_process
 from logreg_dist.spark.worker_failures import OTHER_PYTHON, SEND_PACKAGE
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,7 @@ def is_own_python(master: str, worker_python: str) -> bool:
     """
     found = shutil.which(worker_python)
     # Not by what links lead to: a venv's Python is a link to one that has none of its packages.
-    return (
-        bool(re.match(r"local(\[|$)", master))
-        and found is not None
-        and os.path.abspath(found) == sys.executable
-    )
+    return is_in_one_process(master) and found is not None and os.path.abspath(found) == sys.executable
 
 
 def report_task() -> Callable[[Iterable[object]], Iterator[Report]]:

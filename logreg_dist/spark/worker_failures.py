@@ -10,6 +10,7 @@ import re
 from pyspark import SparkContext
 
 from logreg_dist.errors import ConfigError, InputRejected, LogregError, TemporaryFailure
+from logreg_dist.spark.masters import is_in_one_process
 from logreg_dist.spark.task_failure import TaskFailure
 
 _MEMORY = ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError")
@@ -158,7 +159,7 @@ def _is_system_error(name: str) -> bool:
 
 def _is_local() -> bool:
     context = SparkContext._active_spark_context
-    return context is not None and context.getConf().get("spark.master", "").split("[")[0] == "local"
+    return context is not None and is_in_one_process(str(context.master))
 
 
 def _setting(key: str) -> str | None:

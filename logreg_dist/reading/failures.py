@@ -58,7 +58,12 @@ _CAUSES = (
     ),
     # Before those of damaged files: Spark's FAILED_READ_FILE wraps them all, and says more of some.
     Cause(
-        _java(r"\w*Access(?:Denied|Control)Exception", r"FileNotFoundException: .*\(Permission denied\)"),
+        (
+            *_java(
+                r"\w*Access(?:Denied|Control)Exception", r"FileNotFoundException: .*\(Permission denied\)"
+            ),
+            r"UnreadableFile: ACCESS_DENIED ",
+        ),
         InputRejected,
         "the file {file} may not be read by the user that the job runs as.\n  Let it read the table.",
         of_file=True,
@@ -136,7 +141,7 @@ _CLUSTER_CAUSES = (
 # Only where Spark or a task of ours names the file it was reading: any other URL may be a cell value.
 _FILE = re.compile(
     rf"(?:Exception: \[FAILED_READ_FILE[.\w]*\] Encountered error while reading file |{MALFORMED} |"
-    r"\bUnreadableFile: (?:FILE_NOT_EXIST|IO_ERROR|FAILED_READ_FILE) )"
+    r"\bUnreadableFile: (?:FILE_NOT_EXIST|ACCESS_DENIED|IO_ERROR|FAILED_READ_FILE) )"
     r"([a-z][a-z0-9+.-]*:/[^\s,;'\"]*[^\s,;'\".])"
 )
 

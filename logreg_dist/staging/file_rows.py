@@ -122,7 +122,7 @@ def read_rows(
     Raises
     ------
     UnreadableFile
-        When a file has vanished, has another number of rows than it had, cannot be decoded, or a disk failed.
+        When a file has vanished, may not be read, has another number of rows, cannot be decoded, or a disk failed.
     """
     width = max(sum(column.width for column in columns), 1)
     # Vectors are taken apart at once, not column by column.
@@ -133,6 +133,8 @@ def read_rows(
             yield from _read_part(part, columns, chunk_rows * max(fitting, 1))
         except FileNotFoundError as error:
             raise UnreadableFile(f"FILE_NOT_EXIST file:{part.file.path}") from error
+        except PermissionError as error:
+            raise UnreadableFile(f"ACCESS_DENIED file:{part.file.path}") from error
         except (pa.ArrowException, OSError) as error:
             # With a number it is the operating system that failed; pyarrow's own say that the bytes are wrong.
             if isinstance(error, OSError) and error.errno is not None:

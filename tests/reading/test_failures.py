@@ -111,6 +111,10 @@ def test_a_file_that_may_not_be_read_is_told_from_one_that_vanished():
     assert found.exit_code == 3
     assert "may not be read by the user" in str(found)
     assert of_words(words + f"Caused by: {VANISHED}").exit_code == 75
+    ours = "logreg_dist.staging.file_rows.UnreadableFile: ACCESS_DENIED file:/data/p.parquet"
+    assert str(of_words(ours)).startswith(
+        "input rejected: the file file:/data/p.parquet may not be read by the user"
+    )
 
 
 def test_a_connection_of_the_cluster_is_no_file():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -96,6 +98,19 @@ def test_a_file_that_vanished_is_named(tmp_path):
     file = FileRows(str(tmp_path / "gone.parquet"), (3,))
     with pytest.raises(UnreadableFile, match=r"^FILE_NOT_EXIST file:.*gone\.parquet$"):
         list(read_rows([FilePart(file, 0, 3)], COLUMNS, 1024))
+
+
+def test_a_file_that_may_not_be_read_is_told_from_one_that_a_disk_does_not_give(tmp_path):
+    file = write(tmp_path, [4])
+    Path(file.path).chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:  # whom nobody refuses
+            os.seteuid(65_534)
+        with pytest.raises(UnreadableFile, match=r"^ACCESS_DENIED file:.*t\.parquet$"):
+            list(read_rows([FilePart(file, 0, 4)], COLUMNS, 1024))
+    finally:
+        os.seteuid(user)
 
 
 def test_a_file_with_other_rows_than_when_the_table_was_opened_is_refused(tmp_path):

@@ -159,6 +159,11 @@ def in_a_pass(running: Running) -> bool:
     return running.passes() >= 5
 
 
+def reads_rows(running: Running) -> bool:
+    """Whether a Python worker of the job has begun: the evaluation's only rows go to those."""
+    return any("pyspark.daemon" in command for command in running.descendants().values())
+
+
 STAGING, WRITING = Running.staged, Running.written
 TERM, HUP, INT = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 CASES = {
@@ -169,6 +174,7 @@ CASES = {
 MORE_CASES = {
     "Ctrl-C twice in a pass": Case("train", in_a_pass, INT, 130, "interrupted by Ctrl-C", times=2),
     "a closed terminal": Case("train", in_a_pass, HUP, 129, "interrupted by SIGHUP, the end of its terminal"),
+    "SIGTERM while an evaluation reads": Case("evaluate", reads_rows, TERM, 143, "interrupted by SIGTERM"),
     "SIGTERM while scores are written": Case("score", WRITING, TERM, 143, "interrupted by SIGTERM"),
     "SIGTERM for spark-submit while a fit reads": Case(
         "train", STAGING, TERM, 143, "interrupted by SIGTERM", submitted=True

@@ -128,6 +128,14 @@ def test_no_other_job_and_no_failure_shows_one_either(folder):
         assert json.loads((folder / name / "run.json").read_text())["exit_code"] == 3
 
 
+def test_the_checkpoint_that_a_failing_run_leaves_shows_none(folder):
+    (folder / "o40" / "model.json").mkdir(parents=True)  # nothing can be put in its place
+    stdout, stderr = run(folder, command("train", output="o40"))
+    assert exit_codes(stderr) == [5], stderr
+    texts = assert_silent(folder, stdout, stderr)
+    assert json.loads(texts["o40/_checkpoint.json"])["searches"]
+
+
 @pytest.mark.faults
 def test_a_run_that_is_ended_by_sigterm_shows_none(folder):
     process = start(folder, [command("train", output="o30", debug=True)])

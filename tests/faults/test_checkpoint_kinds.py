@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from logreg_dist import TrainConfig, fit
+from logreg_dist import TrainConfig, fit, load_model
 from logreg_dist.commands.checkpoint import NAME
 from logreg_dist.fitting.checkpoint_file import Origin, journal_to_json, kept_from_json
 from logreg_dist.fitting.journal import Journal
@@ -50,6 +50,12 @@ FEATURES = ["a", "b", "c", "d", "level"]
 KINDS: dict[str, dict[str, Any]] = {
     "newton from 0": {"solver": {"start": "zero"}},
     "mixtures": {"features": {"include": ["a", "b", "e"]}, "solver": {"start": "zero"}},
+    "float32": {"solver": {"precision": "float32", "start": "zero"}},
+    "class weights": {
+        "label": {"column": "y", "class_weights": "balanced"},
+        "solver": {"start": "zero"},
+    },
+    "warm start": {"solver": {"warm_start": "earlier/model.json"}},
     "offset": {"offset": "offset", "solver": {"start": "zero"}},
     "lbfgs": {"solver": {"method": "lbfgs"}},
     "lasso": {"penalty": {"l1": 0.01}, "solver": {"start": "zero"}},
@@ -87,12 +93,14 @@ class Killed(BaseException):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(spark, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("kinds")
     (folder / "table").mkdir()
     for number, part in enumerate(np.array_split(np.arange(N_ROWS), 3)):
         table = pa.Table.from_pandas(rows().iloc[part], preserve_index=False)
         pq.write_table(table, folder / "table" / f"part-{number}.parquet")
+    earlier = TrainConfig(label={"column": "y"}, features={"include": ["c", "d"]})
+    fit(spark.read.parquet(str(folder / "table")), earlier).save(folder / "earlier")
     return folder
 
 
@@ -102,7 +110,10 @@ def values_of(kind: str) -> dict[str, Any]:
 
 def fitted(spark, folder: Path, kind: str, tmp_path: Path, journal: Journal | None = None) -> dict[str, Any]:
     config = TrainConfig(input={"path": str(folder / "table"), "splits": 3}, **values_of(kind))
-    model = fit(spark.read.parquet(str(folder / "table")), config, journal=journal)
+    warm = config.solver.warm_start
+    earlier = None if warm is None else load_model(folder / warm)
+    table = spark.read.parquet(str(folder / "table"))
+    model = fit(table, config, journal=journal, warm_start=earlier)
     (tmp_path / "model.json").write_text(model_to_json(model))
     content = json.loads(model_to_json(model))
     (tmp_path / "model.json").write_text(json.dumps(content | {"config": {"output": None}}))

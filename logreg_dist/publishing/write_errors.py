@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from logreg_dist.errors import ConfigError, LogregError, OutputNotVerified, TemporaryFailure
+from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
+from logreg_dist.spark.worker_failures import explain_task
+
+Causes = tuple[tuple[tuple[str, ...], type[LogregError], str], ...]
 
 # The first row whose words occur decides; the words are those of Spark 4, Hadoop and Linux.
-CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
+OF_THE_OUTPUT: Causes = (
     (
         ("No space left on device", "QuotaExceeded", "Disk quota exceeded"),
         OutputNotVerified,
@@ -28,6 +32,9 @@ CAUSES: tuple[tuple[tuple[str, ...], type[LogregError], str], ...] = (
         ConfigError,
         "output.format cannot hold the type of a column. Use parquet",
     ),
+)
+# Looked for where Spark's record of the failed task does not tell more.
+OF_THE_CLUSTER: Causes = (
     (
         (
             "Python worker exited unexpectedly",
@@ -60,6 +67,7 @@ _OF_THE_INPUT = (
     "CAST_OVERFLOW",
     "DIVIDE_BY_ZERO",
     "ARITHMETIC_OVERFLOW",
+    "USER_RAISED_EXCEPTION",
 )
 
 
@@ -75,10 +83,17 @@ def explain_write_error(error: Exception, path: str) -> LogregError:
     The message names Spark's error condition at most: Spark's own words may hold cell values.
     """
     words = all_words(error)
-    for fragments, kind, sentence in CAUSES:
-        if any(fragment in words for fragment in fragments):
-            return kind(f"'{path}': {sentence}.\n  The old output is kept.")
-    return OutputNotVerified(
-        f"'{path}': Spark failed to write or read it ({condition(error)}); see the log with --debug.\n"
-        "  The old output is kept."
+    explained = _found(OF_THE_OUTPUT, words) or explain_task(task_failure(error), words)
+    explained = explained or _found(OF_THE_CLUSTER, words)
+    if explained is None:
+        explained = OutputNotVerified(
+            f"Spark failed to write or read it ({condition(error)}); see the log with --debug."
+        )
+    return type(explained)(f"'{path}': {explained.args[0]}\n  The old output is kept.")
+
+
+def _found(causes: Causes, words: str) -> LogregError | None:
+    found = (
+        kind(f"{sentence}.") for fragments, kind, sentence in causes if any(f in words for f in fragments)
     )
+    return next(found, None)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
@@ -118,7 +119,7 @@ def test_a_reader_sees_the_old_rows_at_every_instant_of_a_failing_run(
         "probability", sf.when(sf.col("customer_id") == last, sf.raise_error(sf.lit("no"))).otherwise(0.5)
     )
     try:
-        with pytest.raises(OutputNotVerified, match="USER_RAISED_EXCEPTION"):
+        with pytest.raises(PySparkException, match="USER_RAISED_EXCEPTION"):
             put(failing, destination, "r2")
     finally:
         stop.set()
@@ -345,8 +346,12 @@ def raise_a_cell_value(batches: Any) -> Any:
 @pytest.mark.parametrize(
     ("function", "error", "words"),
     [
-        (kill_the_worker, TemporaryFailure, "a Python worker was killed"),
-        (raise_a_cell_value, OutputNotVerified, "PYTHON_EXCEPTION"),
+        (kill_the_worker, TemporaryFailure, r"Python worker of split \d+ was killed"),
+        (
+            raise_a_cell_value,
+            InputRejected,
+            r"split \d+ failed .*ValueError\) in Python code that is not this library's",
+        ),
     ],
 )
 def test_a_python_worker_that_dies_or_raises_keeps_the_old_rows_and_tells_no_values(
@@ -374,7 +379,7 @@ def test_a_python_worker_that_dies_or_raises_keeps_the_old_rows_and_tells_no_val
     [
         ("java.io.IOException: No space left on device", OutputNotVerified, "a disk is full"),
         ("AccessControlException: user=ann", OutputNotVerified, "permission denied"),
-        ("ExecutorLostFailure (executor 3 exited)", TemporaryFailure, "executors were lost"),
+        ("ExecutorLostFailure (executor 3 exited)", TemporaryFailure, "its executor was lost"),
         ("numpy._ArrayMemoryError: Unable to allocate", TemporaryFailure, "a Python worker .* ran out of it"),
         ("something new", OutputNotVerified, r"failed to write or read it \(RuntimeError\)"),
     ],

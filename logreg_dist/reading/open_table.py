@@ -14,6 +14,7 @@ from logreg_dist.reading.session_settings import refuse_settings
 from logreg_dist.reading.text_records import MalformedRecord, is_strict, read_records
 from logreg_dist.spark.words import all_words, condition
 
+CATALOG = "spark.sql.catalogImplementation"
 _SENTENCES = {
     "PATH_NOT_FOUND": (
         "the path does not exist: {where}",
@@ -95,6 +96,11 @@ def _rejected(
         assert explained is not None
         return explained
     what, way_out = _SENTENCES.get(known, _DAMAGED if isinstance(error, Py4JJavaError) else _UNKNOWN)
+    if known == "TABLE_OR_VIEW_NOT_FOUND" and spark.conf.get(CATALOG, "in-memory") == "in-memory":
+        way_out += (
+            f" The one of this session is in memory: set {CATALOG}=hive\n"
+            "  (spark-submit --conf) to see the tables of a metastore."
+        )
     words = {
         "where": where,
         "format": source.format,

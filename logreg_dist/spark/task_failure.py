@@ -7,6 +7,7 @@ are taken from them.
 from __future__ import annotations
 
 import builtins
+import pkgutil
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from pyspark import SparkContext
 
+import logreg_dist
 from logreg_dist.spark.words import all_words
 
 # Exceptions of other packages than Python's own whose names may be told; a user's own could be named by anything.
@@ -23,7 +25,11 @@ _LISTENER_WAIT = 2_000  # milliseconds for Spark's record of its tasks to be com
 _MOST_TASKS = 1_000
 
 _AFTER_ATTEMPTS = re.compile(r"Task (\d+) in stage \d+\.\d+ failed (\d+) times")
-_OUR_FRAME = re.compile(r'^  File "[^"]*\blogreg_dist/([\w/]+\.py)", line (\d+), in ', re.MULTILINE)
+# Of the package and not of whatever else lies in a folder of that name, such as a checkout with scripts of users.
+_PARTS = "|".join(module.name for module in pkgutil.iter_modules(logreg_dist.__path__))
+_OUR_FRAME = re.compile(
+    rf'^  File "[^"]*\blogreg_dist/((?:{_PARTS})\b[\w/]*\.py)", line (\d+), in ', re.MULTILINE
+)
 _FRAME = re.compile(r'^  File "([^"]*)", line \d+, in ', re.MULTILINE)
 _RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")

@@ -101,6 +101,12 @@ class Running:
         return self.log.read_text().count(" pass ")
 
 
+def as_from_a_terminal() -> None:
+    """Ignore no signal that nohup, or a shell's `&`, has these tests ignore."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def job(project: Path, folder: Path, name: str, *, submitted: bool, settings: dict) -> Iterator[Running]:
     (folder / "local").mkdir()
@@ -125,6 +131,7 @@ def job(project: Path, folder: Path, name: str, *, submitted: bool, settings: di
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=as_from_a_terminal,
         )
     try:
         yield Running(process, folder, folder / "log")

@@ -145,7 +145,6 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
     marks = {key: _mark(value) for key, value in _flat(values, "")}
     if earlier is not None:
         marks["the model that solver.warm_start names"] = _mark(earlier.model_id)
-    [here] = report_task()(())
     # The same arithmetic in another order of additions gives other last bits.
     versions = {
         "python": platform.python_version(),
@@ -154,9 +153,15 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
         "scipy": scipy.__version__,
         "pyarrow": pyarrow.__version__,
         "pyspark": pyspark.__version__,
-        "logreg_dist": package_version("logreg-dist") or f"code {here['logreg_dist']}",
+        "logreg_dist": package_version("logreg-dist") or _code_mark(),
     }
     return Origin(marks, versions)
+
+
+def _code_mark() -> str:
+    """Return a digest of the code, for where it has no version: in a zip."""
+    [here] = report_task()(())
+    return f"code {here['logreg_dist']}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """Scores published to tables of a real metastore (embedded Derby); run in a process of its own.
 
-Usage: python tables_under_fire.py FOLDER SCENARIO...: writes FOLDER/<scenario>.json for each. Nothing is mocked; what
-stands between two steps of a run (another writer, a kill) is put there through the caller's own `inspect`, or
-around a step.
+Usage: python -m tests.publishing.tables_under_fire FOLDER SCENARIO...: writes FOLDER/<scenario>.json for each. Nothing
+is mocked; what stands between two steps of a run (another writer, a kill) is put there through the caller's own
+`inspect`, or around a step.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from logreg_dist.publishing.catalog import find_table
 from logreg_dist.publishing.destination import Destination
 from logreg_dist.publishing.publish import publish
 from logreg_dist.publishing.run_record import RunRecorder
+from tests.publishing.score_jobs import hive_settings
 
 FIRST, SECOND, THIRD = "2026-11-19", "2026-11-20", "2026-11-21"
 
@@ -39,25 +40,18 @@ class Metastore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.spark = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.driver.host", "localhost")
-            .config("spark.log.level", "OFF")
-            .config("spark.sql.session.timeZone", "UTC")
-            .config("spark.sql.catalogImplementation", "hive")
-            .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
-            .config(
-                "spark.hadoop.javax.jdo.option.ConnectionURL",
-                f"jdbc:derby:;databaseName={folder}/metastore_db;create=true",
-            )
-            .config(
-                "spark.driver.extraJavaOptions",
-                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.home={folder}",
-            )
-            .getOrCreate()
-        )
+        builder = SparkSession.builder.master("local[2]")
+        settings = hive_settings(folder) | {
+            "spark.ui.showConsoleProgress": "false",
+            "spark.log.level": "OFF",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.driver.extraJavaOptions": (
+                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.home={folder}"
+            ),
+        }
+        for key, value in settings.items():
+            builder = builder.config(key, value)
+        self.spark = builder.getOrCreate()
         self.spark.sql("CREATE SCHEMA IF NOT EXISTS crm")
         self.runs = 0
 

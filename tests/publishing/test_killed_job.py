@@ -9,15 +9,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from logreg_dist.commands.job import Request
 from logreg_dist.commands.score import score
 from logreg_dist.publishing.run_record import RunRecorder
+from tests.publishing.score_jobs import write_score_job
 from tests.scoring.models import model_of, numeric
 
 pytestmark = pytest.mark.spark
@@ -48,17 +46,7 @@ class Job:
         self.runs = 0
 
     def prepare(self, n_rows: int, engine: str = "auto") -> str:
-        x = np.random.default_rng(n_rows).normal(size=n_rows)
-        pd.DataFrame({"id": range(n_rows), "x": x}).to_parquet(self.folder / f"rows{n_rows}.parquet")
-        values = {
-            "model": str(self.folder / "model.json"),
-            "input": {"path": str(self.folder / f"rows{n_rows}.parquet")},
-            "keys": ["id"],
-            "engine": engine,
-            "output": {"path": str(self.output), "run_date": "2026-11-21"},
-        }
-        (self.folder / "score.yaml").write_text(yaml.safe_dump(values))
-        return str(self.folder / "score.yaml")
+        return write_score_job(self.folder, n_rows, {"path": str(self.output)}, engine=engine)
 
     def run(self, n_rows: int, engine: str = "auto") -> None:
         self.runs += 1

@@ -9,11 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 
+from tests.publishing.score_jobs import hive_settings, write_score_job
 from tests.scoring.models import model_of, numeric
 
 pytestmark = [pytest.mark.spark, pytest.mark.faults]
@@ -54,17 +52,8 @@ class Warehouse:
         """Return the ids that readers find, and then score `n_rows` rows, killed before a step if one is named."""
         found = self.folder / "found.json"
         found.write_text("[]")
-        settings = {
-            "spark.ui.enabled": "false",
-            "spark.driver.host": "localhost",
-            "spark.sql.catalogImplementation": "hive",
-            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
-            "spark.hadoop.javax.jdo.option.ConnectionURL": (
-                f"jdbc:derby:;databaseName={self.folder}/metastore_db;create=true"
-            ),
-        }
-        options = " ".join(f"--conf {key}={value}" for key, value in settings.items())
-        config = "" if n_rows is None else self.prepare(n_rows)
+        options = " ".join(f"--conf {key}={value}" for key, value in hive_settings(self.folder).items())
+        config = "" if n_rows is None else write_score_job(self.folder, n_rows, {"table": TABLE})
         ran = subprocess.run(
             [sys.executable, "-c", READ_THEN_RUN, TABLE, str(found), config, *step],
             cwd=self.folder,
@@ -81,18 +70,6 @@ class Warehouse:
         )
         assert ran.returncode == (-signal.SIGKILL if step else 0), ran.stderr[-3000:]
         return json.loads(found.read_text())
-
-    def prepare(self, n_rows: int) -> str:
-        x = np.random.default_rng(n_rows).normal(size=n_rows)
-        pd.DataFrame({"id": range(n_rows), "x": x}).to_parquet(self.folder / f"rows{n_rows}.parquet")
-        values = {
-            "model": str(self.folder / "model.json"),
-            "input": {"path": str(self.folder / f"rows{n_rows}.parquet")},
-            "keys": ["id"],
-            "output": {"table": TABLE, "run_date": "2026-11-21"},
-        }
-        (self.folder / "score.yaml").write_text(yaml.safe_dump(values))
-        return str(self.folder / "score.yaml")
 
 
 def test_readers_of_a_table_find_complete_rows_whichever_step_a_job_is_killed_at(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from logreg_dist.publishing.catalog import find_table
 
 pytestmark = pytest.mark.spark
 
-SCRIPT = Path(__file__).with_name("tables_under_fire.py")
+ROOT = Path(__file__).parents[2]
+SCRIPT = "tests.publishing.tables_under_fire"
 RUN_SECONDS = 1200.0
 FIRST, SECOND, THIRD = "2026-11-19", "2026-11-20", "2026-11-21"
 QUICK = ("dates", "refusals", "other_writers")
@@ -38,8 +39,8 @@ Found = Callable[[str], dict[str, Any]]
 
 
 def run(folder: Path, scenarios: tuple[str, ...]) -> Found:
-    command = [sys.executable, str(SCRIPT), str(folder), *scenarios]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    command = [sys.executable, "-m", SCRIPT, str(folder), *scenarios]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
 
     def found(name: str) -> dict[str, Any]:
         file = folder / f"{name}.json"

@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.config import TrainConfig
 from logreg_dist.errors import ConfigError
-from logreg_dist.reading.parquet_files import NotPlain, ParquetFiles, parquet_files
+from logreg_dist.reading.parquet_columns import NotPlain
+from logreg_dist.reading.parquet_files import ParquetFiles, parquet_files
 from logreg_dist.reading.resolve import ResolvedTable
 from logreg_dist.reading.spark_rows import in_splits, staged_by_spark
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files

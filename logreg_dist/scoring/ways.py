@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError
-from logreg_dist.reading.parquet_files import NotPlain, ParquetFiles, parquet_files
+from logreg_dist.reading.parquet_columns import NotPlain
+from logreg_dist.reading.parquet_files import ParquetFiles, parquet_files
 from logreg_dist.scoring.batches import score_files, score_through_arrow
 from logreg_dist.scoring.counts import count_columns
 from logreg_dist.scoring.expression import MAX_CASE_LEVELS, plan_scores

@@ -156,7 +156,7 @@ def option_rows(options: Sequence[OptionCost]) -> list[list[str]]:
 def _fit_once(spark: SparkSession, table: Table, name: str) -> OptionCost:
     from logreg_dist import TrainConfig, fit
     from logreg_dist.errors import LogregError
-    from logreg_dist.reading.open_table import open_table
+    from logreg_dist.reading.open_table import open_for_fit
 
     lines = _Lines()
     logger = logging.getLogger("logreg_dist")
@@ -166,7 +166,7 @@ def _fit_once(spark: SparkSession, table: Table, name: str) -> OptionCost:
     try:
         config = TrainConfig(**_merged(_merged(train_settings(table), OFF), OPTIONS[name]))
         assert config.input is not None
-        source = open_table(spark, config.input)
+        source = open_for_fit(spark, config.input)
         start = time.perf_counter()
         model = fit(source, config)
         seconds = time.perf_counter() - start

@@ -42,13 +42,13 @@ def fit_on(spark: SparkSession, table: Table, phases: Phases, n_splits: int | No
     """
     from logreg_dist import TrainConfig, fit
     from logreg_dist.errors import LogregError
-    from logreg_dist.reading.open_table import open_table
+    from logreg_dist.reading.open_table import open_for_fit
 
     try:
         config = TrainConfig(**train_settings(table, n_splits))
         assert config.input is not None
         with phases.phase("fit"):
-            model = fit(open_table(spark, config.input), config)
+            model = fit(open_for_fit(spark, config.input), config)
     except LogregError as error:
         raise NotAvailable(" ".join(str(error).split())) from error
     if not model.converged:

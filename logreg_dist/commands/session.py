@@ -21,6 +21,8 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # A staged split can only be read where it lies: better wait for its executor than stage again.
     "spark.locality.wait": "30s",
+    # The sample of a fit comes as it is, not by way of the executors' stores: 0.3 s instead of 0.5 s for 20 MB.
+    "spark.task.maxDirectResultSize": "32m",
     # Bytes that a disk or a network got wrong are an error then, and not other values.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }

@@ -21,7 +21,8 @@ from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, join
 from logreg_dist.publishing.lease import Lease
 from logreg_dist.publishing.run_record import RunRecorder
 from logreg_dist.reading.locations import refuse_output_on_input
-from logreg_dist.reading.open_table import open_table
+from logreg_dist.reading.open_table import open_for_fit, open_table
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.report.cross_validation import cross_validation_json, draw_cross_validation
 from logreg_dist.report.forest import draw_effects
 from logreg_dist.report.influence import influence_parquet
@@ -98,24 +99,24 @@ def earlier_model(spark: SparkSession, config: TrainConfig) -> LogisticModel | N
     return None if warm is None else read_model(spark, warm, key="solver.warm_start")
 
 
-def open_checked(spark: SparkSession, config: TrainConfig) -> DataFrame:
+def open_checked(spark: SparkSession, config: TrainConfig) -> DataFrame | PlainTable:
     """Open the table that a configuration names, once executors and the place of the outputs are fit for use.
 
     Raises
     ------
     LogregError
-        As `open_table`, `check_executors` and `refuse_output_on_input`.
+        As `open_for_fit`, `check_executors` and `refuse_output_on_input`.
     """
     assert config.input is not None
     check_executors(spark)
-    table = open_table(spark, config.input)
+    table = open_for_fit(spark, config.input)
     if config.output is not None:
         refuse_output_on_input(table, config.output.path, key="output.path", above=False)
     return table
 
 
 def fit_configured(
-    table: DataFrame,
+    table: DataFrame | PlainTable,
     config: TrainConfig,
     on_pass: Callable[[PassTiming], None],
     *,

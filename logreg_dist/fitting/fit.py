@@ -32,6 +32,7 @@ from logreg_dist.model.file import identified
 from logreg_dist.model.findings import with_findings
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.listed_files import listed_files, refuse_empty_files, refuse_rewritten_files
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.resolve import ResolvedTable, resolve
 from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.staging.pass_timing import PassTiming
@@ -45,7 +46,7 @@ MAX_WARNINGS = 20
 
 
 def fit(
-    table: DataFrame,
+    table: DataFrame | PlainTable,
     config: TrainConfig,
     *,
     on_pass: Callable[[PassTiming], None] = lambda timing: None,
@@ -60,8 +61,8 @@ def fit(
     Parameters
     ----------
     table : DataFrame
-        Of it are read the columns that `config` names, or all. Costs one job to read it and one
-        for each pass.
+        Or what `open_for_fit` returns. Of it are read the columns that `config` names, or all. Costs one job to read
+        it and one for each pass.
     config : TrainConfig
         `output` and the source in `input` are the business of the job and ignored here.
     on_pass : callable

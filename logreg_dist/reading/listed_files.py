@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.design.problems import counted
 from logreg_dist.errors import ConfigError, InputRejected
+from logreg_dist.reading.plain_table import ListedFile, PlainTable
 
 _STATUS = re.compile(r"\{path=(.*?); isDirectory=false; length=(\d+);.*?modification_time=(\d+);", re.DOTALL)
 _SEPARATOR = "\0"
@@ -21,34 +22,21 @@ _WILDCARDS = "*?[{"
 _NEVER_EMPTY = ("Parquet", "Orc", "Avro")
 
 
-@dataclass(frozen=True)
-class ListedFile:
-    """A file when Spark listed it.
-
-    Attributes
-    ----------
-    path : str
-    length : int
-        Bytes.
-    modified : int
-        Milliseconds since 1970.
-    format : str
-        Spark's name of the class that reads it.
-    """
-
-    path: str
-    length: int
-    modified: int
-    format: str = ""
-
-
-def listed_files(table: DataFrame) -> list[ListedFile]:
+def listed_files(table: DataFrame | PlainTable, *, declared: bool = True) -> list[ListedFile]:
     """Return the files that a query of the table will read, as they were when it was opened; no job.
 
     Empty where there are none, or Spark does not tell: cached tables, views of rows, other engines' tables.
+
+    Parameters
+    ----------
+    table : DataFrame or PlainTable
+    declared : bool
+        Also those of tables of a catalog, which has declared their columns.
     """
+    if isinstance(table, PlainTable):
+        return list(table.files)
     try:
-        return [file for relation in _relations(table) for file in _listed(table, relation)]
+        return [file for relation in _relations(table, declared) for file in _listed(table, relation)]
     except (Py4JError, AttributeError, TypeError):  # another Spark than those we know
         return []
 
@@ -102,7 +90,7 @@ def refuse_repeated_files(files: Sequence[ListedFile], paths: Sequence[str]) -> 
         )
 
 
-def refuse_rewritten_files(table: DataFrame, before: Sequence[ListedFile]) -> None:
+def refuse_rewritten_files(table: DataFrame | PlainTable, before: Sequence[ListedFile]) -> None:
     """Raise when a file is no longer what it was: nobody knows then which of its rows were read.
 
     Files that came since are not rows of the table, and a file that is gone was read whole, or the
@@ -110,7 +98,7 @@ def refuse_rewritten_files(table: DataFrame, before: Sequence[ListedFile]) -> No
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame or PlainTable
     before : sequence of ListedFile
 
     Raises
@@ -133,12 +121,14 @@ def refuse_rewritten_files(table: DataFrame, before: Sequence[ListedFile]) -> No
         )
 
 
-def _relations(table: DataFrame) -> Iterator[Any]:
+def _relations(table: DataFrame, declared: bool) -> Iterator[Any]:
     # With what Spark has cached in its place: rows in memory do not change with their files.
     leaves = table._jdf.queryExecution().withCachedData().collectLeaves()
     for k in range(leaves.size()):
         leaf = leaves.apply(k)
         if leaf.getClass().getSimpleName() != "LogicalRelation":
+            continue
+        if not declared and leaf.catalogTable().isDefined():
             continue
         relation = leaf.relation()
         if relation.getClass().getSimpleName() == "HadoopFsRelation":
@@ -159,7 +149,7 @@ def _listed(table: DataFrame, relation: Any) -> Iterator[ListedFile]:
             yield replace(file, format=format)
 
 
-def _in_folder(table: DataFrame, folder: str) -> Iterator[ListedFile]:
+def _in_folder(table: DataFrame | PlainTable, folder: str) -> Iterator[ListedFile]:
     path = _jvm(table).org.apache.hadoop.fs.Path(folder)
     files = path.getFileSystem(table.sparkSession._jsc.hadoopConfiguration())
     if files.exists(path):
@@ -181,5 +171,5 @@ def _real_path(path: str) -> str:
     return os.path.realpath(path.removeprefix("file:")) if path.startswith("file:") else path
 
 
-def _jvm(table: DataFrame) -> Any:
+def _jvm(table: DataFrame | PlainTable) -> Any:
     return table.sparkSession._jvm

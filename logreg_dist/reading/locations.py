@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame
 
 from logreg_dist.config.table_input import overlap
 from logreg_dist.errors import OutputOnInput
+from logreg_dist.reading.plain_table import PlainTable
 
 
-def refuse_output_on_input(table: DataFrame, output: str, *, key: str, above: bool) -> None:
+def refuse_output_on_input(table: DataFrame | PlainTable, output: str, *, key: str, above: bool) -> None:
     """Refuse an output folder that is, lies inside, or (if `above`) holds what `table` reads; no job.
 
     Configurations are checked by the paths that stand in them. What a catalog's table or a view reads, only
@@ -27,8 +28,10 @@ def refuse_output_on_input(table: DataFrame, output: str, *, key: str, above: bo
         raise OutputOnInput(f"{key} '{output}' {problems[0].sentence}.")
 
 
-def locations(table: DataFrame) -> tuple[str, ...]:
+def locations(table: DataFrame | PlainTable) -> tuple[str, ...]:
     """Return the folders and files that `table` reads, also through views; without those that Spark does not tell."""
+    if isinstance(table, PlainTable):
+        return (table.root,)
     jvm: Any = table.sparkSession._jvm
     leaves: Any = table._jdf.queryExecution().analyzed().collectLeaves()
     found: dict[str, None] = {}

@@ -6,10 +6,12 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from logreg_dist.config.table_input import InputConfig
+from logreg_dist.config.table_input import InputConfig, TrainInputConfig
 from logreg_dist.errors import ConfigError, InputRejected, LogregError
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.reading.listed_files import listed_files, refuse_empty_files, refuse_repeated_files
+from logreg_dist.reading.plain_folder import plain_folder, sleeping_settings
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.session_settings import refuse_settings
 from logreg_dist.reading.text_records import MalformedRecord, is_strict, read_records
 from logreg_dist.spark.words import all_words, condition
@@ -39,6 +41,22 @@ _DAMAGED = (
 )
 
 
+def open_for_fit(spark: SparkSession, source: TrainInputConfig) -> DataFrame | PlainTable:
+    """Return the table that the configuration names; without Spark's SQL where nothing has used it yet, see `plain_folder`.
+
+    Raises
+    ------
+    InputRejected, ConfigError
+        As `open_table`.
+    """
+    settings = None if source.reader == "spark" else sleeping_settings(spark)
+    if settings is not None:
+        refuse_settings(settings.get)
+        if (plain := plain_folder(spark, source, settings)) is not None:
+            return plain
+    return open_table(spark, source)
+
+
 def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
     """Return the table that the configuration names, filtered; lazy, but Spark looks at the files' schema.
 
@@ -50,7 +68,7 @@ def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
         When the filter is not a predicate on it, the paths name a file twice, or Spark is set as
         `refuse_settings` says.
     """
-    refuse_settings(spark)
+    refuse_settings(spark.conf.get)
     where = source.table or ", ".join(source.paths)
     try:
         table = _read(spark, source)

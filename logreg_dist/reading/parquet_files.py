@@ -17,6 +17,7 @@ from pyspark.sql import types as T
 
 from logreg_dist.reading.names import LeafColumn
 from logreg_dist.reading.parquet_columns import TIMES, NotPlain, refuse_unlike
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.vector_columns import is_vector
 from logreg_dist.staging.file_rows import FileColumn, FileRows
 
@@ -37,7 +38,7 @@ class ParquetFiles:
     columns: tuple[FileColumn, ...]
 
 
-def parquet_files(table: DataFrame, leaves: Sequence[LeafColumn]) -> ParquetFiles:
+def parquet_files(table: DataFrame | PlainTable, leaves: Sequence[LeafColumn]) -> ParquetFiles:
     """Find the files behind a table; no Spark job, but every file's footer is read here.
 
     What the files are, and what their directories' names mean, is asked of Spark's own plan of the
@@ -45,7 +46,7 @@ def parquet_files(table: DataFrame, leaves: Sequence[LeafColumn]) -> ParquetFile
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame or PlainTable
     leaves : sequence of LeafColumn
         The columns that are needed.
 
@@ -55,6 +56,8 @@ def parquet_files(table: DataFrame, leaves: Sequence[LeafColumn]) -> ParquetFile
         When the table is more than files (a filter, a view, a shuffle), when the files lie where
         pyarrow may need other credentials than Spark, or when the two could read a value differently.
     """
+    if isinstance(table, PlainTable):
+        return ParquetFiles(table.rows, _columns(leaves, T.StructType()))
     try:
         relation = _relation(table)
         n_files, partition_schema = _count_files(relation), _schema_of(relation.partitionSchema())

@@ -19,6 +19,7 @@ from logreg_dist.design.sparse_column import MAX_DENSE
 from logreg_dist.errors import ConfigError
 from logreg_dist.formula import TermPart
 from logreg_dist.reading.names import LeafColumn, leaf_columns
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.refusals import (
     NUMBERS,
     TEXTS,
@@ -57,12 +58,12 @@ class ResolvedTable:
         return table.select([plain(leaf).alias(f"c{i}") for i, leaf in enumerate(self.leaves)])
 
 
-def resolve(table: DataFrame, config: TrainConfig) -> ResolvedTable:
+def resolve(table: DataFrame | PlainTable, config: TrainConfig) -> ResolvedTable:
     """Find the columns that the configuration asks for; no job but where there are vectors, see `vector_shapes`.
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame or PlainTable
     config : TrainConfig
 
     Raises
@@ -157,7 +158,7 @@ def _included(leaves: Mapping[str, LeafColumn], config: TrainConfig) -> list[str
 
 
 def _ask(
-    table: DataFrame, features: Sequence[LeafColumn], config: TrainConfig
+    table: DataFrame | PlainTable, features: Sequence[LeafColumn], config: TrainConfig
 ) -> tuple[list[AskedColumn], list[int]]:
     """Return the columns of the design, several for a column of dense vectors, and the place of each in `features`."""
     asked: list[AskedColumn] = []

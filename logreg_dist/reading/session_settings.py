@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from pyspark.sql import SparkSession
+from collections.abc import Callable
 
 from logreg_dist.errors import ConfigError
 
@@ -20,20 +19,25 @@ _LOCALS = "SPARK_TRACEBACK_WITH_LOCALS"
 _PRINT_VALUES = ("spark.sql.execution.pyspark.udf.tracebackWithLocals.enabled",)
 
 
-def refuse_settings(spark: SparkSession) -> None:
+def refuse_settings(setting: Callable[[str, str], str | None]) -> None:
     """Raise when Spark is set to leave out files without a word, or to print the values of variables.
 
     Tracebacks with local variables would put rows and passwords into the logs of executors.
+
+    Parameters
+    ----------
+    setting : callable
+        Returns the value of a setting of the session, by name and default.
 
     Raises
     ------
     ConfigError
         With every such setting.
     """
-    lose = [name for name in _LOSE_ROWS if _is_true(spark, name)]
-    tell = [name for name in _PRINT_VALUES if _is_true(spark, name)]
+    lose = [name for name in _LOSE_ROWS if _is_true(setting, name)]
+    tell = [name for name in _PRINT_VALUES if _is_true(setting, name)]
     in_workers = f"spark.executorEnv.{_LOCALS}"
-    tell += [in_workers] if spark.conf.get(in_workers, "") else []
+    tell += [in_workers] if setting(in_workers, "") else []
     lines = [
         *([f"{_are(lose, 'true')}: unreadable files would be left out without a word."] if lose else []),
         *([f"{_are(tell, 'on')}: errors would show rows and passwords."] if tell else []),
@@ -44,8 +48,8 @@ def refuse_settings(spark: SparkSession) -> None:
         raise ConfigError("\n".join([*lines, f"  {way_out}"]))
 
 
-def _is_true(spark: SparkSession, name: str) -> bool:
-    return str(spark.conf.get(name, "false")).strip().lower() == "true"
+def _is_true(setting: Callable[[str, str], str | None], name: str) -> bool:
+    return str(setting(name, "false")).strip().lower() == "true"
 
 
 def _in_driver() -> bool:

@@ -13,8 +13,10 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.errors import ConfigError
 from logreg_dist.reading.parquet_columns import NotPlain
 from logreg_dist.reading.parquet_files import ParquetFiles, parquet_files
+from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.resolve import ResolvedTable
 from logreg_dist.reading.spark_rows import in_splits, staged_by_spark
+from logreg_dist.reading.widened_files import refuse_widened
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 from logreg_dist.staging.plan import SparseRule, StagePlan
 from logreg_dist.staging.stage_split import StagedSplit
@@ -56,7 +58,11 @@ class RowSource:
 
 
 def choose_source(
-    table: DataFrame, resolved: ResolvedTable, config: TrainConfig, *, n_before: int | None = None
+    table: DataFrame | PlainTable,
+    resolved: ResolvedTable,
+    config: TrainConfig,
+    *,
+    n_before: int | None = None,
 ) -> RowSource:
     """Return how to read a table: with pyarrow where it is plain Parquet files, else through Spark; no job.
 
@@ -64,7 +70,7 @@ def choose_source(
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame or PlainTable
     resolved : ResolvedTable
     config : TrainConfig
     n_before : int or None
@@ -74,6 +80,8 @@ def choose_source(
     ------
     ConfigError
         When pyarrow is asked for and cannot read this table as Spark would.
+    InputRejected
+        As `refuse_widened`.
     """
     asked = config.input.reader if config.input else "auto"
     pinned = config.input.splits if config.input else None
@@ -112,7 +120,11 @@ def with_widths(columns: Sequence[FileColumn], plan: StagePlan) -> tuple[FileCol
     return tuple(replace(column, width=widths.get(k, 1)) for k, column in enumerate(columns))
 
 
-def _through_spark(table: DataFrame, resolved: ResolvedTable, pinned: int | None, why: str) -> RowSource:
+def _through_spark(
+    table: DataFrame | PlainTable, resolved: ResolvedTable, pinned: int | None, why: str
+) -> RowSource:
+    table = table.frame() if isinstance(table, PlainTable) else table
+    refuse_widened(table, resolved.leaves)
     in_order = in_splits(resolved.narrowed(table), pinned)
     return RowSource(
         "spark",
@@ -122,7 +134,9 @@ def _through_spark(table: DataFrame, resolved: ResolvedTable, pinned: int | None
     )
 
 
-def _from_files(table: DataFrame, files: ParquetFiles, pinned: int | None, why: str) -> RowSource:
+def _from_files(
+    table: DataFrame | PlainTable, files: ParquetFiles, pinned: int | None, why: str
+) -> RowSource:
     context = table.sparkSession.sparkContext
     splits = cut_files(files.files, pinned or _enough_splits(table, files))
 
@@ -134,7 +148,7 @@ def _from_files(table: DataFrame, files: ParquetFiles, pinned: int | None, why: 
     return RowSource("arrow", why, len(splits), stage)
 
 
-def _enough_splits(table: DataFrame, files: ParquetFiles) -> int:
+def _enough_splits(table: DataFrame | PlainTable, files: ParquetFiles) -> int:
     """Return a split for each core, fewer for a small table.
 
     They are equally long, so one for each core is enough: with two, a pass over 5 million rows takes
@@ -142,8 +156,9 @@ def _enough_splits(table: DataFrame, files: ParquetFiles) -> int:
     size decides.
     """
     values = sum(file.n_rows for file in files.files) * sum(column.width for column in files.columns)
-    is_elastic = table.sparkSession.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
+    context = table.sparkSession.sparkContext
+    is_elastic = context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true"
     by_size = max(values * 8 // BYTES_PER_SPLIT, 1) if is_elastic else 1
     worth_it = max(values // VALUES_PER_SPLIT, 1)
-    n_cores = int(table.sparkSession.sparkContext.defaultParallelism)
+    n_cores = int(context.defaultParallelism)
     return max(min(n_cores, worth_it), by_size)

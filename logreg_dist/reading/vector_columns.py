@@ -13,6 +13,7 @@ from pyspark.sql import types as T
 from logreg_dist.config.policies import ColumnPolicy
 from logreg_dist.design.problems import Problem, config_key, quoted, reject
 from logreg_dist.reading.names import LeafColumn
+from logreg_dist.reading.plain_table import PlainTable
 
 # Up to this length vectors of pyspark.ml become dense columns, however they are stored.
 MAX_SMALL = 1_000
@@ -60,7 +61,7 @@ def plain(leaf: LeafColumn) -> Column:
 
 
 def vector_shapes(
-    table: DataFrame, vectors: Sequence[tuple[LeafColumn, ColumnPolicy]]
+    table: DataFrame | PlainTable, vectors: Sequence[tuple[LeafColumn, ColumnPolicy]]
 ) -> dict[str, VectorShape]:
     """Return how long the vectors of each column are: as long as its first one; a small job for each column.
 
@@ -72,6 +73,8 @@ def vector_shapes(
     InputRejected
         When a column has no vector at all, or vectors that are empty or too long.
     """
+    if not vectors or isinstance(table, PlainTable):  # which holds none
+        return {}
     shapes, problems = {}, []
     for leaf, policy in vectors:
         size, stored_dense = _first(table, leaf)

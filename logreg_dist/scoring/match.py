@@ -14,6 +14,7 @@ from logreg_dist.errors import ArtefactInvalid, InputRejected
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.reading.names import LeafColumn, leaf_columns
 from logreg_dist.reading.vector_columns import is_array, is_ml_vector
+from logreg_dist.reading.widened_files import refuse_widened
 from logreg_dist.scoring.interval_rows import IntervalTerms
 from logreg_dist.scoring.terms import ScoreTerms, score_terms
 
@@ -82,7 +83,7 @@ def match_table(
     Raises
     ------
     InputRejected
-        When columns are missing or of another kind.
+        When columns are missing or of another kind; as `refuse_widened`.
     ArtefactInvalid
         When the model did not converge, or no fit has such estimates.
     """
@@ -96,6 +97,7 @@ def match_table(
         )
     offset = model.config.get("offset")
     leaves = match_columns(leaf_columns(table.schema), model, [*keys, *others, *([offset] if offset else [])])
+    refuse_widened(table, list(leaves.values()))
     free = model.free_classes
     terms, *further = [
         score_terms(model.design, _estimates(model, prefix), offset)

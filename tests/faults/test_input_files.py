@@ -138,14 +138,37 @@ def test_a_damaged_page_and_a_file_cut_short_are_named(jobs, good):
     assert (ended.exit_code, "/part-1.parquet cannot be read as it should" in ended.words) == (3, True)
 
 
-def test_whole_numbers_among_doubles_are_read_as_the_doubles_that_they_are(jobs, good):
-    retype(good / "part-1.parquet", "int32")  # which Spark widens, and int64 not
-    found = [jobs.run("train", input={"path": str(good), "reader": reader}) for reader in ("auto", "spark")]
-    assert [ended.exit_code for ended in found] == [0, 0]
-    exact = pd.concat(pd.read_parquet(file) for file in sorted(good.glob("*.parquet")))
-    doubles = write(good.parent / "doubles", exact.astype({"x": "float64"}))
-    expected = jobs.run("train", input={"path": str(doubles)}).words.split("\n\n")[1]
-    assert [ended.words.split("\n\n")[1] for ended in found] == [expected] * 2
+@pytest.mark.parametrize("kind", ["int8", "int32"])
+def test_whole_numbers_that_spark_would_widen_are_refused_by_every_job_and_reader(jobs, good, kind):
+    retype(good / "part-1.parquet", kind)
+    for run, (exit_code, words) in run_all(jobs, good).items():
+        assert (exit_code, words) == (
+            3,
+            "input rejected: 1 of 2 files holds whole numbers where the table has floating-point ones, such as "
+            f"file:{good}/part-1.parquet in column 'x'.\n  Write it again with the types of the others.",
+        ), run
+
+
+def test_whole_numbers_of_a_column_that_nobody_reads_are_no_matter(jobs, good):
+    retype(good / "part-1.parquet", "int32")
+    ended = jobs.run(
+        "train",
+        input={"path": str(good)},
+        features={"exclude": ["id", "x"]},
+        output={"path": str(good.parent / "model")},
+    )
+    assert ended.exit_code == 0, ended.words
+
+
+def test_what_a_catalog_has_declared_is_no_matter_of_a_file(jobs, spark, good):
+    retype(good / "part-1.parquet", "int32")
+    columns = ", ".join(f"`{name}` {kind}" for name, kind in spark.read.parquet(str(good)).dtypes)
+    spark.sql(f"create table widened ({columns}) using parquet location '{good}'")
+    try:
+        ended = jobs.run("train", input={"table": "widened"}, output={"path": str(good.parent / "model")})
+        assert ended.exit_code == 0, ended.words
+    finally:
+        spark.sql("drop table widened")
 
 
 @pytest.mark.parametrize("name", ["part-0.parquet", "part-2.parquet"])

@@ -1,0 +1,59 @@
+"""A folder of Parquet files that says itself what Spark would say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from logreg_dist.staging.file_rows import FileRows
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file when the table was opened.
+
+    Attributes
+    ----------
+    path : str
+    length : int
+        Bytes.
+    modified : int
+        Milliseconds since 1970.
+    format : str
+        Spark's name of the class that reads it.
+    """
+
+    path: str
+    length: int
+    modified: int
+    format: str = ""
+
+
+@dataclass(frozen=True)
+class PlainTable:
+    """Parquet files on disks, all of one schema, that pyarrow reads as Spark would.
+
+    Attributes
+    ----------
+    sparkSession : SparkSession
+        Under the name that a DataFrame has for it.
+    root : str
+        The folder or file, as Spark would write it.
+    schema : StructType
+        As Spark would find it.
+    files : tuple of ListedFile
+    rows : tuple of FileRows
+        Of the same files, in the order of their paths.
+    """
+
+    sparkSession: SparkSession  # noqa: N815
+    root: str
+    schema: StructType
+    files: tuple[ListedFile, ...]
+    rows: tuple[FileRows, ...]
+
+    def frame(self) -> DataFrame:
+        """Return the same table by Spark's own way."""
+        return self.sparkSession.read.parquet(self.root)

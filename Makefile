@@ -90,7 +90,7 @@ RESOLVE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 audit: $(TOOLS)/.pip-audit ## known vulnerabilities of what locks/ names; asks a service on the network
 # PYSEC-2023-163 is of what LangChain lets others evaluate by numexpr, and of all its versions; a peer of benchmarks/ needs it.
-	@for lock in locks/*.lock; do echo "$$lock"; $(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --ignore-vuln PYSEC-2023-163 -r $$lock || exit 1; done
+	@for lock in locks/*.lock; do echo "$$lock"; $(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --ignore-vuln PYSEC-2023-163 $(AUDIT_FLAGS) -r $$lock || exit 1; done
 
 # Tools that change or judge the locks are not in them.
 $(TOOLS)/.%: $(VENV)/.installed

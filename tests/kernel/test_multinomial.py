@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from logreg_dist.kernel.block import Block, BlockShape
-from logreg_dist.kernel.class_pairs import class_pairs
+from logreg_dist.kernel.class_pairs import (
+    MANY_CLASSES,
+    MAX_PRODUCTS,
+    PRODUCT_ROWS,
+    DenseByProducts,
+    DenseSideBySide,
+    JointInformation,
+    class_pairs,
+)
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.multinomial import (
     evaluate_multinomial,
@@ -70,12 +78,13 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=SUMS * scale)
 
 
+@pytest.mark.parametrize("n_free", [3, MANY_CLASSES])
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_sums_are_those_of_a_loop_over_the_rows(name, weighted):
+def test_the_sums_are_those_of_a_loop_over_the_rows(name, weighted, n_free):
     shape, rng = SHAPES[name], np.random.default_rng(1)
-    block = class_block(rng, 50, shape, 3, weighted=weighted)
-    beta = rng.normal(size=(3, shape.p))
+    block = class_block(rng, 50, shape, n_free, weighted=weighted)
+    beta = rng.normal(size=(n_free, shape.p))
     deviance, score, information = naive(beta, block, shape)
     state = evaluate_multinomial(beta, [block], shape)
     assert state.n_rows == 50
@@ -86,11 +95,38 @@ def test_the_sums_are_those_of_a_loop_over_the_rows(name, weighted):
     assert_close(diagonal.ravel(), np.diag(information))
 
 
-def test_the_matrix_is_symmetric_to_the_bit():
+@pytest.mark.parametrize("n_free", [4, MANY_CLASSES])
+def test_the_matrix_is_symmetric_to_the_bit(n_free):
     shape, rng = BlockShape(5, (3,)), np.random.default_rng(2)
-    block = class_block(rng, 3_000, shape, 4)
-    matrix = evaluate_multinomial(rng.normal(size=(4, shape.p)), [block], shape).matrix(shape)
+    block = class_block(rng, 3_000, shape, n_free)
+    matrix = evaluate_multinomial(rng.normal(size=(n_free, shape.p)), [block], shape).matrix(shape)
     assert (matrix == matrix.T).all()
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_both_ways_to_the_dense_columns_sum_the_same(weighted):
+    shape, rng = BlockShape(7), np.random.default_rng(21)
+    ways = DenseSideBySide(7, 9), DenseByProducts(7, 9)
+    for n_rows in (1, PRODUCT_ROWS, PRODUCT_ROWS + 1, 2_500, 3):
+        block = class_block(rng, n_rows, shape, 9, weighted=weighted)
+        terms = class_terms(rng.normal(size=(9, n_rows)), block.y.astype(np.intp), block.weight)
+        for way in ways:
+            way.add(block, terms)
+    for pair in class_pairs(9):
+        first, second = (way.total(*pair) for way in ways)
+        assert_close(second, first)
+
+
+@pytest.mark.parametrize(
+    ("n_dense", "n_free", "way"),
+    [
+        (MAX_PRODUCTS, MANY_CLASSES, DenseByProducts),
+        (MAX_PRODUCTS, MANY_CLASSES - 1, DenseSideBySide),
+        (MAX_PRODUCTS + 1, MANY_CLASSES, DenseSideBySide),
+    ],
+)
+def test_products_are_for_many_classes_of_few_columns(n_dense, n_free, way):
+    assert type(JointInformation(BlockShape(n_dense), n_free)._dense) is way
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -215,4 +215,10 @@ def _sample_start(
         return near_optimum_of_sample(
             evaluate_sample, partial(evaluate_sample, information=False), penalty, weak_ridge=weak_ridge
         )
-    return Start(optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge))
+    rows_for_one = sum(
+        float(block.n_rows if block.weight is None else block.weight.sum()) for block in blocks
+    )
+    rows_for_one /= sum(block.n_rows for block in blocks)
+    return Start(
+        optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import ProximalOptions, proximal_newton
-from logreg_dist.solver.result import Ending, Sums
+from logreg_dist.solver.result import Ending, SolverResult, Sums
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
 ROWS_PER_TERM = 5
@@ -29,6 +29,9 @@ ROWS_PER_TERM = 5
 # step, taken without looking, makes it the square of this.
 ROUGH = 2e-2
 STRICT = 1e-2
+# Of a column of spread 1, and of a level: its estimate in the sample is shrunk as if it came from a normal distribution
+# of this precision. Of rare levels a sample says little, and they begin near 0 then.
+PRECISION = 16.0
 # Without a matrix; near enough to start from, or the sample is no help.
 MAX_QUASI_STEPS = 60
 
@@ -53,8 +56,8 @@ def sample_start(
     penalty : Penalty or None
         Of the fit itself.
     weak_ridge : ndarray (p,)
-        Used, times the weight of one row, where the fit has no penalty: a rare level may have one label only
-        in the sample, and would send its estimate to infinity.
+        The precision of each estimate, in units of `PRECISION`, where the fit has no penalty: a rare level may
+        have one label only in the sample, and would send its estimate to infinity.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
     if not says_enough(samples, shape.p):
@@ -65,7 +68,34 @@ def sample_start(
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
-    return optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge)
+    return optimum_of_sample(
+        evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one(blocks)
+    )
+
+
+def rows_for_one(blocks: Sequence[Block]) -> float:
+    """Return how many rows a row of a binary sample stands for, where each counts by what it tells of the label.
+
+    The variance of the sample's score beside that of all rows: of rare events, which are drawn more often than
+    other rows and tell nearly all, it is that of the events.
+
+    Examples
+    --------
+    One event in a thousand; all events are drawn, and a tenth of the others:
+
+    >>> y, weight = np.repeat([1.0, 0.0], [10, 999]), np.repeat([1.0, 10.0], [10, 999])
+    >>> round(rows_for_one([Block(np.ones((1, 1009)), (), y, weight)]), 2)
+    1.01
+    """
+    y = np.concatenate([block.y for block in blocks])
+    weight = np.concatenate(
+        [np.ones(block.n_rows) if block.weight is None else block.weight for block in blocks]
+    )
+    mean = float(np.average(y, weights=weight))
+    expected = float(weight.sum()) * mean * (1.0 - mean)
+    if expected <= 0.0:
+        return float(weight.mean())
+    return float(np.square(weight * (y - mean)).sum()) / expected
 
 
 def says_enough(samples: list[SampleRows], p: int) -> bool:
@@ -78,6 +108,7 @@ def optimum_of_sample(
     penalty: Penalty | None,
     *,
     weak_ridge: NDArray[np.float64],
+    rows_for_one: float,
 ) -> NDArray[np.float64]:
     """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
 
@@ -87,28 +118,24 @@ def optimum_of_sample(
         ``beta`` (p,) to the sums of the sample's rows, each weighted by the rows it stands for.
     penalty, weak_ridge
         See `sample_start`.
+    rows_for_one : float
+        How many rows a row of the sample stands for, see the function of that name.
     """
     cold = np.zeros_like(weak_ridge)
-
-    def optimum(start: NDArray[np.float64], options: NewtonOptions) -> NDArray[np.float64]:
-        result = newton(evaluate_sample, start, options)
-        return result.point.beta if result.ending is Ending.CONVERGED else start
-
-    at_zero = evaluate_sample(cold)
-    row_weight = at_zero.weight_sum / at_zero.n_rows
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
-    rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
+    rough = ROUGH * math.sqrt(len(cold) * max(rows_for_one, 1.0))
+    weak_ridge = PRECISION * rows_for_one * weak_ridge
+    result: SolverResult
     if penalty is not None and penalty.has_corners:
         is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
-        ridge = penalty.ridge + np.where(is_free, weak_ridge * row_weight, 0.0)
+        ridge = penalty.ridge + np.where(is_free, weak_ridge, 0.0)
         options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
-        return result.point.beta if result.ending is Ending.CONVERGED else cold
-    if penalty is not None:
-        return optimum(cold, NewtonOptions(rough, 20, penalty.ridge, alias=False))
-    shrunk = optimum(cold, NewtonOptions(rough, 20, weak_ridge * row_weight))
-    # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
-    return optimum(shrunk, NewtonOptions(STRICT, 6))
+    elif penalty is not None:
+        result = newton(evaluate_sample, cold, NewtonOptions(rough, 20, penalty.ridge, alias=False))
+    else:
+        result = newton(evaluate_sample, cold, NewtonOptions(rough, 20, weak_ridge))
+    return result.point.beta if result.ending is Ending.CONVERGED else cold
 
 
 def near_optimum_of_sample(
@@ -131,16 +158,9 @@ def near_optimum_of_sample(
     at_zero = evaluate_sample(cold)
     row_weight = at_zero.weight_sum / at_zero.n_rows
     rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
-    ridge = weak_ridge * row_weight if penalty is None else penalty.ridge
+    ridge = PRECISION * weak_ridge * row_weight if penalty is None else penalty.ridge
     shrunk = _quasi_newton(evaluate_score, cold, at_zero, LbfgsOptions(rough, MAX_QUASI_STEPS, ridge))
-    if shrunk is None:
-        return Start(cold)
-    near = evaluate_sample(shrunk)
-    if penalty is not None:
-        return Start(shrunk, near.information)
-    # As far as STRICT for the reason above.
-    strict = _quasi_newton(evaluate_score, shrunk, near, LbfgsOptions(STRICT, MAX_QUASI_STEPS))
-    return Start(shrunk if strict is None else strict, near.information)
+    return Start(cold) if shrunk is None else Start(shrunk, evaluate_sample(shrunk).information)
 
 
 def _quasi_newton(

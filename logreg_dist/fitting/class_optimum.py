@@ -19,7 +19,13 @@ from logreg_dist.fitting.method import MethodChoice, matrix_obstacle, sparse_obs
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.selection import search_selected, terms_by_column
-from logreg_dist.fitting.start import near_optimum_of_sample, optimum_of_sample, sample_blocks, says_enough
+from logreg_dist.fitting.start import (
+    is_whole,
+    near_optimum_of_sample,
+    optimum_of_sample,
+    sample_blocks,
+    says_enough,
+)
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
@@ -116,7 +122,9 @@ def find_class_optimum(
     def start() -> Start:
         if near is not None:
             return Start(near)
-        return _sample_start(passes, samples, penalty, weak_ridge, several_steps=several_steps)
+        return _sample_start(
+            passes, samples, penalty, weak_ridge, several_steps=several_steps, n_rows=profile.rows.n_rows
+        )
 
     likelihood = Likelihood(
         evaluate=passes.evaluate,
@@ -194,6 +202,7 @@ def _sample_start(
     weak_ridge: FloatArray,
     *,
     several_steps: bool,
+    n_rows: int,
 ) -> Start:
     """Return the optimum of the sample; zeros when it is no help."""
     n_free, shape, positions = passes.n_free, passes.shape, passes.positions
@@ -219,6 +228,8 @@ def _sample_start(
         float(block.n_rows if block.weight is None else block.weight.sum()) for block in blocks
     )
     rows_for_one /= sum(block.n_rows for block in blocks)
-    return Start(
-        optimum_of_sample(evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one)
+    whole = is_whole(samples, n_rows)
+    beta = optimum_of_sample(
+        evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one, whole=whole
     )
+    return Start(beta)

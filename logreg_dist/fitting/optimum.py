@@ -87,7 +87,15 @@ def find_optimum(
             return Start(near)
         if by_cell or spec.sparse:  # a sample holds no sparse columns
             return Start(np.zeros(shape.p))
-        return Start(sample_start(samples, spec, penalty, weak_ridge=np.where(of_column, scale**2, 0.0)))
+        return Start(
+            sample_start(
+                samples,
+                spec,
+                penalty,
+                weak_ridge=np.where(of_column, scale**2, 0.0),
+                n_rows=profile.rows.n_rows,
+            )
+        )
 
     suspects = one_label_directions(spec, profile)
     is_empty = np.zeros(shape.p, dtype=bool)

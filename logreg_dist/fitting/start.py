@@ -28,7 +28,8 @@ ROWS_PER_TERM = 5
 # Of the distance between the sample's optimum and that of all rows: nearer is no nearer. Newton's last
 # step, taken without looking, makes it the square of this.
 ROUGH = 2e-2
-STRICT = 1e-2
+# Of the optimum of all rows, known on the driver: one pass confirms it then.
+STRICT = 1e-5
 # Of a column of spread 1, and of a level: its estimate in the sample is shrunk as if it came from a normal distribution
 # of this precision. Of rare levels a sample says little, and they begin near 0 then.
 PRECISION = 16.0
@@ -42,6 +43,7 @@ def sample_start(
     penalty: Penalty | None,
     *,
     weak_ridge: NDArray[np.float64],
+    n_rows: int,
 ) -> NDArray[np.float64]:
     """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
 
@@ -58,6 +60,8 @@ def sample_start(
     weak_ridge : ndarray (p,)
         The precision of each estimate, in units of `PRECISION`, where the fit has no penalty: a rare level may
         have one label only in the sample, and would send its estimate to infinity.
+    n_rows : int
+        Rows of the table that the sample was drawn from.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
     if not says_enough(samples, shape.p):
@@ -69,7 +73,11 @@ def sample_start(
         return in_term_order(state, shape, positions)
 
     return optimum_of_sample(
-        evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one(blocks)
+        evaluate_sample,
+        penalty,
+        weak_ridge=weak_ridge,
+        rows_for_one=rows_for_one(blocks),
+        whole=is_whole(samples, n_rows),
     )
 
 
@@ -98,6 +106,11 @@ def rows_for_one(blocks: Sequence[Block]) -> float:
     return float(np.square(weight * (y - mean)).sum()) / expected
 
 
+def is_whole(samples: list[SampleRows], n_rows: int) -> bool:
+    """Whether a sample is all of so many rows."""
+    return sum(sample.n_rows for sample in samples) >= n_rows
+
+
 def says_enough(samples: list[SampleRows], p: int) -> bool:
     """Whether samples have enough rows for p terms."""
     return sum(sample.n_rows for sample in samples) >= ROWS_PER_TERM * p
@@ -109,6 +122,7 @@ def optimum_of_sample(
     *,
     weak_ridge: NDArray[np.float64],
     rows_for_one: float,
+    whole: bool,
 ) -> NDArray[np.float64]:
     """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
 
@@ -120,21 +134,28 @@ def optimum_of_sample(
         See `sample_start`.
     rows_for_one : float
         How many rows a row of the sample stands for, see the function of that name.
+    whole : bool
+        Whether the sample is all rows: its optimum is theirs then.
     """
     cold = np.zeros_like(weak_ridge)
     # In standard errors of all rows, which are smaller than the sample's; each of p terms adds one squared.
     rough = ROUGH * math.sqrt(len(cold) * max(rows_for_one, 1.0))
-    weak_ridge = PRECISION * rows_for_one * weak_ridge
+    near = STRICT if whole else rough
+    weak_ridge = (1.0 if whole else PRECISION) * rows_for_one * weak_ridge
     result: SolverResult
     if penalty is not None and penalty.has_corners:
         is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
         ridge = penalty.ridge + np.where(is_free, weak_ridge, 0.0)
-        options = ProximalOptions(penalty.lasso, ridge, rough, 20, box=penalty.box, groups=penalty.groups)
+        options = ProximalOptions(penalty.lasso, ridge, near, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
     elif penalty is not None:
-        result = newton(evaluate_sample, cold, NewtonOptions(rough, 20, penalty.ridge, alias=False))
+        result = newton(evaluate_sample, cold, NewtonOptions(near, 20, penalty.ridge, alias=False))
     else:
         result = newton(evaluate_sample, cold, NewtonOptions(rough, 20, weak_ridge))
+        if whole and result.ending is Ending.CONVERGED:
+            # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
+            exact = newton(evaluate_sample, result.point.beta, NewtonOptions(STRICT, 6))
+            result = exact if exact.ending is Ending.CONVERGED else result
     return result.point.beta if result.ending is Ending.CONVERGED else cold
 
 

@@ -1,4 +1,4 @@
-"""A fit that starts from an earlier model ends where it would have ended, in fewer passes."""
+"""A fit that starts from an earlier model, or from a sample, ends where it would have ended, in fewer passes."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def test_the_same_columns_take_one_pass_for_the_optimum(table, family):
     assert warm.estimates == pytest.approx(cold.estimates, rel=ESTIMATES)
     assert warm.n_iterations == 1
     assert warm.n_passes < cold.n_passes - 2
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("family", ["binary", "multinomial"])
+def test_a_sample_of_all_rows_is_an_earlier_model(table, family):
+    asked = config(["a", "b", "g"], family=family)
+    cold, sampled = (
+        fit(table, asked),
+        fit(table, config(["a", "b", "g"], family=family, solver={"start": "sample"})),
+    )
+    assert sampled.estimates == pytest.approx(cold.estimates, rel=ESTIMATES)
+    assert sampled.n_iterations == 1
 
 
 @pytest.mark.spark

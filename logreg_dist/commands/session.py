@@ -11,6 +11,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import ConfigError
+from logreg_dist.spark.local_workers import worker_settings
 
 log = logging.getLogger(__name__)
 
@@ -74,16 +75,23 @@ def _silence_py4j() -> None:
 
 
 def _settings() -> dict[str, str]:
-    if not is_submitted():
-        return _SETTINGS | (_CLUSTER_SETTINGS if _has_master() else _local_settings())
+    if not is_submitted() and not _has_master():
+        local = _local_settings()
+        return _SETTINGS | local | _worker_settings(local["spark.master"], _in_default_file())
     SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
     given = SparkConf()
     if given.get("spark.speculation", "false") == "true":
         log.warning(
             "spark.speculation is switched off: staged splits lie on one host each, and a copy of a task has none"
         )
-    wanted = _SETTINGS | _CLUSTER_SETTINGS
-    return {key: value for key, value in wanted.items() if not given.contains(key)} | _FORCED
+    keys = {key for key, _ in given.getAll()}
+    wanted = _SETTINGS | _CLUSTER_SETTINGS | _worker_settings(given.get("spark.master", ""), keys)
+    return {key: value for key, value in wanted.items() if key not in keys} | _FORCED
+
+
+def _worker_settings(master: str, given: set[str]) -> dict[str, str]:
+    settings = worker_settings(master, os.environ["PYSPARK_PYTHON"])
+    return {} if settings.keys() & given else settings  # they go together
 
 
 def _local_settings() -> dict[str, str]:
@@ -107,9 +115,12 @@ def is_submitted() -> bool:
 
 def _has_master() -> bool:
     """Whether PYSPARK_SUBMIT_ARGS or spark-defaults.conf names a master."""
-    if "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", ""):
-        return True
+    return "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "") or "spark.master" in _in_default_file()
+
+
+def _in_default_file() -> set[str]:
+    """Return the settings that spark-defaults.conf has, before there is a JVM to ask."""
     homes = (os.environ.get("SPARK_CONF_DIR"), os.path.join(os.environ.get("SPARK_HOME", "/nowhere"), "conf"))
     files = (Path(home, "spark-defaults.conf") for home in homes if home)
     lines = (line for file in files if file.is_file() for line in file.read_text().splitlines())
-    return any(line.replace("=", " ").split()[:1] == ["spark.master"] for line in lines)
+    return {words[0] for line in lines if (words := line.replace("=", " ").split())}

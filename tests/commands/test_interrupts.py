@@ -168,7 +168,7 @@ def in_a_pass(running: Running) -> bool:
 
 def reads_rows(running: Running) -> bool:
     """Whether a Python worker of the job has begun: the evaluation's only rows go to those."""
-    return any("pyspark.daemon" in command for command in running.descendants().values())
+    return any("pyspark.worker" in command for command in running.descendants().values())
 
 
 STAGING, WRITING = Running.staged, Running.written

@@ -90,7 +90,7 @@ def _role(process: psutil.Process) -> list[str]:
     if "SparkSubmit" in words:
         return ["driver JVM"]
     # The daemon is one of them: its workers are forks of it.
-    return ["Python worker"] if "pyspark.daemon" in words else []
+    return ["Python worker"] if "pyspark.worker" in words else []
 
 
 def _memory(pid: int) -> dict[str, int]:

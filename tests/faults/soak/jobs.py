@@ -105,7 +105,7 @@ def _kind(process: psutil.Process, driver: int) -> str:
     if "SparkSubmit" in words:
         return "driver JVM"
     # Workers are forks of the daemon, so it is their parent.
-    return "Python worker" if "pyspark.daemon" in words and "pyspark.daemon" in _parent_words(process) else ""
+    return "Python worker" if "pyspark.worker" in words and "pyspark.worker" in _parent_words(process) else ""
 
 
 def _words(process: psutil.Process | None) -> str:

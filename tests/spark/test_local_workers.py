@@ -1,0 +1,120 @@
+"""Python workers of a local session find PySpark in its folder, whoever starts the session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logreg_dist.spark.local_workers import worker_settings
+from logreg_dist.spark.worker_path.logreg_dist_daemon import with_folders_first
+
+BIN = Path(sys.executable).parent
+SCRIPT = """
+import json, sys
+from logreg_dist.commands.session import open_session
+
+def look(_):
+    import pyspark
+    return pyspark.__file__, sys.argv[0]
+
+context = open_session("test").sparkContext
+print(json.dumps(context.parallelize([0], 1).map(look).first()))
+"""
+
+
+@pytest.fixture
+def looked_at(tmp_path):
+    """Where the workers of a session find PySpark, and the file of their daemon."""
+
+    def look(*command: str, **environment: str) -> tuple[str, str]:
+        script = tmp_path / "look.py"
+        script.write_text(SCRIPT)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "SPARK_"))}
+        found = subprocess.run(
+            [*command, str(script)],
+            env=kept
+            | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+            | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert found.returncode == 0, found.stderr[-2000:]
+        where, daemon = json.loads(found.stdout.strip().splitlines()[-1])
+        return str(where), Path(daemon).stem
+
+    return look
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[sys.executable], [str(BIN / "spark-submit"), "--master", "local[1]"]],
+    ids=["python", "spark-submit"],
+)
+def test_workers_leave_the_zip_aside(looked_at, command):
+    where, daemon = looked_at(*command)
+    assert daemon == "logreg_dist_daemon"
+    assert Path(where).is_file()  # nothing in a zip is one
+
+
+def test_a_search_path_of_the_users_own_is_left_alone(looked_at, tmp_path):
+    setting = f"spark.executorEnv.PYTHONPATH={tmp_path}"
+    where, daemon = looked_at(str(BIN / "spark-submit"), "--master", "local[1]", "--conf", setting)
+    assert daemon == "daemon"
+    assert "pyspark.zip" in where
+
+
+def test_it_is_left_alone_in_the_default_file_too(looked_at, tmp_path):
+    (tmp_path / "spark-defaults.conf").write_text(f"spark.executorEnv.PYTHONPATH {tmp_path}\n")
+    _, daemon = looked_at(sys.executable, SPARK_CONF_DIR=str(tmp_path))
+    assert daemon == "daemon"
+
+
+def test_executors_elsewhere_and_other_pythons_start_as_spark_starts_them():
+    assert worker_settings("local[2]", sys.executable)
+    for master, python in [
+        ("yarn", sys.executable),
+        ("local-cluster[2,1,1024]", sys.executable),
+        ("local", "sh"),
+    ]:
+        assert worker_settings(master, python) == {}
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """Make Spark's folder with a zip of PySpark, and PySpark's folder where it is asked for."""
+
+    def make(home: str, *files: str) -> tuple[Path, list[str]]:
+        root = tmp_path / home
+        library = root / "python" / "lib"
+        for file in (library / "pyspark.zip", library / "py4j-1-src.zip", *(root / one for one in files)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return root, [str(library / "pyspark.zip"), str(library / "py4j-1-src.zip"), "/lib/python"]
+
+    return make
+
+
+def test_an_installation_by_pip_has_its_zips_last(installation):
+    root, path = installation("site-packages/pyspark", "__init__.py", "python/pyspark/shell.py")
+    path.append(str(root.parent))
+    assert with_folders_first(path) == [*path[2:], *path[:2]]
+
+
+def test_a_distribution_has_its_folder_first(installation):
+    root, path = installation("spark-4", "python/pyspark/__init__.py")
+    assert with_folders_first(path) == [str(root / "python"), *path]
+
+
+def test_without_a_folder_that_would_be_found_the_path_stays(installation):
+    _, path = installation("spark-4")
+    assert with_folders_first(path) == path
+    _, path = installation("other/pyspark", "__init__.py")  # of another installation than the one on the path
+    assert with_folders_first(path) == path
+    assert with_folders_first(["/lib/python"]) == ["/lib/python"]
+    assert with_folders_first(["pyspark.zip"]) == ["pyspark.zip"]

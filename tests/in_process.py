@@ -48,7 +48,6 @@ def plan_of(
     chunk_rows: int = 64,
     positive: str | None = None,
     drop: Sequence[str] = (),
-    sample_rows: int = 1000,
     max_levels: int = 10_000,
 ) -> StagePlan:
     """Texts are categorical, everything else is numeric; the columns of `ROLES` have that role."""
@@ -66,7 +65,6 @@ def plan_of(
         frequency=position.get("frequency"),
         offset=position.get("offset"),
         chunk_rows=chunk_rows,
-        sample_rows=sample_rows,
         max_levels=max_levels,
     )
 

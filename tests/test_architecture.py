@@ -331,7 +331,7 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         threshold_rows_task(design, layout, {0: (0.0, 1.0)}),
         evaluate_adjusted_task(design, layout, [(beta, np.zeros((1, 1)))]),
         effects_task(design, layout, beta, EffectPlan(label_weights=LabelWeights(1.0, 2.0))),
-        first_look_task(layout, with_sample=True, n_clusterings=1),
+        first_look_task(layout, sample_rows=100, n_clusterings=1),
         row_sums_task(design, layout, beta, row_plan),
         line_task(design, layout, beta, row_plan, np.zeros(2)),
         influence_task(design, layout, beta, influence),

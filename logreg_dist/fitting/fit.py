@@ -96,11 +96,10 @@ def fit(
     refuse_empty_files(files)
     kept = None if journal is None else journal.kept
     source = choose_source(table, resolved, config, n_before=None if kept is None else kept.table.n_splits)
-    plan = resolved.plan.shared_among(source.n_splits)
     # One thread of BLAS: their number decides the last bits of a solve, and a resumed fit may have other cores.
     with (
         threadpool_limits(1, user_api="blas"),
-        StagedTable(spark, lambda: source.stage(plan, run_id), run_id, on_pass=on_pass) as staged,
+        StagedTable(spark, lambda: source.stage(resolved.plan, run_id), run_id, on_pass=on_pass) as staged,
     ):
         looks = _read(staged, resolved, source, config)
         refuse_rewritten_files(table, files)
@@ -157,8 +156,7 @@ def _read(
     n_clusterings = len(config.inference.cluster or ())
     task = first_look_task(
         record_layout(resolved.plan),
-        with_sample=with_sample,
-        n_splits=len(staged.splits),
+        sample_rows=max(resolved.sample_rows // len(staged.splits), 1) if with_sample else 0,
         n_clusterings=n_clusterings,
     )
     looks = staged.run_pass(task)

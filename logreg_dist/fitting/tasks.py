@@ -26,7 +26,7 @@ from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.profile import TableProfile, profile_from_dict
-from logreg_dist.staging.sample import is_event, thinned
+from logreg_dist.staging.sample import draw_sample, is_event
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
 from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
 
@@ -157,17 +157,17 @@ class FirstLook:
 
 
 def first_look_task(
-    layout: RecordLayout, *, with_sample: bool, n_splits: int = 1, n_clusterings: int = 0
+    layout: RecordLayout, *, sample_rows: int, n_clusterings: int = 0
 ) -> Callable[[StagedSplit], FirstLook]:
-    """Return the task that reads a split's profile and sample, and whether there are clusters in its cluster columns.
+    """Return the task that reads a split's profile and whether there are clusters in its cluster columns.
 
-    The split is one of `n_splits`, which may not have been known when it was staged, and gives its part of the sample.
+    It draws a sample of `sample_rows` rows besides, or up to twice as many; none for 0.
     """
 
     def task(split: StagedSplit) -> FirstLook:
         sidecar = read_sidecar(split.path)
         profile = profile_from_dict(sidecar["profile"])
-        sample = _sample_rows(split, sidecar, layout, n_splits) if with_sample else None
+        sample = _sample_rows(split, sidecar, layout, sample_rows) if sample_rows else None
         clusters = tuple(
             _two_of(carried_numbers(Path(split.path), f"cluster[{k}]")) for k in range(n_clusterings)
         )
@@ -197,12 +197,12 @@ def null_block(chunk: RawChunk) -> Block:
 
 
 def _sample_rows(
-    split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout, n_splits: int
+    split: StagedSplit, sidecar: dict[str, Any], layout: RecordLayout, sample_rows: int
 ) -> SampleRows:
-    without = replace(layout, n_sparse=0)
-    staged = list(read_chunks(Path(split.path).with_suffix(".sample"), sidecar["n_sampled"], without))
-    events, others = sidecar["sample_steps"]
-    chunks, steps = thinned(staged, (events, others), max(sidecar["sample_rows"] // n_splits, 1))
+    path, without = Path(split.path), replace(layout, n_sparse=0)
+    chunks, steps = draw_sample(
+        lambda: read_chunks(path, split.n_rows, without), sample_rows, layout.chunk_rows
+    )
     weighted = tuple(_weighted(chunk, *steps) for chunk in chunks)
     return SampleRows(weighted, sidecar["levels"], sidecar["classes"])
 
@@ -231,10 +231,4 @@ def _multiplied(chunk: RawChunk, label_weights: LabelWeights) -> RawChunk:
 
 def _weighted(chunk: RawChunk, event_step: int, other_step: int) -> RawChunk:
     stands_for = np.where(is_event(chunk.y), float(event_step), float(other_step))
-    return RawChunk(
-        y=np.array(chunk.y),
-        weight=stands_for if chunk.weight is None else chunk.weight * stands_for,
-        offset=None if chunk.offset is None else np.array(chunk.offset),
-        numeric=np.array(chunk.numeric),
-        codes=np.array(chunk.codes),
-    )
+    return replace(chunk, weight=stands_for if chunk.weight is None else chunk.weight * stands_for)

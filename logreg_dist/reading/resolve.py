@@ -31,7 +31,8 @@ from logreg_dist.reading.refusals import (
 from logreg_dist.reading.vector_columns import is_ml_vector, is_vector, plain, vector_shapes
 from logreg_dist.staging.carried import CarriedColumn, CarriedRule
 from logreg_dist.staging.folds import FoldPlan
-from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_of_sample, rows_per_chunk
+from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan, rows_per_chunk
+from logreg_dist.staging.sample import rows_of_sample
 
 MAX_LEVELS = 1_000_000
 
@@ -47,11 +48,14 @@ class ResolvedTable:
     asked : tuple of AskedColumn
         The features, in the order of the terms.
     plan : StagePlan
+    sample_rows : int
+        Rows of a sample to start from, or up to twice as many.
     """
 
     leaves: tuple[LeafColumn, ...]
     asked: tuple[AskedColumn, ...]
     plan: StagePlan
+    sample_rows: int
 
     def narrowed(self, table: DataFrame) -> DataFrame:
         """Return the table's columns as ``c0, c1, ...``: awkward names end here. Takes a millisecond each."""
@@ -106,14 +110,13 @@ def resolve(table: DataFrame | PlainTable, config: TrainConfig) -> ResolvedTable
         frequency=position.get("frequency"),
         offset=position.get("offset"),
         chunk_rows=rows_per_chunk(len(numeric) + _dense_terms(asked) + n_derived),
-        sample_rows=rows_of_sample(len(asked) + n_derived),
         max_levels=MAX_LEVELS,
         single=config.solver.precision == "float32",
         sparse=sparse,
         folds=_fold_plan(position, config),
         carried=tuple(_carried(position, config)),
     )
-    return ResolvedTable(tuple(selected), tuple(asked), plan)
+    return ResolvedTable(tuple(selected), tuple(asked), plan, rows_of_sample(len(asked) + n_derived))
 
 
 def _fold_plan(position: Mapping[str, int], config: TrainConfig) -> FoldPlan | None:

@@ -13,6 +13,8 @@ _NUMBER_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 # Beyond it doubles skip whole numbers, and two levels would become one.
 MAX_WHOLE = 2.0**53
 
+NOT_SEEN = -2  # of a level without a code yet
+
 MICROSECONDS_PER_DAY = 86_400_000_000.0
 
 # A decimal number as text; what Spark's try_cast takes, without its hexadecimal and suffix forms.
@@ -58,14 +60,16 @@ def numbers(column: pa.Array) -> tuple[NDArray[np.float64], int]:
         return _to_numpy(micros.cast(pa.float64(), safe=False)) / MICROSECONDS_PER_DAY, bad
     if not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
         raise TypeError(f"no numbers in a column of type {kind}")
-    return _to_numpy(column.cast(pa.float64(), safe=False)), bad
+    # A cast that changes nothing takes as long as decoding a thousand values.
+    return _to_numpy(column if pa.types.is_float64(kind) else column.cast(pa.float64(), safe=False)), bad
 
 
 def texts(column: pa.Array) -> tuple[pa.Array, int]:
     """Return a column as text, null where missing, and the count of numbers that are not whole.
 
     The text is the same whatever the number type: ``1``, ``1.0`` and ``Decimal("1")`` are one
-    level. Dates are ``yyyy-mm-dd``, booleans ``true`` and ``false``.
+    level. Dates are ``yyyy-mm-dd``, booleans ``true`` and ``false``. In dictionary form where the
+    column has it, or repeats its values and all are levels.
 
     Examples
     --------
@@ -80,6 +84,13 @@ def texts(column: pa.Array) -> tuple[pa.Array, int]:
         return (column, 0) if pa.types.is_string(kind.value_type) else texts(column.dictionary_decode())
     if _is_text(kind):
         return column.cast(pa.string()), 0
+    if _is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
+        found = column.dictionary_encode()
+        if len(found.dictionary) < len(column):
+            # Each value is made a text once, unless some are no level: those are to be counted by their rows.
+            levels, bad = texts(found.dictionary)
+            if not (bad or levels.null_count):
+                return pa.DictionaryArray.from_arrays(found.indices, levels), 0
     if pa.types.is_decimal(kind) and kind.scale == 0:
         return column.cast(pa.string()), 0
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -119,6 +130,9 @@ class LevelDictionary:
         self.numbers: dict[str, int] = {}
         self.max_levels = max_levels
         self.overflowed = False
+        # The codes of the last dictionary's levels: the batches of a row group share it.
+        self._dictionary: pa.Array | None = None
+        self._codes = np.empty(0, dtype=np.int32)
 
     def encode(self, column: pa.Array) -> NDArray[np.int32]:
         """Return the code of each value, -1 where missing; `column` holds texts, plain or in dictionary form.
@@ -128,14 +142,20 @@ class LevelDictionary:
         """
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         n = len(encoded.dictionary)
-        indices = pc.fill_null(encoded.indices, n).to_numpy(zero_copy_only=False)
-        # A dictionary that a file had for more rows than these may hold levels that none of them has.
-        occurs = np.zeros(n + 1, dtype=bool)
-        occurs[indices] = True
-        lookup = np.full(n + 1, -1, dtype=np.int32)
-        for k in np.flatnonzero(occurs[:n]).tolist():
-            lookup[k] = self.number(encoded.dictionary[k].as_py())
-        codes: NDArray[np.int32] = lookup.take(indices)
+        indices = encoded.indices if not encoded.indices.null_count else pc.fill_null(encoded.indices, n)
+        indices = indices.to_numpy(zero_copy_only=False)
+        if self._dictionary is None or not self._dictionary.equals(encoded.dictionary):
+            self._dictionary = encoded.dictionary
+            self._codes = np.full(n + 1, NOT_SEEN, dtype=np.int32)
+            self._codes[n] = -1
+        codes: NDArray[np.int32] = self._codes.take(indices)
+        if len(codes) and codes.min() == NOT_SEEN:
+            # A dictionary that a file had for more rows than these may hold levels that none of them has.
+            occurs = np.zeros(n + 1, dtype=bool)
+            occurs[indices] = True
+            for k in np.flatnonzero(occurs & (self._codes == NOT_SEEN)).tolist():
+                self._codes[k] = self.number(encoded.dictionary[k].as_py())
+            codes = self._codes.take(indices)
         return codes
 
     def number(self, level: str | None) -> int:

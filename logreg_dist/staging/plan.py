@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from logreg_dist.staging.carried import CarriedColumn
 from logreg_dist.staging.folds import FoldPlan
-
-MAX_SAMPLE_ROWS = 50_000
-# On its way to the driver a sample takes 1 s for each 100 MB, and its optimum as long again: half of it costs
-# 200 columns no pass. With fewer rows a column the start is too far away.
-SAMPLE_BYTES = 32_000_000
-SAMPLE_ROWS_PER_COLUMN = 8
-MAX_SAMPLE_BYTES = 64_000_000
 
 
 class Kind(StrEnum):
@@ -121,8 +114,6 @@ class StagePlan:
         Positions of the columns with these roles.
     chunk_rows : int
         Rows of a chunk, the same for every split: sums must not depend on the batches.
-    sample_rows : int
-        Rows that the splits together keep aside as a sample, or up to twice as many.
     max_levels : int
         Most distinct levels a categorical column may have in one split.
     single : bool
@@ -142,41 +133,17 @@ class StagePlan:
     frequency: int | None
     offset: int | None
     chunk_rows: int
-    sample_rows: int
     max_levels: int
     single: bool = False
     sparse: tuple[SparsePlan, ...] = ()
     folds: FoldPlan | None = None
     carried: tuple[CarriedColumn, ...] = ()
-    sample_splits: int = 1
 
     @property
     def is_weighted(self) -> bool:
         """Whether rows can have other weights than 1."""
         columns = (self.weight, self.frequency, self.label.trials)
         return any(column is not None for column in columns)
-
-    def shared_among(self, n_splits: int) -> StagePlan:
-        """Return the plan of one of so many splits, which keeps its part of the sample."""
-        return replace(self, sample_splits=n_splits)
-
-    @property
-    def sample_share(self) -> int:
-        """The rows of the sample that a split keeps."""
-        return max(self.sample_rows // self.sample_splits, 1)
-
-
-def rows_of_sample(n_features: int) -> int:
-    """Return how many rows make a sample that the driver can hold and that says enough.
-
-    Examples
-    --------
-    >>> rows_of_sample(30), rows_of_sample(199), rows_of_sample(999), rows_of_sample(1999)
-    (50000, 20000, 7992, 4000)
-    """
-    row_bytes = 8 * (1 + n_features)
-    enough = max(SAMPLE_BYTES // row_bytes, SAMPLE_ROWS_PER_COLUMN * n_features)
-    return min(MAX_SAMPLE_ROWS, enough, MAX_SAMPLE_BYTES // row_bytes)
 
 
 def rows_per_chunk(n_dense: int) -> int:

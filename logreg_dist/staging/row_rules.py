@@ -69,17 +69,20 @@ def read_roles(
         shares, trials = _grouped(columns, plan.label, problems, m)
         weight, frequency = weight * trials, frequency * trials
     counts = weight > 0
-    kept = pa.array(counts)
+    kept = None if counts.all() else pa.array(counts)
+    if kept is not None:
+        weight, frequency = weight[counts], frequency[counts]
+
+    def of_kept(position: int) -> pa.Array:
+        return columns[position] if kept is None else columns[position].filter(kept)
+
     if shares is not None:
         y = shares[counts]
     else:
         assert plan.label.column is not None
-        label = columns[plan.label.column].filter(kept)
-        y = _label(label, plan.label, problems, labels, label_counts, frequency[counts])
-    offset = None
-    if plan.offset is not None:
-        offset = _offset(columns[plan.offset].filter(kept), problems)
-    return RowRoles(counts, y, weight[counts], frequency[counts], offset, problems)
+        y = _label(of_kept(plan.label.column), plan.label, problems, labels, label_counts, frequency)
+    offset = None if plan.offset is None else _offset(of_kept(plan.offset), problems)
+    return RowRoles(counts, y, weight, frequency, offset, problems)
 
 
 def _label(

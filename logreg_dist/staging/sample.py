@@ -1,82 +1,73 @@
-"""The sample of a split: every k-th row of either label, drawn while the split is staged."""
+"""The sample of a split: every k-th row of either label, read from where the rows are staged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.staging.split_file import RawChunk, RecordLayout, write_chunk
+from logreg_dist.staging.split_file import RawChunk
 
 FloatArray = NDArray[np.float64]
 
+MAX_SAMPLE_ROWS = 50_000
+# On its way to the driver a sample takes 1 s for each 100 MB, and its optimum as long again: half of it costs
+# 200 columns no pass. With fewer rows a column the start is too far away.
+SAMPLE_BYTES = 32_000_000
+SAMPLE_ROWS_PER_COLUMN = 8
+MAX_SAMPLE_BYTES = 64_000_000
 
-class SplitSample:
-    """Every k-th event and every l-th other row of a split of unknown length; a builder.
+
+def rows_of_sample(n_features: int) -> int:
+    """Return how many rows make a sample that the driver can hold and that says enough.
+
+    Examples
+    --------
+    >>> rows_of_sample(30), rows_of_sample(199), rows_of_sample(999), rows_of_sample(1999)
+    (50000, 20000, 7992, 4000)
+    """
+    row_bytes = 8 * (1 + n_features)
+    enough = max(SAMPLE_BYTES // row_bytes, SAMPLE_ROWS_PER_COLUMN * n_features)
+    return min(MAX_SAMPLE_ROWS, enough, MAX_SAMPLE_BYTES // row_bytes)
+
+
+def draw_sample(
+    chunks: Callable[[], Iterable[RawChunk]], max_rows: int, chunk_rows: int
+) -> tuple[list[RawChunk], tuple[int, int]]:
+    """Return every k-th event and every l-th other row of a split, in order, and these two steps.
 
     Events have a step of their own: where one row of a thousand is an event, as many of them are kept
     as of the others, or all of them, and weights make up for it (case-control sampling: King and Zeng
-    2001, Logistic Regression in Rare Events Data, section 4).
-    """
-
-    def __init__(self, max_rows: int) -> None:
-        share = max(max_rows // 2, 1)
-        self.strata = (_Stratum(share), _Stratum(share))
-
-    @property
-    def steps(self) -> tuple[int, int]:
-        """How many rows each kept row stands for: an event, another row."""
-        events, others = self.strata
-        return events.step, others.step
-
-    def add(self, chunk: RawChunk) -> None:
-        """Look at more rows; `chunk` may be a buffer that is filled again."""
-        event = is_event(chunk.y)
-        for stratum, which in zip(self.strata, (event, ~event), strict=True):
-            stratum.add(chunk, np.flatnonzero(which))
-
-    def write(self, file: BinaryIO, layout: RecordLayout) -> int:
-        """Write the sample in the layout of the splits and return its rows."""
-        parts = [part for stratum in self.strata for part in stratum.parts]
-        if not parts:
-            return 0
-        whole = _concatenate(parts)
-        for start in range(0, len(whole.y), layout.chunk_rows):
-            write_chunk(file, _take(whole, slice(start, start + layout.chunk_rows)), layout)
-        return len(whole.y)
-
-
-def thinned(
-    chunks: Sequence[RawChunk], steps: tuple[int, int], max_rows: int
-) -> tuple[list[RawChunk], tuple[int, int]]:
-    """Return a sample and its steps as if it had been drawn with `max_rows` at once; copies what it keeps.
+    2001, Logistic Regression in Rare Events Data, section 4). The rows lie evenly over the split: a file
+    sorted by time is sampled over all of its time.
 
     Parameters
     ----------
-    chunks : sequence of RawChunk
-        As `SplitSample.write` wrote them with at least as many rows.
-    steps : (int, int)
-        How many rows each kept row stands for: an event, another row.
+    chunks : callable
+        Reads the split; called twice, and of what it yields nothing is kept.
     max_rows : int
+        The sample has at most twice as many rows.
+    chunk_rows : int
+        Rows of the chunks that are returned, but for the last.
+
+    Examples
+    --------
+    >>> rows = RawChunk(np.array([0, 0, 1, 0, 0, 0.0]), None, None, np.arange(6.0)[None], np.empty((0, 6), np.int32))
+    >>> [sample], steps = draw_sample(lambda: [rows], 2, 100)
+    >>> sample.numeric.tolist(), steps
+    ([[0.0, 2.0, 5.0]], (1, 4))
     """
-    share, found = max(max_rows // 2, 1), list(steps)
-    event = np.concatenate([is_event(chunk.y) for chunk in chunks]) if chunks else np.empty(0, dtype=bool)
-    kept = np.zeros(len(event), dtype=bool)
-    for k, which in enumerate((event, ~event)):
-        rows = np.flatnonzero(which)
-        while len(rows) > 2 * share:
-            rows, found[k] = rows[::2], 2 * found[k]
-        kept[rows] = True
-    if kept.all():
-        return list(chunks), steps
-    starts = np.cumsum([0, *(len(chunk.y) for chunk in chunks)])
-    parts = [
-        _take(chunk, np.flatnonzero(kept[start : start + len(chunk.y)]))
-        for chunk, start in zip(chunks, starts[:-1], strict=True)
-    ]
-    return parts, (found[0], found[1])
+    event = np.concatenate([np.empty(0, dtype=bool), *(is_event(chunk.y) for chunk in chunks())])
+    share, kept, steps = max(max_rows // 2, 1), np.zeros(len(event), dtype=bool), []
+    for which in (event, ~event):
+        rows, step = np.flatnonzero(which), 1
+        while -(-len(rows) // step) > 2 * share:
+            step *= 2
+        kept[rows[::step]] = True
+        steps.append(step)
+    return list(_gathered(chunks(), np.flatnonzero(kept), chunk_rows)), (steps[0], steps[1])
 
 
 def is_event(y: FloatArray) -> NDArray[np.bool_]:
@@ -84,51 +75,39 @@ def is_event(y: FloatArray) -> NDArray[np.bool_]:
     return y > 0.5
 
 
-class _Stratum:
-    """Every k-th of the rows shown.
-
-    It starts with every row and doubles k whenever it holds twice as many rows as it should, so
-    the rows lie evenly over the split: a file sorted by time is sampled over all of its time.
-    """
-
-    def __init__(self, max_rows: int) -> None:
-        self.max_rows = max_rows
-        self.step, self.seen, self.size = 1, 0, 0
-        self.parts: list[RawChunk] = []
-
-    def add(self, chunk: RawChunk, rows: NDArray[np.intp]) -> None:
-        kept = rows[-self.seen % self.step :: self.step]
-        self.seen += len(rows)
-        if len(kept):
-            self._keep(_take(chunk, kept))
-        while self.size > 2 * self.max_rows:
-            self._thin()
-
-    def _keep(self, part: RawChunk) -> None:
-        self.parts.append(part)
-        self.size += len(part.y)
-
-    def _thin(self) -> None:
-        whole = _concatenate(self.parts)
-        self.parts, self.size, self.step = [], 0, 2 * self.step
-        self._keep(_take(whole, slice(None, None, 2)))
+def _gathered(chunks: Iterable[RawChunk], rows: NDArray[np.intp], chunk_rows: int) -> Iterator[RawChunk]:
+    """Copy rows, given in order, into chunks of their own."""
+    parts: list[RawChunk] = []
+    start = held = 0
+    for chunk in chunks:
+        first, last = np.searchsorted(rows, (start, start + len(chunk.y)))
+        here, start = rows[first:last] - start, start + len(chunk.y)
+        while len(here):
+            now, here = here[: chunk_rows - held], here[chunk_rows - held :]
+            parts.append(_take(chunk, now))
+            held += len(now)
+            if held == chunk_rows:
+                yield _concatenate(parts)
+                parts, held = [], 0
+    if parts:
+        yield _concatenate(parts)
 
 
-def _take(chunk: RawChunk, rows: slice | NDArray[np.intp]) -> RawChunk:
-    """Copy some rows."""
+def _take(chunk: RawChunk, rows: NDArray[np.intp]) -> RawChunk:
     return RawChunk(
-        y=chunk.y[rows].copy(),
-        weight=None if chunk.weight is None else chunk.weight[rows].copy(),
-        offset=None if chunk.offset is None else chunk.offset[rows].copy(),
-        numeric=chunk.numeric[:, rows].copy(),
-        codes=chunk.codes[:, rows].copy(),
+        y=chunk.y[rows],
+        weight=None if chunk.weight is None else chunk.weight[rows],
+        offset=None if chunk.offset is None else chunk.offset[rows],
+        numeric=chunk.numeric[:, rows],
+        codes=chunk.codes[:, rows],
     )
 
 
 def _concatenate(parts: list[RawChunk]) -> RawChunk:
     weights = [part.weight for part in parts if part.weight is not None]
     offsets = [part.offset for part in parts if part.offset is not None]
-    return RawChunk(
+    return replace(
+        parts[0],
         y=np.concatenate([part.y for part in parts]),
         weight=np.concatenate(weights) if weights else None,
         offset=np.concatenate(offsets) if offsets else None,

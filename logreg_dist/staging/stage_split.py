@@ -31,7 +31,6 @@ from logreg_dist.staging.profile import (
     profile_to_dict,
 )
 from logreg_dist.staging.row_rules import read_roles
-from logreg_dist.staging.sample import SplitSample
 from logreg_dist.staging.sparse_columns import SparseReader
 from logreg_dist.staging.sparse_file import sparse_path, write_sparse
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, write_chunk
@@ -109,12 +108,10 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
     """Write the rows that count to `path` and their profile beside it; no batches, an empty file.
 
     The sidecar ``.json`` holds the profile and the split's dictionaries of levels, words and classes, the file
-    ``.sample`` some of its rows in the same layout but without sparse columns, see `SplitSample`, the file
     ``.sparse`` the sparse columns, see `write_sparse`, and ``.carried`` what travels with the rows, see `carried`.
     """
     clock = time.perf_counter()
     layout = record_layout(plan)
-    sample = SplitSample(plan.sample_share)
     beside_path = sparse_path(path) if plan.sparse else None
     with (
         path.open("wb") as file,
@@ -126,22 +123,16 @@ def stage_split(batches: Iterable[pa.RecordBatch], plan: StagePlan, path: Path, 
         for rows in rechunk((survey.read(batch) for batch in batches), plan.chunk_rows):
             survey.add(rows)
             chunk = _raw_chunk(rows, layout)
-            sample.add(chunk)
             write_chunk(file, chunk, layout)
             write_sparse(beside, chunk.sparse)
             if plan.folds is not None:
                 folds.write(rows.fold.data)
-    with path.with_suffix(".sample").open("wb") as file:
-        n_sampled = sample.write(file, layout)
     profile = survey.profile()
     sidecar = {
         "profile": profile_to_dict(profile),
         "levels": [list(dictionary.numbers) for dictionary in survey.dictionaries],
         "words": [reader.words for reader in survey.sparse],
         "classes": list(survey.labels.numbers) if plan.label.by_class else [],
-        "n_sampled": n_sampled,
-        "sample_steps": sample.steps,
-        "sample_rows": plan.sample_rows,
     }
     path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     counts = profile.rows
@@ -328,8 +319,12 @@ class _SplitSurvey:
             label_sum=float(rows.weight @ rows.y),
         )
         self.numeric = self.numeric + survey_numbers(rows.numeric, rows.weight)
+        is_event = _of_single_rows(rows) if self.level_counts else None
         for counts, codes in zip(self.level_counts, rows.codes, strict=True):
-            counts.add(codes, rows.y, frequency)
+            if is_event is None:
+                counts.add(codes, rows.y, frequency)
+            else:
+                counts.add_ones(codes, is_event)
         for reader, part in zip(self.sparse, rows.sparse, strict=True):
             reader.add(part, frequency)
 
@@ -346,6 +341,14 @@ class _SplitSurvey:
             ),
             sparse=tuple(reader.profile() for reader in self.sparse),
         )
+
+
+def _of_single_rows(rows: Rows) -> NDArray[np.int32] | None:
+    """Return which rows are events, where every row counts once and has label 0 or 1."""
+    is_event = rows.y.astype(np.int32) if np.isfinite(rows.y).all() else None
+    if is_event is None or (rows.frequency != 1.0).any() or ((rows.y != 0.0) & (rows.y != 1.0)).any():
+        return None
+    return is_event
 
 
 def _rounded(rows: SparseRows) -> SparseRows:

@@ -41,7 +41,6 @@ def plan_of(table: pa.Table, sparse: Sequence[SparsePlan], *, chunk_rows: int = 
         frequency=None,
         offset=None,
         chunk_rows=chunk_rows,
-        sample_rows=100,
         max_levels=more.pop("max_levels", 100_000),
         sparse=tuple(sparse),
         **more,

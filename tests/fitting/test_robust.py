@@ -176,7 +176,7 @@ def test_one_cluster_is_known_from_the_first_look(tmp_path, n_splits):
         rows = robust_rows().assign(site=site, label=robust_rows()["y"].astype(float))
         table = pa.Table.from_pandas(rows[["x1", "label", *BOTH]], preserve_index=False)
         found, _ = fitted(table, folder, watched=BOTH, n_splits=n_splits)
-        task = first_look_task(found.passes.layout, with_sample=False, n_clusterings=2)
+        task = first_look_task(found.passes.layout, sample_rows=0, n_clusterings=2)
         return found.passes.staged.run_pass(task)
 
     def config(kind):

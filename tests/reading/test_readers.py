@@ -123,7 +123,7 @@ def read(spark, path: Path, reader: str, *, table=None, **more) -> Read:
     table = spark.read.parquet(str(path)) if table is None else table
     resolved = resolve(table, asked)
     source = choose_source(table, resolved, asked)
-    plan = resolved.plan.shared_among(source.n_splits)
+    plan = resolved.plan
     with StagedTable(spark, lambda: source.stage(plan, "readers"), "readers") as staged:
         found = staged.run_pass(file_task)
         profile = merge_profiles(

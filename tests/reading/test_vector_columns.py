@@ -103,7 +103,7 @@ def test_both_readers_stage_the_same_bytes(spark, table):
         asked = asked.model_copy(update={"input": asked.input.model_copy(update={"splits": 1})})
         resolved = resolve(table, asked)
         source = choose_source(table, resolved, asked)
-        plan = resolved.plan.shared_among(source.n_splits)
+        plan = resolved.plan
         with StagedTable(spark, lambda s=source, p=plan: s.stage(p, "vectors"), "vectors") as staged:
             found[source.reader] = (staged.run_pass(staged_bytes), [s.content for s in staged.splits])
     assert found["spark"] == found["arrow"]

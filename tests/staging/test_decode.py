@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from logreg_dist.staging.decode import LevelDictionary, numbers, texts
+from logreg_dist.staging.decode import LevelDictionary, numbers, plain_texts, texts
+from logreg_dist.staging.survey import LevelCounts
 
 DAY = dt.timedelta(days=1)
 EPOCH = dt.date(1970, 1, 1)
@@ -57,8 +58,25 @@ def test_every_type_of_number_becomes_doubles(name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_type_of_level_becomes_text(name):
     column, expected = TEXTS[name]
-    text, n_bad = texts(column)
-    assert (text.type, text.to_pylist(), n_bad) == (pa.string(), expected, 0)
+    assert (texts(column)[0].to_pylist(), texts(column)[1]) == (expected, 0)
+    assert (plain_texts(column).type, plain_texts(column).to_pylist()) == (pa.string(), expected)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_repeated_values_are_the_same_levels(name):
+    column, expected = TEXTS[name]
+    repeated = pa.concat_arrays([column, column]) if not pa.types.is_null(column.type) else pa.nulls(2)
+    text, n_bad = texts(repeated)
+    assert (text.to_pylist(), n_bad) == (expected * 2, 0)
+    once, twice = LevelDictionary(9), LevelDictionary(9)
+    assert twice.encode(text).tolist() == once.encode(pa.array(expected * 2, pa.string())).tolist()
+    assert once.numbers == twice.numbers
+
+
+def test_numbers_that_are_no_levels_are_counted_by_rows():
+    assert texts(pa.array([1.5, 2.0, 1.5, None, NAN, 2.0]))[1] == 2
+    zeros = LevelDictionary(9)
+    assert zeros.encode(texts(pa.array([0.0, -0.0, 1.0, 0.0]))[0]).tolist() == [0, 0, 1, 0]
 
 
 def test_texts_in_dictionary_form_stay_so():
@@ -136,3 +154,28 @@ def test_a_dictionary_that_is_full_takes_no_more_levels_and_says_so():
     assert dictionary.encode(pa.array(["c", "a", None])).tolist() == [-1, 0, -1]
     assert dictionary.overflowed
     assert len(dictionary.numbers) == 2
+
+
+def test_batches_that_share_a_dictionary_number_the_levels_that_occur_in_turn():
+    levels = pa.array(["a", "b", "c", "d"])
+    dictionary = LevelDictionary(2)
+    found = [
+        dictionary.encode(pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), levels)).tolist()
+        for codes in ([2, None, 2], [0, 2], [1, 0, 3], [])
+    ]
+    assert found == [[0, -1, 0], [1, 0], [-1, 1, -1], []]
+    assert (list(dictionary.numbers), dictionary.overflowed) == (["c", "a"], True)
+
+
+@pytest.mark.parametrize("n_levels", [1, 2, 7])
+def test_single_rows_are_counted_as_rows_of_frequency_one(n_levels):
+    rng = np.random.default_rng(n_levels)
+    plain, single = LevelCounts(), LevelCounts()
+    for m in (0, 1, 50):
+        codes, y = rng.integers(-1, n_levels, m).astype(np.int32), rng.integers(0, 2, m)
+        plain.add(codes, y.astype(float), np.ones(m))
+        single.add_ones(codes, y.astype(np.int32))
+    names = [f"level {k}" for k in range(n_levels)]
+    a, b = (counts.profile(names, n_not_whole=0, overflowed=False) for counts in (plain, single))
+    assert a == b
+    assert a.levels["level 0"][0] > a.levels["level 0"][1] > 0

@@ -20,8 +20,8 @@ def sample_of(n_rows: int, folder: Path, *, every: int = 2, weighted: bool = Fal
     if weighted:
         columns["weight"] = 1.0 + np.arange(n_rows) % 3
     table = pa.table(columns)
-    staged = stage(table, folder, plan=plan_of(table, chunk_rows=16, sample_rows=SAMPLE_ROWS))
-    sample = first_look_task(record_layout(staged.plan), with_sample=True)(staged.splits[0]).sample
+    staged = stage(table, folder, plan=plan_of(table, chunk_rows=16))
+    sample = first_look_task(record_layout(staged.plan), sample_rows=SAMPLE_ROWS)(staged.splits[0]).sample
     rows = np.concatenate([chunk.numeric[0] for chunk in sample.chunks]) if sample.chunks else np.empty(0)
     weight = np.concatenate([chunk.weight for chunk in sample.chunks]) if sample.chunks else np.empty(0)
     event = rows % every == 0
@@ -65,19 +65,11 @@ def test_an_empty_split_has_an_empty_sample(tmp_path):
     assert [len(rows) for rows, _ in sample_of(0, tmp_path)] == [0, 0]
 
 
-@pytest.mark.parametrize("n_splits", [8, 32])
-def test_a_share_that_is_known_after_staging_is_the_sample_that_it_would_have_been(tmp_path, n_splits):
-    table = pa.table({"row": np.arange(999.0), "label": (np.arange(999) % 7 == 0).astype(int)})
-    found = []
-    for known in (n_splits, 8):
-        plan = plan_of(table, chunk_rows=16, sample_rows=400).shared_among(known)
-        staged = stage(table, tmp_path / str(known), plan=plan)
-        look = first_look_task(record_layout(plan), with_sample=True, n_splits=n_splits)(staged.splits[0])
-        found.append(
-            [
-                np.concatenate([getattr(chunk, name) for chunk in look.sample.chunks]).tolist()
-                for name in ("y", "weight")
-            ]
-        )
-        assert look.sample.n_rows <= 2 * 400 / n_splits
-    assert found[0] == found[1]
+def test_a_sample_comes_in_chunks_of_whole_rows(tmp_path):
+    table = pa.table({"row": np.arange(999.0), "twice": 2 * np.arange(999.0), "label": np.arange(999) % 2})
+    staged = stage(table, tmp_path, plan=plan_of(table, chunk_rows=16))
+    sample = first_look_task(record_layout(staged.plan), sample_rows=50)(staged.splits[0]).sample
+    assert [len(chunk.y) for chunk in sample.chunks] == [16, 16, 16, 16]
+    for chunk in sample.chunks:
+        np.testing.assert_array_equal(chunk.numeric[1], 2 * chunk.numeric[0])
+        np.testing.assert_array_equal(chunk.y, chunk.numeric[0] % 2)

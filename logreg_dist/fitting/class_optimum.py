@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,7 +29,7 @@ from logreg_dist.fitting.start import (
 )
 from logreg_dist.fitting.tasks import SampleRows
 from logreg_dist.kernel.block import FloatArray
-from logreg_dist.kernel.multinomial import evaluate_multinomial, multinomial_bytes
+from logreg_dist.kernel.multinomial import evaluate_multinomial, information_at_zero, multinomial_bytes
 from logreg_dist.solver.information import dependences_in
 from logreg_dist.solver.linear_system import Dependence
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 MAX_NEWTON_TERMS = 2_000
 # From here on a pass for the score alone costs a small part of one for the matrix.
 CHORD_TERMS = 100
+# What steps with the sample's matrix may leave, in standard errors: so near to the optimum of n rows the matrix is off by
+# that over the root of n of itself, a few units in the ninth digit, and a step with it squares the distance.
+LEFT_OVER_BY_ROOT = 3e-9
+MOST_LEFT_OVER = 300.0  # in units of the tolerance
 
 
 def choose_class_method(asked: str, n_terms: int, obstacle: str | None = None) -> MethodChoice:
@@ -122,9 +127,11 @@ def find_class_optimum(
     def start() -> Start:
         if near is not None:
             return Start(near)
-        return _sample_start(
+        found = _sample_start(
             passes, samples, penalty, weak_ridge, several_steps=several_steps, n_rows=profile.rows.n_rows
         )
+        enough = LEFT_OVER_BY_ROOT * math.sqrt(profile.rows.n_rows) / config.solver.tolerance
+        return replace(found, left_over=min(max(enough, 1.0), MOST_LEFT_OVER))
 
     likelihood = Likelihood(
         evaluate=passes.evaluate,
@@ -221,8 +228,12 @@ def _sample_start(
         )
 
     if several_steps and (penalty is None or not penalty.has_corners):
+        evaluate_score = partial(evaluate_sample, information=False)
+        order = (np.arange(n_free)[:, None] * shape.p + positions).ravel()
+        joint = information_at_zero(blocks, shape, n_free)[np.ix_(order, order)]
+        at_zero = replace(evaluate_score(np.zeros(n_free * shape.p)), information=joint)
         return near_optimum_of_sample(
-            evaluate_sample, partial(evaluate_sample, information=False), penalty, weak_ridge=weak_ridge
+            evaluate_sample, evaluate_score, at_zero, penalty, weak_ridge=weak_ridge
         )
     rows_for_one = sum(
         float(block.n_rows if block.weight is None else block.weight.sum()) for block in blocks

@@ -162,21 +162,23 @@ def optimum_of_sample(
 def near_optimum_of_sample(
     evaluate_sample: Callable[[NDArray[np.float64]], Sums],
     evaluate_score: Callable[[NDArray[np.float64]], Sums],
+    at_zero: Sums,
     penalty: Penalty | None,
     *,
     weak_ridge: NDArray[np.float64],
 ) -> Start:
-    """Return the same with two matrices, where a step that forms one costs many times one that does not.
+    """Return the same with one matrix besides that at 0, where a step that forms one costs many times another.
 
     Parameters
     ----------
     evaluate_sample, evaluate_score : callable
         With the information, and without.
+    at_zero : Sums
+        With the information.
     penalty, weak_ridge
         See `sample_start`; a penalty on squares.
     """
     cold = np.zeros_like(weak_ridge)
-    at_zero = evaluate_sample(cold)
     row_weight = at_zero.weight_sum / at_zero.n_rows
     rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
     ridge = PRECISION * weak_ridge * row_weight if penalty is None else penalty.ridge

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.class_pairs import JointInformation, class_pairs
+from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.softmax import ClassTerms, class_terms
 from logreg_dist.kernel.sparse import SparseScores
 from logreg_dist.kernel.state import InformationBlocks, state_bytes
@@ -97,6 +98,26 @@ def evaluate_multinomial(
         if joint is not None:
             joint.add(block, codes, terms)
     return sums.state(joint.blocks() if joint is not None else ())
+
+
+def information_at_zero(blocks: Iterable[Block], shape: BlockShape, n_free: int) -> FloatArray:
+    """Return the joint information (k p, k p) at coefficients of 0, class after class, at the cost of one class.
+
+    There all classes are equally likely in every row, so the matrix of classes a and b is ``X' diag(weight) X``
+    times ``1[a = b] / (k + 1) - 1 / (k + 1)**2``.
+
+    Examples
+    --------
+    >>> block = Block(dense=np.array([[1.0, 1.0], [2.0, 4.0]]), codes=(), y=np.array([0.0, 1.0]))
+    >>> joint = evaluate_multinomial(np.zeros((2, 2)), [block], BlockShape(2)).matrix(BlockShape(2))
+    >>> bool(np.abs(information_at_zero([block], BlockShape(2), 2) - joint).max() < 1e-14)
+    True
+    """
+    products = 4.0 * evaluate(np.zeros(shape.p), blocks, shape).information.matrix(shape)
+    share = 1.0 / (n_free + 1)
+    of_classes = share * np.eye(n_free) - share**2
+    joint: FloatArray = np.einsum("ab,jk->ajbk", of_classes, products).reshape(n_free * shape.p, -1)
+    return joint
 
 
 def multinomial_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: BlockShape) -> FloatArray:

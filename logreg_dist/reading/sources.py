@@ -30,9 +30,6 @@ BYTES_PER_SPLIT = 512_000_000
 # What a text, and a sparse vector that may be long, is taken for.
 NUMBERS_PER_TEXT = 50
 NUMBERS_PER_SPARSE = 100
-# Where Spark decides on the splits: of each so much of the sample is kept that so few make it whole. Not a bound by
-# the cores, with which the sample, and the last bits of the fit, would change.
-FEWEST_SPLITS = 8
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,12 @@ class RowSource:
         ``arrow`` (Parquet files, by pyarrow inside the tasks) or ``spark`` (any table).
     why : str
         What decided it, for people.
-    n_splits : int
-        How many splits share the sample: all there are, or `FEWEST_SPLITS` where that is not known yet.
     stage : callable
         Plan and run id to the RDD that stages its partitions; lazy.
     """
 
     reader: str
     why: str
-    n_splits: int
     stage: Callable[[StagePlan, str], RDD[StagedSplit]]
 
 
@@ -108,7 +102,7 @@ def with_widths(columns: Sequence[FileColumn], plan: StagePlan) -> tuple[FileCol
     --------
     >>> from logreg_dist.staging.plan import LabelPlan, RawColumn
     >>> numbers = tuple(RawColumn(f"v[{k}]", 0, element=k, size=3) for k in range(3))
-    >>> plan = StagePlan(numbers, (), LabelPlan(1), None, None, None, 64, 10, 10)
+    >>> plan = StagePlan(numbers, (), LabelPlan(1), None, None, None, 64, 10)
     >>> [column.width for column in with_widths([FileColumn("v"), FileColumn("y")], plan)]
     [3, 1]
     """
@@ -127,10 +121,7 @@ def _through_spark(
     refuse_widened(table, resolved.leaves)
     in_order = in_splits(resolved.narrowed(table), pinned)
     return RowSource(
-        "spark",
-        why,
-        pinned or FEWEST_SPLITS,
-        lambda plan, run_id: staged_by_spark(in_order, plan, run_id, pinned=pinned),
+        "spark", why, lambda plan, run_id: staged_by_spark(in_order, plan, run_id, pinned=pinned)
     )
 
 
@@ -145,7 +136,7 @@ def _from_files(
         parts: RDD[tuple[FilePart, ...]] = context.parallelize(splits, len(splits))
         return parts.mapPartitions(task)
 
-    return RowSource("arrow", why, len(splits), stage)
+    return RowSource("arrow", why, stage)
 
 
 def _enough_splits(table: DataFrame | PlainTable, files: ParquetFiles) -> int:

@@ -7,11 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+import pyspark
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from logreg_dist.errors import ConfigError
-from logreg_dist.spark.local_workers import worker_settings
+from logreg_dist.spark.local_workers import LOCAL_WORKERS, worker_settings
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def _silence_py4j() -> None:
 def _settings() -> dict[str, str]:
     if not is_submitted() and not _has_master():
         local = _local_settings()
-        return _SETTINGS | local | _worker_settings(local["spark.master"], _in_default_file())
+        return _SETTINGS | local | _worker_settings(local["spark.master"], _given_before())
     SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
     given = SparkConf()
     if given.get("spark.speculation", "false") == "true":
@@ -118,9 +119,18 @@ def _has_master() -> bool:
     return "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "") or "spark.master" in _in_default_file()
 
 
+def _given_before() -> set[str]:
+    """Return settings that the session will have of itself, as far as they can be known before there is a JVM."""
+    arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "")
+    if "--properties-file" in arguments:
+        return set(LOCAL_WORKERS)  # it may hold them
+    return _in_default_file() | {key for key in LOCAL_WORKERS if key in arguments}
+
+
 def _in_default_file() -> set[str]:
     """Return the settings that spark-defaults.conf has, before there is a JVM to ask."""
-    homes = (os.environ.get("SPARK_CONF_DIR"), os.path.join(os.environ.get("SPARK_HOME", "/nowhere"), "conf"))
-    files = (Path(home, "spark-defaults.conf") for home in homes if home)
+    home = os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
+    folders = (os.environ.get("SPARK_CONF_DIR"), Path(home, "conf"))
+    files = (Path(folder, "spark-defaults.conf") for folder in folders if folder)
     lines = (line for file in files if file.is_file() for line in file.read_text().splitlines())
     return {words[0] for line in lines if (words := line.replace("=", " ").split())}

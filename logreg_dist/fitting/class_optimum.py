@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import Problem, reject
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.class_passes import ClassPasses
-from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes
+from logreg_dist.fitting.class_sums import class_sums, in_kernel_classes, joint_in_term_order
 from logreg_dist.fitting.class_tasks import in_classes
 from logreg_dist.fitting.method import MethodChoice, matrix_obstacle, sparse_obstacle
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
@@ -42,10 +41,6 @@ log = logging.getLogger(__name__)
 MAX_NEWTON_TERMS = 2_000
 # From here on a pass for the score alone costs a small part of one for the matrix.
 CHORD_TERMS = 100
-# What steps with the sample's matrix may leave, in standard errors: so near to the optimum of n rows the matrix is off by
-# that over the root of n of itself, a few units in the ninth digit, and a step with it squares the distance.
-LEFT_OVER_BY_ROOT = 3e-9
-MOST_LEFT_OVER = 300.0  # in units of the tolerance
 
 
 def choose_class_method(asked: str, n_terms: int, obstacle: str | None = None) -> MethodChoice:
@@ -127,11 +122,9 @@ def find_class_optimum(
     def start() -> Start:
         if near is not None:
             return Start(near)
-        found = _sample_start(
+        return _sample_start(
             passes, samples, penalty, weak_ridge, several_steps=several_steps, n_rows=profile.rows.n_rows
         )
-        enough = LEFT_OVER_BY_ROOT * math.sqrt(profile.rows.n_rows) / config.solver.tolerance
-        return replace(found, left_over=min(max(enough, 1.0), MOST_LEFT_OVER))
 
     likelihood = Likelihood(
         evaluate=passes.evaluate,
@@ -229,8 +222,7 @@ def _sample_start(
 
     if several_steps and (penalty is None or not penalty.has_corners):
         evaluate_score = partial(evaluate_sample, information=False)
-        order = (np.arange(n_free)[:, None] * shape.p + positions).ravel()
-        joint = information_at_zero(blocks, shape, n_free)[np.ix_(order, order)]
+        joint = joint_in_term_order(information_at_zero(blocks, shape, n_free), positions)
         at_zero = replace(evaluate_score(np.zeros(n_free * shape.p)), information=joint)
         return near_optimum_of_sample(
             evaluate_sample, evaluate_score, at_zero, penalty, weak_ridge=weak_ridge

@@ -33,9 +33,21 @@ def matrix_in_term_order(
     state: MultinomialState, shape: BlockShape, positions: NDArray[np.intp]
 ) -> FloatArray:
     """Return the joint information (k p, k p), class after class, each in the order of the terms."""
-    n_free, p = state.score.shape
-    order = (np.arange(n_free)[:, None] * p + positions).ravel()
-    return state.matrix(shape)[np.ix_(order, order)]
+    return joint_in_term_order(state.matrix(shape), positions)
+
+
+def joint_in_term_order(joint: FloatArray, positions: NDArray[np.intp]) -> FloatArray:
+    """Return a joint matrix (k p, k p), class after class in the kernel's order, with each class in that of the terms.
+
+    Examples
+    --------
+    >>> joint_in_term_order(np.arange(4.0).reshape(2, 2), np.array([1, 0])).tolist()
+    [[3.0, 2.0], [1.0, 0.0]]
+    """
+    p = len(positions)
+    order = (np.arange(len(joint) // p)[:, None] * p + positions).ravel()
+    ordered: FloatArray = joint[np.ix_(order, order)]
+    return ordered
 
 
 def in_kernel_classes(beta: FloatArray, n_free: int, positions: NDArray[np.intp]) -> FloatArray:

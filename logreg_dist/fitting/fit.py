@@ -99,7 +99,13 @@ def fit(
     # One thread of BLAS: their number decides the last bits of a solve, and a resumed fit may have other cores.
     with (
         threadpool_limits(1, user_api="blas"),
-        StagedTable(spark, lambda: source.stage(resolved.plan, run_id), run_id, on_pass=on_pass) as staged,
+        StagedTable(
+            spark,
+            lambda: source.stage(resolved.plan, run_id),
+            run_id,
+            sample_rows=resolved.sample_rows,
+            on_pass=on_pass,
+        ) as staged,
     ):
         looks = _read(staged, resolved, source, config)
         refuse_rewritten_files(table, files)
@@ -156,7 +162,7 @@ def _read(
     n_clusterings = len(config.inference.cluster or ())
     task = first_look_task(
         record_layout(resolved.plan),
-        sample_rows=max(resolved.sample_rows // len(staged.splits), 1) if with_sample else 0,
+        sample_rows=staged.sample_share if with_sample else 0,
         n_clusterings=n_clusterings,
     )
     looks = staged.run_pass(task)

@@ -48,13 +48,10 @@ class Start:
         The optimum of a sample; zeros when it is no help.
     information : Information or None
         Of all rows near it, as a sample has it, where steps may begin with that.
-    left_over : float
-        Of such steps, see `newton`.
     """
 
     beta: FloatArray
     information: Information | None = None
-    left_over: float = 1.0
 
 
 class Prove(Protocol):
@@ -188,7 +185,7 @@ def _by_newton(
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
     def iterate(
-        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: Start | None = None
+        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: Information | None = None
     ) -> SolverResult:
         return newton(
             likelihood.evaluate,
@@ -196,8 +193,7 @@ def _by_newton(
             NewtonOptions(solver.tolerance, at_most, ridge, free, alias=ridge is None),
             rises_for_ever=rises_for_ever,
             evaluate_score=likelihood.evaluate_score if likelihood.several_steps else None,
-            rough=None if rough is None else rough.information,
-            left_over=1.0 if rough is None else rough.left_over,
+            rough=rough,
             page=page,
         )
 
@@ -208,7 +204,7 @@ def _by_newton(
         return iterate(cold, most, again)
     warm = bool(start.beta.any())
     page = journal.page(MAIN, NewtonBookmark, p)
-    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start)
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.information)
     if result.ending in _NOWHERE and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
         result = iterate(cold, most, again)

@@ -58,7 +58,7 @@ def sample_start(
     penalty : Penalty or None
         Of the fit itself.
     weak_ridge : ndarray (p,)
-        The precision of each estimate, in units of `PRECISION`, where the fit has no penalty: a rare level may
+        Of each estimate, in units of its precision, where the fit has no penalty: a rare level may
         have one label only in the sample, and would send its estimate to infinity.
     n_rows : int
         Rows of the table that the sample was drawn from.
@@ -146,6 +146,7 @@ def optimum_of_sample(
     if penalty is not None and penalty.has_corners:
         is_free = (penalty.ridge == 0) & (penalty.lasso == 0)
         ridge = penalty.ridge + np.where(is_free, weak_ridge, 0.0)
+        near = rough if is_free.any() else near  # what is shrunk for the start alone is no optimum
         options = ProximalOptions(penalty.lasso, ridge, near, 20, box=penalty.box, groups=penalty.groups)
         result = proximal_newton(evaluate_sample, cold, options)
     elif penalty is not None:

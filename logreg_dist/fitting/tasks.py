@@ -137,7 +137,7 @@ class SampleRows:
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What staging noted of a split beside its rows.
+    """What staging noted of a split beside its rows, and a sample of these.
 
     Attributes
     ----------

@@ -39,8 +39,6 @@ FloatArray = NDArray[np.float64]
 NEAR_STEPS = 20
 # Of the distance at the start: what they must leave at most.
 NEARER = 1e-2
-# Their own estimate of what they leave was seen to be up to five times too small.
-TOO_SMALL = 5.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,6 @@ def newton(
     report: Callable[[Iteration], None] = lambda iteration: None,
     evaluate_score: Callable[[FloatArray], Sums] | None = None,
     rough: Information | None = None,
-    left_over: float = 1.0,
     page: Page[NewtonBookmark] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
@@ -102,8 +99,6 @@ def newton(
     rough : Information or None
         What stands for the information near the start: with `evaluate_score` the search goes as far as
         that leads, and the first true matrix is formed there.
-    left_over : float
-        What that search may leave, in units of the tolerance; one step with the true matrix is the last then.
     page : Page of NewtonBookmark or None
         Where an interrupted search goes on, and what keeps track of this one.
 
@@ -124,7 +119,7 @@ def newton(
         start = start if here is None else here.beta
         earlier: tuple[Iteration, ...] = ()
         if rough is not None and evaluate_score is not None:
-            start, earlier = _come_near(evaluate_score, start, rough, left_over, options, report, page)
+            start, earlier = _come_near(evaluate_score, start, rough, options, report, page)
             clock = time.perf_counter()
         point = Point(start, evaluate(start))
         dependences: list[Dependence] = []
@@ -179,8 +174,7 @@ def newton(
         clock = now
 
         unit = decrement_unit(point.sums)
-        tolerance = options.tolerance * (left_over if earlier else 1.0)
-        if decrement <= tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
+        if decrement <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
             if is_slow(history[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
             if may_rise and is_creeping(history):
@@ -210,7 +204,6 @@ def _come_near(
     evaluate_score: Callable[[FloatArray], Sums],
     start: FloatArray,
     rough: Information,
-    left_over: float,
     options: NewtonOptions,
     report: Callable[[Iteration], None],
     page: Page[NewtonBookmark],
@@ -223,7 +216,7 @@ def _come_near(
         factor = factor_of(plus_ridge(rough, options.ridge))
     except SingularInformation:  # terms that depend on others: to be named, and left out, first
         return start, ()
-    quasi = LbfgsOptions(options.tolerance * max(left_over / TOO_SMALL, 1.0), NEAR_STEPS, options.ridge)
+    quasi = LbfgsOptions(options.tolerance, NEAR_STEPS, options.ridge)
 
     def keep(near: LbfgsBookmark) -> None:
         page.keep(NewtonBookmark(start, np.zeros_like(start), near=near))

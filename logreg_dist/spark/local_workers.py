@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from logreg_dist.spark.preflight import is_own_python
 
 DAEMON = "logreg_dist_daemon"
+LOCAL_WORKERS = ("spark.python.daemon.module", "spark.executorEnv.PYTHONPATH")
 _FOLDER = Path(__file__).with_name("worker_path")
 
 
@@ -23,6 +25,7 @@ def worker_settings(master: str, worker_python: str) -> dict[str, str]:
     >>> worker_settings("spark://host:7077", sys.executable)
     {}
     """
-    if not is_own_python(master, worker_python) or not _FOLDER.is_dir():
+    is_there = (_FOLDER / f"{DAEMON}.py").is_file() and os.pathsep not in str(_FOLDER)
+    if not is_there or not is_own_python(master, worker_python):
         return {}
-    return {"spark.python.daemon.module": DAEMON, "spark.executorEnv.PYTHONPATH": str(_FOLDER)}
+    return dict(zip(LOCAL_WORKERS, (DAEMON, str(_FOLDER)), strict=True))

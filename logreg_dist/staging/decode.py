@@ -84,7 +84,7 @@ def texts(column: pa.Array) -> tuple[pa.Array, int]:
         return (column, 0) if pa.types.is_string(kind.value_type) else texts(column.dictionary_decode())
     if _is_text(kind):
         return column.cast(pa.string()), 0
-    if _is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
+    if _has_dictionaries(kind):
         found = column.dictionary_encode()
         if len(found.dictionary) < len(column):
             # Each value is made a text once, unless some are no level: those are to be counted by their rows.
@@ -177,6 +177,13 @@ def _to_numpy(column: pa.Array) -> NDArray[np.float64]:
 
 def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in _TEXT_KINDS)
+
+
+def _has_dictionaries(kind: pa.DataType) -> bool:
+    """Whether it is of numbers, truth values or dates that pyarrow can number; of small decimals it cannot."""
+    if pa.types.is_decimal(kind):
+        return bool(pa.types.is_decimal128(kind) or pa.types.is_decimal256(kind))
+    return _is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -26,6 +26,7 @@ from logreg_dist.spark.words import all_words
 from logreg_dist.staging.buckets import Ended, Merged, added_buckets, gathered_pieces, scattered_pieces
 from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
 from logreg_dist.staging.pieces import JOB_SHARE, PIECE_SHARE, counted, cut, fetched, jobs_of, joined
+from logreg_dist.staging.sample import MAX_SAMPLE_ROWS
 from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.split_tasks import (
     MAX_SENT_BYTES,
@@ -62,6 +63,8 @@ class StagedTable:
         Returns, lazily, the RDD that stages each of its partitions and holds the `StagedSplit`.
     run_id : str
         Unique: it names the folders on the executors' disks.
+    sample_rows : int
+        Rows of a sample of the table, or up to twice as many.
     on_pass : callable
         Told of each pass where its time went.
 
@@ -79,17 +82,23 @@ class StagedTable:
         stage: Callable[[], RDD[StagedSplit]],
         run_id: str,
         *,
+        sample_rows: int = MAX_SAMPLE_ROWS,
         on_pass: Callable[[PassTiming], None] = lambda timing: None,
     ) -> None:
         self._spark, self._run_id, self._stage, self._on_pass = spark, run_id, stage, on_pass
         self._rdd = self._staged()
         self.splits: list[StagedSplit] = []
-        self.n_passes = 0
+        self._sample_rows, self.n_passes = sample_rows, 0
         self._folders: set[str] = set()
         self._ended = time.perf_counter()
         conf: Any = spark.sparkContext._jsc.sc().conf()
         self._limit = int(conf.getSizeAsBytes("spark.driver.maxResultSize", "1g"))  # 0 is none
         self._in_pieces = False
+
+    @property
+    def sample_share(self) -> int:
+        """How many rows of a sample are drawn from each split, or up to twice as many."""
+        return max(self._sample_rows // max(len(self.splits), 1), 1)
 
     def stage(self) -> None:
         """Stage the table now; one Spark job, which the first pass would need otherwise.

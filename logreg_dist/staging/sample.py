@@ -98,8 +98,8 @@ def _take(chunk: RawChunk, rows: NDArray[np.intp]) -> RawChunk:
         y=chunk.y[rows],
         weight=None if chunk.weight is None else chunk.weight[rows],
         offset=None if chunk.offset is None else chunk.offset[rows],
-        numeric=chunk.numeric[:, rows],
-        codes=chunk.codes[:, rows],
+        numeric=chunk.numeric.take(rows, axis=1),
+        codes=chunk.codes.take(rows, axis=1),
     )
 
 

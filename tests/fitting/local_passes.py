@@ -61,6 +61,7 @@ class LocalPasses:
         self.shape, self.positions = found.spec.shape(), found.spec.kernel_positions()
         self.design = SimpleNamespace(value=found.spec)
         self.staged, self.n_passes, self.splits = self, 0, found.staged.splits
+        self.sample_share = 1_000
 
     def run_pass(self, task: Callable[[StagedSplit], Any]) -> list[Any]:
         self.n_passes += 1

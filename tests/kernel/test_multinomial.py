@@ -20,6 +20,7 @@ from logreg_dist.kernel.class_pairs import (
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.multinomial import (
     evaluate_multinomial,
+    information_at_zero,
     multinomial_bytes,
     multinomial_diagonal,
 )
@@ -93,6 +94,16 @@ def test_the_sums_are_those_of_a_loop_over_the_rows(name, weighted, n_free):
     assert_close(state.matrix(shape), information)
     diagonal = multinomial_diagonal(beta, [block], shape)
     assert_close(diagonal.ravel(), np.diag(information))
+
+
+@pytest.mark.parametrize("n_free", [1, 3])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("name", SHAPES)
+def test_at_zero_the_matrix_of_one_class_makes_that_of_all(name, weighted, n_free):
+    shape, rng = SHAPES[name], np.random.default_rng(2)
+    blocks = [class_block(rng, 20, shape, n_free, weighted=weighted) for _ in range(2)]
+    at_zero = evaluate_multinomial(np.zeros((n_free, shape.p)), blocks, shape)
+    assert_close(information_at_zero(blocks, shape, n_free), at_zero.matrix(shape))
 
 
 @pytest.mark.parametrize("n_free", [4, MANY_CLASSES])

@@ -15,7 +15,7 @@ from tests.solver.arrays import overlapping, sums_of, with_ones
 ESTIMATES = 1e-9  # relative; the last step leaves the square of a decrement below 1e-8
 
 
-def with_chord(X, y, *, start=None, rough=None, left_over=1.0, **options):
+def with_chord(X, y, *, start=None, rough=None, **options):
     """Fit with score-only evaluations; return the result and how often either was asked for."""
     sums, calls = sums_of(X, y), {"matrix": 0, "score": 0}
 
@@ -28,14 +28,7 @@ def with_chord(X, y, *, start=None, rough=None, left_over=1.0, **options):
         return replace(sums(beta), information=None)
 
     start = np.zeros(X.shape[1]) if start is None else start
-    result = newton(
-        evaluate,
-        start,
-        NewtonOptions(**options),
-        evaluate_score=evaluate_score,
-        rough=rough,
-        left_over=left_over,
-    )
+    result = newton(evaluate, start, NewtonOptions(**options), evaluate_score=evaluate_score, rough=rough)
     return result, calls
 
 
@@ -109,26 +102,6 @@ def test_with_a_rough_matrix_at_the_start_one_true_matrix_is_formed(off):
         near.point.sums.information, plain.point.sums.information, rtol=1e-8, atol=1e-8
     )
     assert [one.iteration for one in near.history] == list(range(len(near.history)))
-
-
-def test_what_rough_steps_leave_is_gone_after_one_step_with_the_true_matrix():
-    X, y = overlapping(2_000, 5)
-    plain = newton(sums_of(X, y), np.zeros(5), NewtonOptions())
-    rough = sums_of(X[::10], y[::10])(plain.point.beta).information * 10
-    far, all_calls = with_chord(X, y, rough=rough)
-    near, calls = with_chord(X, y, rough=rough, left_over=300.0)
-    assert (near.ending, calls["matrix"]) == (Ending.CONVERGED, 1)
-    assert calls["score"] < all_calls["score"]
-    assert 1e-8 < near.history[-1].change <= 3e-6
-    np.testing.assert_allclose(near.point.beta, far.point.beta, rtol=1e-11)
-    np.testing.assert_allclose(
-        near.point.sums.information, plain.point.sums.information, rtol=1e-7, atol=1e-7
-    )
-
-
-def test_without_a_rough_matrix_nothing_is_left():
-    X, y = overlapping(2_000, 5)
-    assert with_chord(X, y, left_over=1e6)[0].history[-1].change <= 1e-8
 
 
 def test_a_rough_matrix_of_dependent_terms_is_not_used():

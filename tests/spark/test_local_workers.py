@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from logreg_dist.commands import session
 from logreg_dist.spark.local_workers import worker_settings
 from logreg_dist.spark.worker_path.logreg_dist_daemon import with_folders_first
 
@@ -51,6 +52,7 @@ def looked_at(tmp_path):
     return look
 
 
+@pytest.mark.spark
 @pytest.mark.parametrize(
     "command",
     [[sys.executable], [str(BIN / "spark-submit"), "--master", "local[1]"]],
@@ -62,6 +64,7 @@ def test_workers_leave_the_zip_aside(looked_at, command):
     assert Path(where).is_file()  # nothing in a zip is one
 
 
+@pytest.mark.spark
 def test_a_search_path_of_the_users_own_is_left_alone(looked_at, tmp_path):
     setting = f"spark.executorEnv.PYTHONPATH={tmp_path}"
     where, daemon = looked_at(str(BIN / "spark-submit"), "--master", "local[1]", "--conf", setting)
@@ -69,10 +72,23 @@ def test_a_search_path_of_the_users_own_is_left_alone(looked_at, tmp_path):
     assert "pyspark.zip" in where
 
 
+@pytest.mark.spark
 def test_it_is_left_alone_in_the_default_file_too(looked_at, tmp_path):
     (tmp_path / "spark-defaults.conf").write_text(f"spark.executorEnv.PYTHONPATH {tmp_path}\n")
     _, daemon = looked_at(sys.executable, SPARK_CONF_DIR=str(tmp_path))
     assert daemon == "daemon"
+
+
+@pytest.mark.parametrize(
+    "given", ["--conf spark.executorEnv.PYTHONPATH=/mine", "--properties-file mine.conf"]
+)
+def test_arguments_for_spark_submit_are_left_alone(monkeypatch, given):
+    monkeypatch.delenv("SPARK_CONF_DIR", raising=False)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    assert "spark.python.daemon.module" in session._settings()
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"{given} pyspark-shell")
+    assert "spark.python.daemon.module" not in session._settings()
 
 
 def test_executors_elsewhere_and_other_pythons_start_as_spark_starts_them():

@@ -41,6 +41,7 @@ TEXTS = {
     "int64": (pa.array([-1, 2**62, None]), ["-1", str(2**62), None]),
     "whole doubles": (pa.array([1.0, -0.0, -3.0, NAN, None]), ["1", "0", "-3", None, None]),
     "whole decimals": (pa.array([Decimal("1.00"), None]), ["1", None]),
+    "small decimals": (pa.array([Decimal("10"), None], pa.decimal32(5, 1)), ["10", None]),
     "date32": (pa.array([dt.date(2020, 1, 2)]), ["2020-01-02"]),
     "date64": (pa.array([dt.date(2020, 1, 2)], pa.date64()), ["2020-01-02"]),
     "null": (pa.nulls(1), [None]),

@@ -19,7 +19,6 @@ from logreg_dist.fitting.sums import in_kernel_order
 from logreg_dist.fitting.tasks import FirstLook, SampleRows, first_look_task
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import linear_predictor
-from logreg_dist.staging.sample import rows_of_sample
 
 FloatArray = NDArray[np.float64]
 
@@ -91,8 +90,7 @@ def samples_of(rows: FittedRows) -> tuple[SampleRows, ...]:
         return rows.samples
     # Unweighted by label until events are told from others, as they were drawn.
     layout = replace(rows.passes.layout, label_weights=None)
-    sample_rows = rows_of_sample(layout.n_numeric + layout.n_categorical)
-    task = first_look_task(layout, sample_rows=max(sample_rows // len(rows.passes.staged.splits), 1))
+    task = first_look_task(layout, sample_rows=rows.passes.staged.sample_share)
     looks: list[FirstLook] = rows.passes.staged.run_pass(task)
     samples = tuple(look.sample for look in looks if look.sample is not None)
     weights = rows.passes.layout.label_weights

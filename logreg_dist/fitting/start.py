@@ -58,7 +58,7 @@ def sample_start(
     penalty : Penalty or None
         Of the fit itself.
     weak_ridge : ndarray (p,)
-        Of each estimate, in units of its precision, where the fit has no penalty: a rare level may
+        How strongly each estimate is shrunk beside the others where the fit has no penalty: a rare level may
         have one label only in the sample, and would send its estimate to infinity.
     n_rows : int
         Rows of the table that the sample was drawn from.

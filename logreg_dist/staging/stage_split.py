@@ -345,10 +345,8 @@ class _SplitSurvey:
 
 def _of_single_rows(rows: Rows) -> NDArray[np.int32] | None:
     """Return which rows are events, where every row counts once and has label 0 or 1."""
-    is_event = rows.y.astype(np.int32) if np.isfinite(rows.y).all() else None
-    if is_event is None or (rows.frequency != 1.0).any() or ((rows.y != 0.0) & (rows.y != 1.0)).any():
-        return None
-    return is_event
+    single = ((rows.y == 0.0) | (rows.y == 1.0)) & (rows.frequency == 1.0)
+    return rows.y.astype(np.int32) if single.all() else None
 
 
 def _rounded(rows: SparseRows) -> SparseRows:

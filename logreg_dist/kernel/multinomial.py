@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from logreg_dist.kernel.block import Block, BlockShape, FloatArray
 from logreg_dist.kernel.class_pairs import JointInformation, class_pairs
 from logreg_dist.kernel.evaluate import evaluate
-from logreg_dist.kernel.softmax import ClassTerms, class_terms
+from logreg_dist.kernel.softmax import ClassTerms, class_scratch, class_terms
 from logreg_dist.kernel.sparse import SparseScores
 from logreg_dist.kernel.state import InformationBlocks, state_bytes
+
+# Rows of which the numbers of 20 classes and 50 columns stay in a core's own cache: 0.35 us a row instead of 0.74.
+PART_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def evaluate_multinomial(
         raise ValueError("sparse columns have no information matrix")
     sums = _Sums(beta, shape)
     joint = JointInformation(shape, len(beta)) if information else None
-    for block in blocks:
+    for block in _in_parts(blocks, shape):
         codes = [code.astype(np.intp) for code in block.codes]
         terms = sums.add(block, codes)
         if joint is not None:
@@ -131,7 +134,7 @@ def multinomial_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
     """
     sums, sparse = _Sums(beta, shape), _sparse_scores(beta, shape)
     total = np.zeros((len(beta), shape.p - sum(shape.sparse)))
-    for block in blocks:
+    for block in _in_parts(blocks, shape):
         codes = [code.astype(np.intp) for code in block.codes]
         terms = sums.add(block, codes)
         working_weight = terms.mu[: len(beta)] * terms.rest[: len(beta)]
@@ -141,6 +144,20 @@ def multinomial_diagonal(beta: FloatArray, blocks: Iterable[Block], shape: Block
         for scores, row in zip(sparse, working_weight, strict=False):
             scores.add_squares(block.sparse, row)
     return _side_by_side(total, sparse)
+
+
+def _in_parts(blocks: Iterable[Block], shape: BlockShape) -> Iterator[Block]:
+    """Yield the rows of blocks in parts; whole blocks where levels or words are counted, call by call."""
+    for block in blocks:
+        if shape.widths or shape.sparse:
+            yield block
+            continue
+        for start in range(0, block.n_rows, PART_ROWS):
+            part = slice(start, start + PART_ROWS)
+            weight = None if block.weight is None else block.weight[part]
+            yield replace(
+                block, dense=np.ascontiguousarray(block.dense[:, part]), y=block.y[part], weight=weight
+            )
 
 
 class _Sums:
@@ -153,14 +170,19 @@ class _Sums:
         self.n_rows, self.weight_sum, self.deviance = 0, 0.0, 0.0
         self.score = np.zeros((len(beta), shape.p - sum(shape.sparse)))
         self._sparse = _sparse_scores(beta, shape)
+        self._scratch = class_scratch(len(beta), 0)
 
     def add(self, block: Block, codes: Sequence[NDArray[np.intp]]) -> ClassTerms:
-        eta = self.beta[:, : self.shape.n_dense] @ block.dense
+        """Add the rows of a block and return their terms, valid until the next call."""
+        if self._scratch.shape[-1] != block.n_rows:
+            self._scratch = class_scratch(len(self.beta), block.n_rows)
+        eta = self._scratch[0, :-1]
+        np.matmul(self.beta[:, : self.shape.n_dense], block.dense, out=eta)
         for effects, code in zip(self._effects, codes, strict=True):
             eta += effects.take(code, axis=1)
         for scores, row in zip(self._sparse, eta, strict=False):
             scores.add_effects(row, block.sparse)
-        terms = class_terms(eta, block.y.astype(np.intp), block.weight)
+        terms = class_terms(eta, block.y.astype(np.intp), block.weight, self._scratch)
         self.n_rows += block.n_rows
         self.weight_sum += float(block.n_rows if block.weight is None else block.weight.sum())
         self.deviance += terms.deviance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from logreg_dist.kernel.class_pairs import (
 )
 from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.multinomial import (
+    PART_ROWS,
     evaluate_multinomial,
     information_at_zero,
     multinomial_bytes,
@@ -227,3 +229,32 @@ def test_the_bytes_on_the_wire_are_those_of_the_arrays():
     for blocks in state.information:
         arrays += [blocks.dense, *blocks.diagonals, *blocks.crosses, *blocks.pairs]
     assert multinomial_bytes(shape, 2) == sum(array.nbytes for array in arrays) + 3 * 8
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_rows_of_a_long_block_are_summed_part_by_part(name):
+    shape, rng = SHAPES[name], np.random.default_rng(7)
+    block = class_block(rng, 2 * PART_ROWS + 3, shape, 3)
+    beta = rng.normal(size=(3, shape.p))
+    parts = [
+        replace(
+            block,
+            dense=block.dense[:, part],
+            codes=[code[part] for code in block.codes],
+            y=block.y[part],
+            weight=block.weight[part],
+        )
+        for part in (slice(0, 1000), slice(1000, None))
+    ]
+    whole, apart = (evaluate_multinomial(beta, blocks, shape) for blocks in ([block], parts))
+    assert whole.n_rows == apart.n_rows == 2 * PART_ROWS + 3
+    assert whole.deviance == pytest.approx(apart.deviance, rel=SUMS)
+    assert_close(whole.score, apart.score)
+    assert_close(whole.matrix(shape), apart.matrix(shape))
+
+
+def test_equally_likely_classes_share_a_row():
+    terms = class_terms(np.array([[700.0, 0.0], [700.0, 0.0]]), np.array([0, 2]), None)
+    assert_close(terms.mu.T, np.array([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
+    assert_close(terms.rest.T, np.array([[0.5, 0.5, 1.0], [2 / 3, 2 / 3, 2 / 3]]))
+    assert terms.deviance == pytest.approx(2.0 * (math.log(2.0) + math.log(3.0)), rel=1e-15)

@@ -44,6 +44,15 @@ class Table:
         """The Parquet files in the order of their rows."""
         return sorted(Path(self.path).glob("*.parquet"))
 
+    def read_once(self) -> int:
+        """Read all bytes, so that they are in the page cache if the machine has room, and return how many."""
+        n_bytes = 0
+        for path in self.files:
+            with path.open("rb") as file:
+                while part := file.read(2**24):
+                    n_bytes += len(part)
+        return n_bytes
+
 
 def table_of(case: Case, root: Path) -> Table:
     """Return the table of a case, generating it if it is not there in this version.

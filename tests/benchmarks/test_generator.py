@@ -37,6 +37,11 @@ def test_a_table_is_kept_and_not_written_again(tmp_path):
     assert table_of(case, tmp_path).files[0].stat().st_mtime_ns == before
 
 
+def test_all_bytes_are_read_before_a_clock_starts(tmp_path):
+    table = table_of(CASES["tiny"].at(500), tmp_path)
+    assert table.read_once() == sum(file.stat().st_size for file in table.files) > 0
+
+
 def test_an_interrupted_table_is_written_again(tmp_path):
     case = CASES["tiny"].at(500)
     table = table_of(case, tmp_path)

@@ -31,7 +31,8 @@ from logreg_dist.solver.ridge import scaled_ridge
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, StagePlan
 from logreg_dist.staging.profile import TableProfile, merge_profiles, profile_from_dict
 from logreg_dist.staging.split_tasks import add_in_groups
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar, record_layout, stage_split
+from logreg_dist.staging.stage_split import stage_split
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar, record_layout
 
 ROLES = ("label", "weight", "frequency", "offset")
 

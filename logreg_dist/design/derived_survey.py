@@ -13,7 +13,7 @@ from logreg_dist.design.encode import encode_chunks
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.staging.profile import NumericProfile
 from logreg_dist.staging.split_file import RecordLayout, read_chunks
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar
 from logreg_dist.staging.survey import survey_numbers
 
 

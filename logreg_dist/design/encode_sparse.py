@@ -14,7 +14,7 @@ from logreg_dist.design.sparse_column import SparseColumn
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.kernel.block import CodeArray, FloatArray
 from logreg_dist.kernel.sparse import SparseRows
-from logreg_dist.staging.stage_split import read_sidecar
+from logreg_dist.staging.staged_split import read_sidecar
 
 
 def word_lookups(path: Path, spec: DesignSpec) -> list[CodeArray | None]:

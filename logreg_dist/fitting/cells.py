@@ -18,7 +18,7 @@ from logreg_dist.fitting.tasks import SharedDesign, split_blocks
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 FloatArray = NDArray[np.float64]
 

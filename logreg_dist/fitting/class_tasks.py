@@ -18,7 +18,7 @@ from logreg_dist.kernel.multinomial import MultinomialState, evaluate_multinomia
 from logreg_dist.kernel.signed import signed_information
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar
 
 
 @dataclass(frozen=True)

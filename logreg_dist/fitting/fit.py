@@ -38,7 +38,7 @@ from logreg_dist.reading.sources import RowSource, choose_source
 from logreg_dist.staging.pass_timing import PassTiming
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import TableProfile, merge_profiles
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.staged_split import record_layout
 
 log = logging.getLogger(__name__)
 

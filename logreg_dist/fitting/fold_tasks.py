@@ -19,7 +19,7 @@ from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.folds import FoldArray
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit, fold_file
+from logreg_dist.staging.staged_split import StagedSplit, fold_file
 
 State = LogisticState | MultinomialState
 

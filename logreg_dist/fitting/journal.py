@@ -15,7 +15,7 @@ from logreg_dist.design.spec import INTERCEPT, DesignSpec, table_column
 from logreg_dist.errors import CheckpointDamaged, CheckpointMisfit
 from logreg_dist.model.strict_json import content_hash
 from logreg_dist.solver.bookmarks import Page
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 log = logging.getLogger(__name__)
 

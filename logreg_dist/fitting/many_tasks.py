@@ -11,7 +11,7 @@ from logreg_dist.kernel.evaluate import evaluate_many
 from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.label_weights import weights_by_class
 from logreg_dist.fitting.outcome import MIN_EVENTS_PER_PARAMETER, Separation, judge
 from logreg_dist.fitting.path_models import choose_class_penalty
+from logreg_dist.fitting.search import Optimum
 from logreg_dist.fitting.selection import selected_design
 from logreg_dist.fitting.tasks import FirstLook
 from logreg_dist.fitting.warm_start import near_class_model
@@ -68,21 +69,15 @@ def fit_classes(
     """
     sums = class_totals(looks)
     counts = {name: profile.label_levels.levels[name][0] for name in sums}
-    classes = _learn(sums, counts, config)
-    factors = weights_by_class(config, {name: weight for name, (_, weight) in sums.items()})
-    if factors is not None:
-        classes = replace(
-            classes, weights=tuple(factors[name] for name in (*classes.free, classes.reference))
-        )
-        sums = {name: (n, factors[name] * weight) for name, (n, weight) in sums.items()}
-        weight_sum = sum(weight for _, weight in sums.values())
-        profile = replace(profile, rows=replace(profile.rows, weight_sum=weight_sum))
+    classes, sums = _with_class_weights(_learn(sums, counts, config), sums, config)
+    weights = {name: weight for name, (_, weight) in sums.items()}
+    if classes.weights is not None:
+        profile = replace(profile, rows=replace(profile.rows, weight_sum=sum(weights.values())))
     spec = learned.spec
     terms = class_terms_of(spec, classes)  # refuses names that clash, before any pass
     refuse_too_many_terms(spec, len(classes.free))
     passes = ClassPasses(context, staged, spec, classes, layout, journal)
     samples = [look.sample for look in looks if look.sample is not None]
-    weights = {name: weight for name, (_, weight) in sums.items()}
     asked, chosen = config, choose_class_penalty(passes, weights, terms, config)
     near = None
     if chosen is not None:
@@ -93,22 +88,7 @@ def fit_classes(
     result = optimum.result
     learned = selected_design(learned, optimum.selection)
     spec, terms = learned.spec, class_terms_of(learned.spec, classes)
-    outcome = Outcome(
-        family="multinomial",
-        label=LabelRecord(
-            config.label.column, None, None, None, None, classes={n: sums[n][0] for n in classes.names}
-        ),
-        n_events=None,
-        null_deviance=_null_deviance(weights, spec.intercept),
-        found=estimates_of_classes(
-            result, spec, len(classes.free), penalised=config.penalty.is_active or any(optimum.at_bound)
-        ),
-        terms=terms,
-        aliased=_aliases(result, spec, classes),
-        few_events=_few_rows_note(counts, len(spec.terms()) - int(spec.intercept)),
-        reference_class=classes.reference,
-        at_bound=optimum.at_bound,
-    )
+    outcome = _outcome(optimum, spec, classes, terms, sums=sums, counts=counts, config=config)
     separation = None if optimum.counts is None else Separation(optimum.counts)
     verdict = judge(
         result,
@@ -135,6 +115,34 @@ def fit_classes(
         assert information is None or isinstance(information, np.ndarray)
         model = diagnosed_classes(model, outcome, information, counts=counts, config=config)
     return model if chosen is None else with_cross_validation(model, chosen.record, asked)
+
+
+def _outcome(
+    optimum: Optimum,
+    spec: DesignSpec,
+    classes: Classes,
+    terms: tuple[ModelTerm, ...],
+    *,
+    sums: Mapping[str, tuple[int, float]],
+    counts: Mapping[str, float],
+    config: TrainConfig,
+) -> Outcome:
+    result = optimum.result
+    rows = {name: sums[name][0] for name in classes.names}
+    return Outcome(
+        family="multinomial",
+        label=LabelRecord(config.label.column, None, None, None, None, classes=rows),
+        n_events=None,
+        null_deviance=_null_deviance({name: weight for name, (_, weight) in sums.items()}, spec.intercept),
+        found=estimates_of_classes(
+            result, spec, len(classes.free), penalised=config.penalty.is_active or any(optimum.at_bound)
+        ),
+        terms=terms,
+        aliased=_aliases(result, spec, classes),
+        few_events=_few_rows_note(counts, len(spec.terms()) - int(spec.intercept)),
+        reference_class=classes.reference,
+        at_bound=optimum.at_bound,
+    )
 
 
 def class_totals(looks: Sequence[FirstLook]) -> dict[str, tuple[int, float]]:
@@ -233,6 +241,18 @@ def _learn(
             ]
         )
     return learn_classes(counts, reference)
+
+
+def _with_class_weights(
+    classes: Classes, sums: dict[str, tuple[int, float]], config: TrainConfig
+) -> tuple[Classes, dict[str, tuple[int, float]]]:
+    """Return the classes with the weights that the configuration gives them, and their sums of weights then."""
+    factors = weights_by_class(config, {name: weight for name, (_, weight) in sums.items()})
+    if factors is None:
+        return classes, sums
+    in_order = tuple(factors[name] for name in (*classes.free, classes.reference))
+    weighted = {name: (n, factors[name] * weight) for name, (n, weight) in sums.items()}
+    return replace(classes, weights=in_order), weighted
 
 
 def _refuse_reference(column: str, reference: str, *, n_classes: int) -> None:

@@ -13,10 +13,10 @@ from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.journal import Journal
-from logreg_dist.fitting.method import choose_method, score_is_cheap, shape_obstacle
+from logreg_dist.fitting.method import MethodChoice, choose_method, score_is_cheap, shape_obstacle
 from logreg_dist.fitting.mixtures import MixingBookmark, on_mixtures
 from logreg_dist.fitting.passes import FitPasses
-from logreg_dist.fitting.penalty import has_column, penalty_of
+from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
 from logreg_dist.fitting.restricted import restricted
 from logreg_dist.fitting.search import Likelihood, Optimum, Start, choose_proximal, search
 from logreg_dist.fitting.selection import search_selected, terms_by_column
@@ -64,15 +64,7 @@ def find_optimum(
     spec, shape = passes.spec, passes.spec.shape()
     journal = journal or passes.journal
     penalty = penalty_of(spec, profile.rows.weight_sum, config)
-    room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
-    if penalty is not None and penalty.has_corners:
-        # On all terms as one array, an arrow where a column is huge or not.
-        whole = shape if shape.sparse else BlockShape(shape.p)
-        choice = choose_proximal(shape_obstacle(whole, **room), penalty)
-    else:
-        # Columns are selected on all terms as one array, too.
-        stored = BlockShape(shape.p) if config.selection.is_active and not shape.sparse else shape
-        choice = choose_method(config.solver.method, stored, **room)
+    choice = _choose(passes, penalty, config)
     by_lbfgs = choice.method is Method.LBFGS
     by_cell = not by_lbfgs and collapsing_pays(spec, passes.layout, profile.rows.n_rows)
     evaluate = passes.evaluate_by_cell() if by_cell else passes.evaluate
@@ -123,6 +115,18 @@ def find_optimum(
         terms = terms_by_column(spec)
         return search_selected(likelihood, choice, config, terms, n_obs=profile.rows.n_obs, journal=journal)
     return _without_empty(search(likelihood, penalty, choice, config.solver, journal), is_empty)
+
+
+def _choose(passes: FitPasses, penalty: Penalty | None, config: TrainConfig) -> MethodChoice:
+    shape = passes.spec.shape()
+    room = {"n_splits": len(passes.staged.splits), "max_result_bytes": passes.max_result_bytes}
+    if penalty is not None and penalty.has_corners:
+        # On all terms as one array, an arrow where a column is huge or not.
+        whole = shape if shape.sparse else BlockShape(shape.p)
+        return choose_proximal(shape_obstacle(whole, **room), penalty)
+    # Columns are selected on all terms as one array, too.
+    stored = BlockShape(shape.p) if config.selection.is_active and not shape.sparse else shape
+    return choose_method(config.solver.method, stored, **room)
 
 
 def _without_empty(optimum: Optimum, is_empty: NDArray[np.bool_]) -> Optimum:

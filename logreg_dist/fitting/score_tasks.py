@@ -10,7 +10,7 @@ from logreg_dist.kernel.block import FloatArray
 from logreg_dist.kernel.evaluate import evaluate, information_diagonal
 from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 
 def evaluate_score_task(

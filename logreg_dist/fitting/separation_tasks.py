@@ -12,7 +12,7 @@ from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.kernel.leverage import with_half_events
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 
 def label_sides_task(

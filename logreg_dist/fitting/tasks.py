@@ -28,7 +28,7 @@ from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.profile import TableProfile, profile_from_dict
 from logreg_dist.staging.sample import draw_sample, is_event
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar
 
 NULL_SHAPE = BlockShape(n_dense=1)
 

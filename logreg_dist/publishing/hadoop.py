@@ -22,6 +22,24 @@ ERRORS_BY_JAVA_NAME = {
 }
 
 
+# Of `Filesystem`, each a method of `_HadoopFiles`.
+OPERATIONS = (
+    "exists",
+    "is_dir",
+    "list_dir",
+    "modified",
+    "read_bytes",
+    "write_atomic",
+    "create_new",
+    "make_dirs",
+    "rename",
+    "exchange",
+    "identity",
+    "delete_tree",
+    "delete_if_empty",
+)
+
+
 def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
     """Return the operations of `logreg_dist.publishing.filesystem.Filesystem` by name.
 
@@ -30,42 +48,105 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
     middle of a call would leave the connection of the caller's thread with an unread answer, which
     the next call would take for its own: wrong answers, just when an output is being restored.
     """
-    from py4j.protocol import Py4JJavaError
-
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hadoop-files")
-    jvm: Any = spark._jvm
-    configuration: Any = spark._jsc.hadoopConfiguration()
+    files = _HadoopFiles(spark)
+    return {name: _raising_os_errors(getattr(files, name), worker) for name in OPERATIONS}
 
-    def to_path(path: str) -> Any:
-        return jvm.org.apache.hadoop.fs.Path(path)
 
-    def owner(path: str) -> Any:
-        return to_path(path).getFileSystem(configuration)
+class _HadoopFiles:
+    """The operations as they are, with py4j's errors."""
 
-    def exists(path: str) -> bool:
-        return bool(owner(path).exists(to_path(path)))
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark._jvm
+        self._gateway: Any = spark.sparkContext._gateway
+        self._configuration: Any = spark._jsc.hadoopConfiguration()
 
-    def is_dir(path: str) -> bool:
-        return exists(path) and bool(owner(path).getFileStatus(to_path(path)).isDirectory())
+    def exists(self, path: str) -> bool:
+        return bool(self._owner(path).exists(self._path(path)))
 
-    def list_dir(path: str) -> list[str]:
-        if not is_dir(path):
+    def is_dir(self, path: str) -> bool:
+        return self.exists(path) and bool(self._status(path).isDirectory())
+
+    def list_dir(self, path: str) -> list[str]:
+        if not self.is_dir(path):
             raise FileNotFoundError(f"'{path}' is no folder")
-        return sorted(status.getPath().getName() for status in owner(path).listStatus(to_path(path)))
+        return sorted(found.getPath().getName() for found in self._owner(path).listStatus(self._path(path)))
 
-    def modified(path: str) -> float:
-        milliseconds: int = owner(path).getFileStatus(to_path(path)).getModificationTime()
+    def modified(self, path: str) -> float:
+        milliseconds: int = self._status(path).getModificationTime()
         return milliseconds / 1000
 
-    def read_bytes(path: str) -> bytes:
-        stream = owner(path).open(to_path(path))
+    def read_bytes(self, path: str) -> bytes:
+        stream = self._owner(path).open(self._path(path))
         try:
             return bytes(stream.readAllBytes())
         finally:
             stream.close()
 
-    def write(path: str, content: bytes) -> None:
-        stream = owner(path).create(to_path(path), False)
+    def write_atomic(self, path: str, content: bytes) -> None:
+        folder, _, name = path.rpartition("/")
+        beside = f".{name}.{uuid.uuid4().hex}.tmp"
+        temporary = f"{folder}/{beside}" if folder else beside
+        self._write(temporary, content)
+        try:
+            self._replace(temporary, path)
+        finally:
+            self._owner(temporary).delete(self._path(temporary), False)
+
+    def create_new(self, path: str, content: bytes) -> bool:
+        from py4j.protocol import Py4JJavaError
+
+        if self.exists(path):
+            return False
+        try:
+            self._write(path, content)
+        except Py4JJavaError as error:
+            if isinstance(_os_error(error.java_exception), FileExistsError):
+                return False
+            raise
+        return True
+
+    def make_dirs(self, path: str) -> None:
+        if not self._owner(path).mkdirs(self._path(path)):
+            raise OSError(f"'{path}' could not be made")
+
+    def rename(self, source: str, target: str) -> None:
+        # Hadoop would move the source *into* a target that is a folder.
+        if self.exists(target):
+            raise FileExistsError(f"'{target}' exists already")
+        if not self._owner(source).rename(self._path(source), self._path(target)):
+            raise OSError(f"'{source}' could not be renamed to '{target}'")
+
+    def exchange(self, one: str, other: str) -> bool:
+        return False  # no filesystem of Hadoop's can
+
+    def identity(self, path: str) -> None:
+        return None
+
+    def delete_tree(self, path: str) -> None:
+        if not self._owner(path).delete(self._path(path), True) and self.exists(path):
+            raise OSError(f"'{path}' could not be deleted")
+
+    def delete_if_empty(self, path: str) -> None:
+        from py4j.protocol import Py4JJavaError
+
+        if not self.is_dir(path) or self.list_dir(path):
+            return
+        # Another run may have filled it since: then this refuses.
+        with suppress(Py4JJavaError):
+            self._owner(path).delete(self._path(path), False)
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(path)
+
+    def _owner(self, path: str) -> Any:
+        return self._path(path).getFileSystem(self._configuration)
+
+    def _status(self, path: str) -> Any:
+        return self._owner(path).getFileStatus(self._path(path))
+
+    def _write(self, path: str, content: bytes) -> None:
+        stream = self._owner(path).create(self._path(path), False)
         try:
             stream.write(content)
             stream.close()
@@ -73,78 +154,19 @@ def hadoop_operations(spark: SparkSession) -> dict[str, Callable[..., Any]]:
             # Empty, on a full disk, it would keep everybody else from creating it.
             with suppress(Exception):
                 stream.close()
-            owner(path).delete(to_path(path), False)
+            self._owner(path).delete(self._path(path), False)
             raise
 
-    def write_atomic(path: str, content: bytes) -> None:
-        folder, _, name = path.rpartition("/")
-        beside = f".{name}.{uuid.uuid4().hex}.tmp"
-        temporary = f"{folder}/{beside}" if folder else beside
-        write(temporary, content)
-        try:
-            replace(temporary, path)
-        finally:
-            owner(temporary).delete(to_path(temporary), False)
-
-    def replace(source: str, target: str) -> None:
+    def _replace(self, source: str, target: str) -> None:
         # FileSystem.rename never overwrites; only FileContext offers the atomic replacement.
-        kinds = jvm.org.apache.hadoop.fs.Options.Rename
-        options = spark.sparkContext._gateway.new_array(kinds, 1)
+        kinds = self._jvm.org.apache.hadoop.fs.Options.Rename
+        options = self._gateway.new_array(kinds, 1)
         options[0] = kinds.OVERWRITE
-        qualified = owner(target).makeQualified(to_path(target))
-        context = jvm.org.apache.hadoop.fs.FileContext.getFileContext(qualified.toUri(), configuration)
-        context.rename(owner(source).makeQualified(to_path(source)), qualified, options)
-
-    def create_new(path: str, content: bytes) -> bool:
-        if exists(path):
-            return False
-        try:
-            write(path, content)
-        except Py4JJavaError as error:
-            if isinstance(_os_error(error.java_exception), FileExistsError):
-                return False
-            raise
-        return True
-
-    def make_dirs(path: str) -> None:
-        if not owner(path).mkdirs(to_path(path)):
-            raise OSError(f"'{path}' could not be made")
-
-    def rename(source: str, target: str) -> None:
-        # Hadoop would move the source *into* a target that is a folder.
-        if exists(target):
-            raise FileExistsError(f"'{target}' exists already")
-        if not owner(source).rename(to_path(source), to_path(target)):
-            raise OSError(f"'{source}' could not be renamed to '{target}'")
-
-    def exchange(one: str, other: str) -> bool:
-        return False  # no filesystem of Hadoop's can
-
-    def identity(path: str) -> None:
-        return None
-
-    def delete_tree(path: str) -> None:
-        if not owner(path).delete(to_path(path), True) and exists(path):
-            raise OSError(f"'{path}' could not be deleted")
-
-    def delete_if_empty(path: str) -> None:
-        if not is_dir(path) or list_dir(path):
-            return
-        # Another run may have filled it since: then this refuses.
-        with suppress(Py4JJavaError):
-            owner(path).delete(to_path(path), False)
-
-    operations: list[Callable[..., Any]] = [
-        exists,
-        is_dir,
-        list_dir,
-        modified,
-        read_bytes,
-        write_atomic,
-        create_new,
-    ]
-    operations += [make_dirs, rename, exchange, identity, delete_tree, delete_if_empty]
-    return {operation.__name__: _raising_os_errors(operation, worker) for operation in operations}
+        qualified = self._owner(target).makeQualified(self._path(target))
+        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(
+            qualified.toUri(), self._configuration
+        )
+        context.rename(self._owner(source).makeQualified(self._path(source)), qualified, options)
 
 
 def _raising_os_errors(operation: Callable[..., Any], worker: ThreadPoolExecutor) -> Callable[..., Any]:

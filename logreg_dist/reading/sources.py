@@ -19,8 +19,8 @@ from logreg_dist.reading.spark_rows import in_splits, staged_by_spark
 from logreg_dist.reading.widened_files import refuse_widened
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 from logreg_dist.staging.plan import SparseRule, StagePlan
-from logreg_dist.staging.stage_split import StagedSplit
 from logreg_dist.staging.stage_task import stage_files_task
+from logreg_dist.staging.staged_split import StagedSplit
 
 log = logging.getLogger(__name__)
 

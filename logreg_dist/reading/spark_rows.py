@@ -10,8 +10,8 @@ from pyspark.sql import types as T
 from logreg_dist.staging.file_partitions import cut_for
 from logreg_dist.staging.gathered import Gathering
 from logreg_dist.staging.plan import StagePlan
-from logreg_dist.staging.stage_split import StagedSplit
 from logreg_dist.staging.stage_task import STAGED_SCHEMA, stage_batches_task, to_split
+from logreg_dist.staging.staged_split import StagedSplit
 
 SPLITS_PER_CORE = 2
 

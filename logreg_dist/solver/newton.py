@@ -112,24 +112,10 @@ def newton(
     Nocedal and Wright (2006), Numerical Optimization, section 3.3; Boyd and Vandenberghe (2004),
     Convex Optimization, section 9.5 for the decrement.
     """
-    clock = time.perf_counter()
     page = page or Page()
-    here = page.resume
-    if here is None or here.near is not None:
-        start = start if here is None else here.beta
-        earlier: tuple[Iteration, ...] = ()
-        if rough is not None and evaluate_score is not None:
-            start, earlier = _come_near(evaluate_score, start, rough, options, report, page)
-            clock = time.perf_counter()
-        point = Point(start, evaluate(start))
-        dependences: list[Dependence] = []
-        if options.alias:
-            point, dependences = _without_dependences(evaluate, point)
-        here = NewtonBookmark(
-            point.beta, np.zeros_like(start), dependences=tuple(dependences), earlier=earlier
-        )
-    else:
-        point = Point(here.beta, evaluate(here.beta))
+    start, earlier = _near_start(evaluate_score, start, rough, options, report, page)
+    clock = time.perf_counter()
+    here, point = _first_point(evaluate, start, earlier, options, page)
     earlier, dependences = here.earlier, list(here.dependences)
     history, halvings, asked_at, direction = list(here.history), here.halvings, here.asked_at, here.direction
     active = np.ones(len(start), dtype=bool)
@@ -188,16 +174,66 @@ def newton(
         if len(history) > options.max_iterations:
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
-        trial, halvings = None, 0
+        ahead = None
         if evaluate_score is not None and is_nearly_quadratic(history):
             target = options.tolerance * min(unit, 1.0)
             ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
-            trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, options.ridge)
-        if trial is None:
-            trial, halvings = halve_until_better(evaluate, point, step, options.ridge)
+        trial, halvings = _next_point(evaluate, point, step, ahead, options.ridge)
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
+
+
+def _near_start(
+    evaluate_score: Callable[[FloatArray], Sums] | None,
+    start: FloatArray,
+    rough: Information | None,
+    options: NewtonOptions,
+    report: Callable[[Iteration], None],
+    page: Page[NewtonBookmark],
+) -> tuple[FloatArray, tuple[Iteration, ...]]:
+    """Return where the first true matrix is formed, and the steps that led there; a search that was beyond goes on."""
+    here = page.resume
+    if here is not None and here.near is None:
+        return here.beta, ()
+    start = start if here is None else here.beta
+    if rough is None or evaluate_score is None:
+        return start, ()
+    return _come_near(evaluate_score, start, rough, options, report, page)
+
+
+def _first_point(
+    evaluate: Callable[[FloatArray], Sums],
+    start: FloatArray,
+    earlier: tuple[Iteration, ...],
+    options: NewtonOptions,
+    page: Page[NewtonBookmark],
+) -> tuple[NewtonBookmark, Point]:
+    """Return the point with the first matrix and what is known there."""
+    here = page.resume
+    point = Point(start, evaluate(start))
+    if here is not None and here.near is None:
+        return here, point
+    dependences: list[Dependence] = []
+    if options.alias:
+        point, dependences = _without_dependences(evaluate, point)
+    known = NewtonBookmark(point.beta, np.zeros_like(start), dependences=tuple(dependences), earlier=earlier)
+    return known, point
+
+
+def _next_point(
+    evaluate: Callable[[FloatArray], Sums],
+    point: Point,
+    step: FloatArray,
+    ahead: FloatArray | None,
+    ridge: FloatArray | None,
+) -> tuple[Point | None, int]:
+    """Return the point `ahead`, where a chord led, or that along the step, and how often it was halved.
+
+    None where neither is better.
+    """
+    trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, ridge)
+    return (trial, 0) if trial is not None else halve_until_better(evaluate, point, step, ridge)
 
 
 def _come_near(

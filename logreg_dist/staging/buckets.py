@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from logreg_dist.staging.pass_timing import TaskTiming
 from logreg_dist.staging.split_tasks import Done, Lost
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.staging.split_file import RecordLayout, read_chunks
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 FloatArray = NDArray[np.float64]
 # A numeric column by its row in the chunks, and the share of the weight: 0.5 for the median.

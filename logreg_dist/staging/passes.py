@@ -38,7 +38,7 @@ from logreg_dist.staging.split_tasks import (
     group_size,
     over_splits,
 )
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 log = logging.getLogger(__name__)
 

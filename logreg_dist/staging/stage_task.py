@@ -13,7 +13,8 @@ from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 from logreg_dist.staging.gathered import Gathering, scattered
 from logreg_dist.staging.plan import StagePlan
 from logreg_dist.staging.scratch import claimed_scratch
-from logreg_dist.staging.stage_split import StagedSplit, stage_split
+from logreg_dist.staging.stage_split import stage_split
+from logreg_dist.staging.staged_split import StagedSplit
 
 # The wire schema of staging: one row for each split.
 STAGED_SCHEMA = (

@@ -20,7 +20,7 @@ from logreg_dist.staging.carried import CarriedColumn, CarriedRule
 from logreg_dist.staging.pass_timing import Measured
 from logreg_dist.staging.plan import LabelPlan
 from logreg_dist.staging.split_tasks import add_in_groups
-from logreg_dist.staging.stage_split import StagedSplit, record_layout
+from logreg_dist.staging.staged_split import StagedSplit, record_layout
 from tests.in_process import fit_rows, plan_of
 
 LABEL = LabelRecord("label", "1", "0", None, None)

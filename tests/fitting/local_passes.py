@@ -16,7 +16,7 @@ from logreg_dist.fitting.diagnostics.fitted import FittedRows, fitted_rows
 from logreg_dist.model.model import LabelRecord
 from logreg_dist.staging.plan import LabelPlan
 from logreg_dist.staging.split_tasks import add_in_groups
-from logreg_dist.staging.stage_split import StagedSplit, record_layout
+from logreg_dist.staging.staged_split import StagedSplit, record_layout
 from tests.in_process import Fitted, fit_rows, plan_of
 
 

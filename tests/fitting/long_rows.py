@@ -21,7 +21,7 @@ from logreg_dist.kernel.evaluate import evaluate, information_diagonal
 from logreg_dist.solver.lbfgs import LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.plan import Kind, LabelPlan, RawColumn, SparsePlan, StagePlan
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.staged_split import record_layout
 from tests.in_process import Staged, stage
 
 

@@ -24,7 +24,7 @@ from logreg_dist.scoring.rows import score_rows
 from logreg_dist.scoring.terms import score_terms
 from logreg_dist.solver.result import Ending
 from logreg_dist.staging.plan import SparsePlan, SparseRule
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.staged_split import record_layout
 from tests.fitting.long_rows import fit_long, learned, plan_of
 from tests.in_process import stage
 

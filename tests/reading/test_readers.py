@@ -18,7 +18,7 @@ from logreg_dist.reading.resolve import resolve
 from logreg_dist.reading.sources import choose_source
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import merge_profiles, profile_from_dict, profile_to_dict
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar
 
 pytestmark = pytest.mark.spark
 

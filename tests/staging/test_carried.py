@@ -22,7 +22,8 @@ from logreg_dist.staging.carried import (
 )
 from logreg_dist.staging.folds import text_hashes
 from logreg_dist.staging.split_file import read_chunks
-from logreg_dist.staging.stage_split import read_sidecar, record_layout, stage_split
+from logreg_dist.staging.stage_split import stage_split
+from logreg_dist.staging.staged_split import read_sidecar, record_layout
 from tests.in_process import plan_of
 
 N_ROWS = 150

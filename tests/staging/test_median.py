@@ -19,7 +19,7 @@ from logreg_dist.staging.median import (
     sums_of,
     value_of_key,
 )
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.staged_split import record_layout
 from tests.in_process import plan_of, stage
 
 ANY = st.floats(allow_nan=False, allow_infinity=False, width=64)

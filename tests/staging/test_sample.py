@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from logreg_dist.fitting.tasks import first_look_task
-from logreg_dist.staging.stage_split import record_layout
+from logreg_dist.staging.staged_split import record_layout
 from tests.in_process import plan_of, stage
 
 SAMPLE_ROWS = 40  # 20 of either label, or up to twice as many

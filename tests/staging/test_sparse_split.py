@@ -10,7 +10,8 @@ from logreg_dist.staging.plan import SparsePlan, SparseRule
 from logreg_dist.staging.profile import profile_from_dict
 from logreg_dist.staging.sparse_file import sparse_path
 from logreg_dist.staging.split_file import read_chunks
-from logreg_dist.staging.stage_split import read_sidecar, record_layout, stage_split
+from logreg_dist.staging.stage_split import stage_split
+from logreg_dist.staging.staged_split import read_sidecar, record_layout
 from tests.fitting.long_rows import plan_of
 
 TEXTS = ["one two", None, "two two three", "", "four", "one"] * 20

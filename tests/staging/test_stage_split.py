@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from logreg_dist.staging import split_file
 from logreg_dist.staging.split_file import read_chunks
-from logreg_dist.staging.stage_split import read_sidecar, record_layout, stage_split
+from logreg_dist.staging.stage_split import stage_split
+from logreg_dist.staging.staged_split import read_sidecar, record_layout
 from tests.in_process import plan_of
 
 NAN = float("nan")

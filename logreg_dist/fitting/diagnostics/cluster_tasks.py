@@ -24,7 +24,7 @@ from logreg_dist.kernel.evaluate import linear_predictor
 from logreg_dist.kernel.residuals import probabilities, trial_residuals
 from logreg_dist.staging.folds import mixed_hashes
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 # Of the clusters' sums that a task collects before it sends them on. The more, the fewer are sent of clusters whose
 # rows lie apart.

@@ -20,7 +20,7 @@ from logreg_dist.kernel.products import transposed_product
 from logreg_dist.staging.label_weights import LabelWeights
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks
-from logreg_dist.staging.stage_split import StagedSplit, read_sidecar
+from logreg_dist.staging.staged_split import StagedSplit, read_sidecar
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from logreg_dist.kernel.state import InformationBlocks
 from logreg_dist.kernel.weighted_information import weighted_information
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 
 def squared_scores_task(

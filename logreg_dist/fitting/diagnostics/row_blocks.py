@@ -16,7 +16,7 @@ from logreg_dist.kernel.mixed_rows import mixed_blocks
 from logreg_dist.kernel.trials import SingleTrials, single_trials
 from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from logreg_dist.kernel.state import LogisticState
 from logreg_dist.staging.carried import carried_column
 from logreg_dist.staging.pass_timing import Measured, ReadingClock
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 LINE_SHAPE = BlockShape(n_dense=2)
 

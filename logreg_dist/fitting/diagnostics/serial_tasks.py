@@ -17,7 +17,7 @@ from logreg_dist.kernel.residuals import pearson_residuals
 from logreg_dist.kernel.serial_runs import Key, RangeSums, Run, cut, range_sums, sorted_run
 from logreg_dist.staging.carried import carried_numbers
 from logreg_dist.staging.split_file import RecordLayout
-from logreg_dist.staging.stage_split import StagedSplit
+from logreg_dist.staging.staged_split import StagedSplit
 
 # Rows of a split that are sorted and sent on at a time: 32 bytes each, and PySpark holds about ten such lots.
 RUN_ROWS = 250_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Measured on one core of the machine in RESULTS.md; other machines scale all of them alike. The driver's own
+# Measured on one core of the faster machine in RESULTS.md; other machines scale all of them alike. The driver's own
 # work is not in it: with more than a thousand terms it shows.
 FIXED = 2.2  # seconds in which Spark starts Python workers, and the sample is fitted
 STAGED_NUMBER, STAGED_LEVEL = 13.0, 25.0  # nanoseconds a value: read, surveyed and written once

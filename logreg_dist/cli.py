@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from logreg_dist.commands.job import Request, run_job
     from logreg_dist.commands.score import score
     from logreg_dist.commands.train import train
+    from logreg_dist.config import load_evaluate_config, load_score_config, load_train_config
 
     request = Request(
         job=asked.job,
@@ -40,8 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resume=getattr(asked, "resume", "auto"),
         profile=getattr(asked, "profile", False),
     )
-    work = {"train": train, "score": score, "evaluate": evaluate, "check": check}[asked.job]
-    return run_job(request, work)
+    load, work = {
+        "train": (load_train_config, train),
+        "score": (load_score_config, score),
+        "evaluate": (load_evaluate_config, evaluate),
+        "check": (load_train_config, check),
+    }[asked.job]
+    return run_job(request, load, work)
 
 
 def run(job: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
-from logreg_dist.commands.session import open_session
+from logreg_dist.commands.session import is_submitted, open_session
 from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
 from logreg_dist.config.secrets import secrets_of
@@ -23,7 +23,7 @@ from logreg_dist.config.table_input import overlap
 from logreg_dist.config.yaml_file import read_yaml_file
 from logreg_dist.errors import LogregError, OutputOnInput
 from logreg_dist.printable import printable, printable_lines
-from logreg_dist.publishing.filesystem import join
+from logreg_dist.publishing.filesystem import is_local, join
 from logreg_dist.publishing.run_record import RunRecord, RunRecorder
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.report.progress import configure_logging, progress
@@ -66,12 +66,15 @@ class Request:
 
 # The work of a job: it returns what to print on stdout.
 Work = Callable[[SparkSession, Request, RunRecorder], str]
+# Reads the configuration at a path, with overrides; raises `ConfigError`.
+Load = Callable[[str, Sequence[str]], object]
 
 
-def run_job(request: Request, work: Work) -> int:
+def run_job(request: Request, load: Load, work: Work) -> int:
     """Run the work of a job and return its exit code; run.json is written last in every case.
 
-    The summary goes to stdout, progress and errors to stderr.
+    The summary goes to stdout, progress and errors to stderr. Mistakes in the configuration are told before a
+    local session is started, which takes seconds.
     """
     hide = secrets_of(_written(request), os.environ).hidden
     configure_logging(debug=request.debug, hide=hide)
@@ -92,6 +95,8 @@ def run_job(request: Request, work: Work) -> int:
         recorder.committed = interrupts.hold
         try:
             interrupts.install()
+            if _needs_no_session_to_end(request):
+                load(request.config, request.overrides)
             with recorder.timed("session"):
                 spark = open_session(request.job)
             interrupts.install()  # PySpark has just taken Ctrl-C for itself
@@ -111,6 +116,12 @@ def run_job(request: Request, work: Work) -> int:
         with suppress(OSError):  # the terminal may be what is gone
             sys.stderr.write(printable_lines(hide(_words(error, record))) + "\n")
     return record.exit_code
+
+
+def _needs_no_session_to_end(request: Request) -> bool:
+    """Whether run.json can be written before there is a session: to this machine, by a job that starts its own."""
+    folder = _output_folder(request)
+    return not is_submitted() and "HADOOP_CONF_DIR" not in os.environ and (folder is None or is_local(folder))
 
 
 def _print(summary: str) -> None:

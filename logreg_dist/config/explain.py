@@ -38,8 +38,12 @@ def problems_of(error: ValidationError, model: type[BaseModel], source: Source) 
     return list(found.values())
 
 
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return the known word most like `word`, whatever the case, or None.
+# How like a key of another section a word must be to be taken for it: misplaced, and perhaps misspelt.
+MISPLACED = 0.85
+
+
+def nearest(word: str, known: Sequence[str], *, likeness: float = 0.6) -> str | None:
+    """Return the known word most like `word`, whatever the case, or None where none is that alike.
 
     Examples
     --------
@@ -47,7 +51,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     'column'
     """
     by_lower = {name.lower(): name for name in known}
-    matches = difflib.get_close_matches(word[:MAX_SHOWN].lower(), list(by_lower), n=1)
+    matches = difflib.get_close_matches(word[:MAX_SHOWN].lower(), list(by_lower), n=1, cutoff=likeness)
     return by_lower[matches[0]] if matches else None
 
 
@@ -89,7 +93,7 @@ def _unknown_key(path: Path, model: type[BaseModel]) -> str:
     if close:
         return f"unknown key; did you mean {dotted((*path[:-1], close))}?"
     elsewhere = {str(known[-1]): known for known in known_paths(model) if "*" not in known}
-    close = nearest(word, list(elsewhere))
+    close = nearest(word, list(elsewhere), likeness=MISPLACED)
     if close:
         return f"unknown key; did you mean {dotted(elsewhere[close])}?"
     return f"unknown key; known here: {', '.join(siblings)}"

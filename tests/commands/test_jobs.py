@@ -148,6 +148,20 @@ def test_a_typo_in_the_config_exits_2_naming_key_file_and_nearest_key(project):
     assert _read(project / "artifacts/typo/run.json")["exit_code"] == 2
 
 
+def test_a_typo_is_told_before_there_is_a_session(project):
+    (project / "early.yaml").write_text(
+        "label: {column: churn}\nfeatures: {interactons: []}\noutput: {path: early}\n"
+    )
+    for job in ("train", "check"):
+        # Without Java no session could start.
+        nowhere = {"JAVA_HOME": str(project / "no-java"), "PATH": "/nowhere"}
+        failed = run(project, job, "--config", "early.yaml", environment=nowhere)
+        assert failed.returncode == 2
+        assert "features.interactons: unknown key; known here: " in failed.stderr
+    assert _read(project / "early/run.json")["exit_code"] == 2
+    assert _read(project / "early/checks/run.json")["exit_code"] == 2
+
+
 def test_a_refused_run_leaves_the_table_that_it_would_have_written_into_alone(project):
     before = sorted(path.name for path in (project / "data/churn/holdout").iterdir())
     failed = run(

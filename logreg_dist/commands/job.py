@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from logreg_dist.commands.interrupts import interruptible, stopped_with_parent
-from logreg_dist.commands.session import is_submitted, open_session
+from logreg_dist.commands.session import open_session, will_be_local
 from logreg_dist.config.environment import substitute
 from logreg_dist.config.overrides import apply_overrides
 from logreg_dist.config.secrets import secrets_of
@@ -74,7 +74,7 @@ def run_job(request: Request, load: Load, work: Work) -> int:
     """Run the work of a job and return its exit code; run.json is written last in every case.
 
     The summary goes to stdout, progress and errors to stderr. Mistakes in the configuration are told before a
-    local session is started, which takes seconds.
+    session of our own is started, which takes seconds.
     """
     hide = secrets_of(_written(request), os.environ).hidden
     configure_logging(debug=request.debug, hide=hide)
@@ -95,7 +95,7 @@ def run_job(request: Request, load: Load, work: Work) -> int:
         recorder.committed = interrupts.hold
         try:
             interrupts.install()
-            if _needs_no_session_to_end(request):
+            if _can_end_without_session(request):
                 load(request.config, request.overrides)
             with recorder.timed("session"):
                 spark = open_session(request.job)
@@ -118,10 +118,10 @@ def run_job(request: Request, load: Load, work: Work) -> int:
     return record.exit_code
 
 
-def _needs_no_session_to_end(request: Request) -> bool:
-    """Whether run.json can be written before there is a session: to this machine, by a job that starts its own."""
+def _can_end_without_session(request: Request) -> bool:
+    """Whether it is clear before there is a session that run.json belongs on this machine, or nowhere."""
     folder = _output_folder(request)
-    return not is_submitted() and "HADOOP_CONF_DIR" not in os.environ and (folder is None or is_local(folder))
+    return will_be_local() and (folder is None or is_local(folder))
 
 
 def _print(summary: str) -> None:

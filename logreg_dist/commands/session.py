@@ -119,6 +119,21 @@ def _has_master() -> bool:
     return "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "") or "spark.master" in _in_default_file()
 
 
+def will_be_local() -> bool:
+    """Whether the session will be one of our own with no other filesystem than this machine's; told before there is one.
+
+    Where anything may say otherwise, it is for the session to tell.
+    """
+    elsewhere = ("PYSPARK_SUBMIT_ARGS", "HADOOP_CONF_DIR", "YARN_CONF_DIR")
+    if is_submitted() or any(name in os.environ for name in elsewhere):
+        return False
+    given = _in_default_file()
+    named = any(key == "spark.master" or key.startswith(("spark.hadoop.fs.", "fs.")) for key in given)
+    return not named and not any(
+        Path(folder, "core-site.xml").exists() for folder in _configuration_folders()
+    )
+
+
 def _given_before() -> set[str]:
     """Return settings that the session will have of itself, as far as they can be known before there is a JVM."""
     arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "")
@@ -129,8 +144,12 @@ def _given_before() -> set[str]:
 
 def _in_default_file() -> set[str]:
     """Return the settings that spark-defaults.conf has, before there is a JVM to ask."""
-    home = os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
-    folders = (os.environ.get("SPARK_CONF_DIR"), Path(home, "conf"))
-    files = (Path(folder, "spark-defaults.conf") for folder in folders if folder)
+    files = (Path(folder, "spark-defaults.conf") for folder in _configuration_folders())
     lines = (line for file in files if file.is_file() for line in file.read_text().splitlines())
     return {words[0] for line in lines if (words := line.replace("=", " ").split())}
+
+
+def _configuration_folders() -> list[str | Path]:
+    home = os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
+    named = os.environ.get("SPARK_CONF_DIR")
+    return [*([named] if named else []), Path(home, "conf")]

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from examples.churn.prepare import main as prepare
+from logreg_dist.commands.session import will_be_local
 from tests.offline import offline
 
 ROOT = Path(__file__).parents[2]
@@ -160,6 +161,31 @@ def test_a_typo_is_told_before_there_is_a_session(project):
         assert "features.interactons: unknown key; known here: " in failed.stderr
     assert _read(project / "early/run.json")["exit_code"] == 2
     assert _read(project / "early/checks/run.json")["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PYSPARK_GATEWAY_PORT", "1"),
+        ("PYSPARK_SUBMIT_ARGS", "--master yarn pyspark-shell"),
+        ("HADOOP_CONF_DIR", "conf"),
+        ("YARN_CONF_DIR", "conf"),
+        ("SPARK_CONF_DIR", "core"),
+        ("SPARK_CONF_DIR", "defaults"),
+    ],
+)
+def test_where_anything_may_name_another_filesystem_it_is_for_the_session_to_tell(
+    name, value, tmp_path, monkeypatch
+):
+    for other in ("PYSPARK_SUBMIT_ARGS", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR"):
+        monkeypatch.delenv(other, raising=False)
+    assert will_be_local()
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "core-site.xml").write_text("<configuration/>")
+    (tmp_path / "defaults").mkdir()
+    (tmp_path / "defaults" / "spark-defaults.conf").write_text("spark.hadoop.fs.defaultFS hdfs://n:8020\n")
+    monkeypatch.setenv(name, str(tmp_path / value) if name == "SPARK_CONF_DIR" else value)
+    assert not will_be_local()
 
 
 def test_a_refused_run_leaves_the_table_that_it_would_have_written_into_alone(project):

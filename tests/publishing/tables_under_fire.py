@@ -24,6 +24,7 @@ from pyspark.sql import functions as sf
 from logreg_dist.commands.job import Request, run_job
 from logreg_dist.commands.score import score
 from logreg_dist.commands.train import train
+from logreg_dist.config import load_score_config
 from logreg_dist.errors import LogregError
 from logreg_dist.publishing import recover, table_sink
 from logreg_dist.publishing.catalog import find_table
@@ -435,7 +436,7 @@ def whole_jobs(store: Metastore) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, keys in {"refused": ["nobody"], "done": ["customer_id"]}.items():
         file.write_text(yaml.safe_dump({**values, "keys": keys}))
-        found[name] = run_job(Request("score", str(file)), score)
+        found[name] = run_job(Request("score", str(file)), load_score_config, score)
         store = Metastore(store.folder)
         records = sorted(
             store.base("crm.by_job").glob("_runs/*/run.json"), key=lambda path: path.stat().st_mtime

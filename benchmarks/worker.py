@@ -47,7 +47,7 @@ def table_in(request: Mapping[str, Any]) -> Table:
 
 
 def _warm_table(request: Mapping[str, Any], phases: Phases) -> Table:
-    """Return the table of a run that is measured, its files read just before."""
+    """Return the table of a run that is measured, its files read once."""
     table = table_in(request)
     with phases.phase(BESIDE):
         table.read_once()

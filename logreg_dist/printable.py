@@ -25,7 +25,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return text.translate({ord(c): _escaped(c) for c in set(text) if not c.isprintable()})
 
 
 def printable_lines(text: str) -> str:

@@ -11,6 +11,7 @@ from logreg_dist.printable import printable
 
 MAX_LINES = 6
 MAX_NAME = 80  # characters of a column or a level
+MAX_COMPARED = 255  # characters of a name that is looked for: comparing two names of a megabyte takes seconds
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like `name`, whatever the case; None when nothing is near."""
-    by_lower_case = {candidate.lower().strip(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower().strip(), by_lower_case, n=1)
+    """Return the known name of at most `MAX_COMPARED` characters that is most like `name`, whatever the case, or None."""
+    by_lower_case = {
+        known_as.lower().strip(): known_as for known_as in known if len(known_as) <= MAX_COMPARED
+    }
+    close = difflib.get_close_matches(name[:MAX_COMPARED].lower().strip(), by_lower_case, n=1)
     return by_lower_case[close[0]] if close else None

@@ -66,7 +66,7 @@ def test_the_largest_hostile_configurations_take_little_memory():
         error="ConfigError",
         setup=setup + "\nfrom logreg_dist.errors import ConfigError",
     )
-    assert max(seconds.values()) < 5 * SECONDS, seconds  # 0.6 s for 50,000 values
+    assert max(seconds.values()) < SECONDS, seconds
     assert megabytes < MEGABYTES
 
 
@@ -135,7 +135,7 @@ def cost_of_models(size: int) -> tuple[dict[str, float], float]:
 
 def test_hostile_model_files_of_four_megabytes_take_seconds_and_little_memory():
     seconds, megabytes = cost_of_models(4_000_000)
-    assert max(seconds.values()) < 15 * SECONDS, seconds  # a tenth of this on an idle core
+    assert max(seconds.values()) < 3 * SECONDS, seconds
     assert megabytes < MEGABYTES
 
 
@@ -151,7 +151,7 @@ def test_hostile_model_files_of_a_hundred_megabytes_take_memory_in_proportion():
             setup="from logreg_dist.errors import ArtefactInvalid",
         )
         assert megabytes < BYTES_OF_A_BYTE * 100, name
-        assert seconds[name] < 120 * SECONDS, name
+        assert seconds[name] < 12 * SECONDS, name
 
 
 def content(**entries: object) -> str:

@@ -135,6 +135,7 @@ def test_a_column_that_only_terms_name_may_have_settings_of_its_own():
     assert TrainConfig(**config.as_dict()) == config
 
 
+QUICK = 1.0  # seconds of processor time: a text whose reading is exponential in its length takes years
 PIECES = [*FUNCTIONS, *"`:*(),= 0123456789.-+'\"\\\n;", "df=", "x", "a b", "``", "é", "１", "\x00", "𝒙"]
 
 
@@ -168,7 +169,7 @@ def test_any_name_can_be_written_and_is_read_back(name):
     "text", ["`" * 299, "(" * 300, "ns(" * 99, " " * 300, "`" + "``" * 149, "1" * 300, "x" * 10**7]
 )
 def test_no_text_takes_long(text):
-    clock = time.perf_counter()
+    clock = time.process_time()
     with pytest.raises(TermError):
         parse_term(text)
-    assert time.perf_counter() - clock < 0.05
+    assert time.process_time() - clock < QUICK

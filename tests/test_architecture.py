@@ -65,6 +65,10 @@ from logreg_dist.fitting.tasks import (
     first_look_task,
     neutral_information_task,
 )
+from logreg_dist.scoring.columns import ScoreColumns
+from logreg_dist.scoring.part_files import PartOutput, write_parts_task
+from logreg_dist.scoring.tasks import BatchLayout, score_batches_task, score_files_task
+from logreg_dist.scoring.terms import NumericTerm, ScoreTerms
 from logreg_dist.spark.preflight import report_task
 from logreg_dist.staging.buckets import gathered_pieces, scattered_pieces
 from logreg_dist.staging.file_rows import FileColumn
@@ -317,6 +321,9 @@ def test_tasks_as_they_travel_need_no_more_than_that():
     classes = SimpleNamespace(value=ClassDesign(spec, Classes(("a",), "b")))
     row_plan, influence = RowPlan((), (), (), 0.0, 1.0), InfluencePlan(np.eye(1), 1, 1, 1, np.eye(1))
     estimates = RowEstimates(beta, np.eye(1), np.eye(1))
+    batches = BatchLayout(
+        ScoreTerms(0.5, (NumericTerm("x", 1.0, None, missing_is_error=True),), None), ((0, None),), (), 0
+    )
     tasks = [
         evaluate_task(design, layout, beta),
         evaluate_mixed_task(design, layout, beta, np.eye(1)),
@@ -374,6 +381,11 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         counted,
         fetched({0: (0, 1)}),
         report_task(),
+        write_parts_task(
+            [], [FileColumn("x")], batches, PartOutput((), ScoreColumns((), (), ()), (), "snappy"), "/"
+        ),
+        score_files_task([], [FileColumn("x")], batches),
+        score_batches_task(batches),
     ]
     script = f"""
 import sys

@@ -151,7 +151,13 @@ def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
     positive, negative = model.label.positive, model.label.negative
     if config.label.positive is not None:
         # The scores are probabilities of the model's own positive level, by whatever name it goes here.
-        positive, negative = level_text(config.label.positive), None
+        positive = level_text(config.label.positive)
+        negative = model.label.negative if positive == model.label.positive else None
+        if positive == model.label.negative:
+            raise ConfigError(
+                f"label.positive is {quoted(positive)}, which means 0 to the model: it predicts "
+                f"{quoted(str(model.label.positive))}."
+            )
     label = LabelRecord(config.label.column, positive, negative, config.label.events, config.label.trials)
     return _Roles(label, weight, frequency)
 
@@ -164,8 +170,10 @@ def _outcome(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
     if label.classes is not None:
         numbers = [F.lit(part) for k, name in enumerate(label.classes) for part in (name, float(k))]
         return F.try_element_at(F.create_map(*numbers), text)
+    if label.positive is None:  # a model of counts, which has no levels: those that speak for themselves
+        return F.when(text.isin("1", "true"), F.lit(1.0)).when(text.isin("0", "false"), F.lit(0.0))
     is_event = F.when(text == F.lit(label.positive), F.lit(1.0))
-    if label.negative is None:  # the configuration names the positive level; all others mean 0
+    if label.negative is None:  # the configuration names the positive level; the other one means 0
         return is_event.when(text.isNotNull(), F.lit(0.0))
     return is_event.when(text == F.lit(label.negative), F.lit(0.0))
 
@@ -197,7 +205,28 @@ def _role_counts(leaves: Mapping[str, LeafColumn], roles: _Roles, y: Column, wei
         F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
         F.count_if(~usable_weight).alias("bad_weight"),
         F.count_if((y < 0) | (y > 1) if roles.label.column is None else F.lit(False)).alias("bad_share"),
+        *_open_level_counts(leaves, roles.label, y, counts_at_all),
     ]
+
+
+def _open_level_counts(
+    leaves: Mapping[str, LeafColumn], label: LabelRecord, y: Column, counts_at_all: Column
+) -> list[Column]:
+    """Return aggregates that count a label's rows where only its positive level is known: 1, 0, and several kinds of 0."""
+    if not _is_open(label):
+        return []
+    assert label.column is not None
+    leaf = leaves[label.column]
+    other = F.when(counts_at_all & (y == 0), level_of(leaf.expression(), leaf.type))
+    return [
+        F.count_if(counts_at_all & (y == 1)).alias("positives"),
+        F.count(other).alias("negatives"),
+        F.coalesce(F.min(other) < F.max(other), F.lit(False)).cast("int").alias("more_levels"),
+    ]
+
+
+def _is_open(label: LabelRecord) -> bool:
+    return label.column is not None and label.positive is not None and label.negative is None
 
 
 def _no_label(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
@@ -209,27 +238,28 @@ def _no_label(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
 def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
     label, n_rows = roles.label, counted(counts["n_rows"], "row")
     what = f"label column {quoted(str(label.column))}"
-    known = (
-        "of a class that the model does not know"
-        if label.classes is not None
-        else f"other than {quoted(label.positive or '1')} and {quoted(label.negative or '0')}"
-    )
+    way_out = "Leave such rows out with input.filter."
     if label.column is None:
         what = f"label {quoted(str(label.events))} of {quoted(str(label.trials))}"
         known = "that are not numbers"
+    elif label.classes is not None:
+        known = "of a class that the model does not know"
+    elif label.positive is None:
+        known = "that are neither 0 or 1 nor true or false"
+        way_out = "Set label.positive to the level that means 1, or leave such rows out with input.filter."
+    else:
+        known = f"other than {quoted(label.positive)} and {quoted(str(label.negative))}"
     sentences = {
         "no_label": ("missing value", ""),
         "unknown_label": ("value", f" {known}"),
         "bad_share": ("row", " with more events than trials"),
     }
     problems = [
-        Problem(
-            f"{what} has {counted(counts[key], noun)}{which} in {n_rows}",
-            "Leave such rows out with input.filter.",
-        )
+        Problem(f"{what} has {counted(counts[key], noun)}{which} in {n_rows}", way_out)
         for key, (noun, which) in sentences.items()
         if counts[key]
     ]
+    problems.extend(_open_level_problems(counts, label, what))
     if counts["bad_weight"]:
         columns = listed([quoted(name) for name in (roles.weight, roles.frequency, label.trials) if name])
         problems.append(
@@ -237,6 +267,29 @@ def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
                 f"weight {columns} has {counted(counts['bad_weight'], 'value')} missing, negative, infinite or no "
                 f"number in {n_rows}",
                 "Mend the column or leave such rows out with input.filter.",
+            )
+        )
+    return problems
+
+
+def _open_level_problems(counts: Mapping[str, int], label: LabelRecord, what: str) -> list[Problem]:
+    """Return what is wrong with the levels beside the positive one, as `train` would."""
+    if not _is_open(label):
+        return []
+    positive, n_rows = quoted(str(label.positive)), counted(counts["n_rows"], "row")
+    problems = []
+    if counts["negatives"] and not counts["positives"]:
+        problems.append(
+            Problem(
+                f"label.positive is {positive}, which {what} does not hold in {n_rows}",
+                "Set label.positive to the level that means what the model predicts.",
+            )
+        )
+    if counts["more_levels"]:
+        problems.append(
+            Problem(
+                f"{what} has more than one level beside {positive} in {n_rows}",
+                "A binary model is assessed on two. Leave the others out with input.filter, or merge them.",
             )
         )
     return problems

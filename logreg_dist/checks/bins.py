@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from logreg_dist.checks.row_sums import N_ROWS, WEIGHT
 from logreg_dist.kernel.block import FloatArray
 
 
@@ -31,6 +32,20 @@ def merged_bins(
     """
     starts = bin_starts(table[[count]], [least])
     return np.add.reduceat(table, starts, axis=1), [edges[k - 1] for k in starts[1:]]
+
+
+def with_mean_weight_one(table: FloatArray) -> FloatArray:
+    """Return sums of bins or groups as of weights that are 1 on average: what follows takes them for rows.
+
+    Examples
+    --------
+    >>> table = np.array([[10.0, 30.0], [0.1, 0.7], [0.05, 0.2]])  # rows, weight, events
+    >>> with_mean_weight_one(table).round(9).tolist()
+    [[10.0, 30.0], [5.0, 35.0], [2.5, 10.0]]
+    """
+    found = table * (table[N_ROWS].sum() / table[WEIGHT].sum())
+    found[N_ROWS] = table[N_ROWS]
+    return found
 
 
 def bin_starts(amounts: FloatArray, least: Sequence[float]) -> list[int]:

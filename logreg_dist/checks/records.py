@@ -144,7 +144,7 @@ class LogitBin:
     mean : float
         Weighted, units of the column.
     n, events : float
-        Sums of the weights.
+        Sums of the weights; with importance or class weights of such as are 1 on average.
     logit : float
         Empirical: ``log((events + 1/2) / (n - events + 1/2))``.
     fitted : float
@@ -190,7 +190,7 @@ class Linearity:
 
 @dataclass(frozen=True)
 class RiskGroup:
-    """A group of rows of similar fitted probability; `observed` and `expected` events, sums of weights."""
+    """A group of rows of similar fitted probability; `observed` and `expected` events, weighted as in `LogitBin`."""
 
     __pydantic_config__: ClassVar = STRICT
     n: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -77,8 +78,10 @@ def _silence_py4j() -> None:
 
 def _settings() -> dict[str, str]:
     if not is_submitted() and not _has_master():
-        local = _local_settings()
-        return _SETTINGS | local | _worker_settings(local["spark.master"], _given_before())
+        local = _SETTINGS | _local_settings()
+        in_file = _in_default_file()
+        own = {key: value for key, value in local.items() if key not in in_file} | _FORCED
+        return own | _worker_settings(local["spark.master"], _given_before())
     SparkContext._ensure_initialized()  # SparkConf then holds what spark-submit was given
     given = SparkConf()
     if given.get("spark.speculation", "false") == "true":
@@ -146,7 +149,8 @@ def _in_default_file() -> set[str]:
     """Return the settings that spark-defaults.conf has, before there is a JVM to ask."""
     files = (Path(folder, "spark-defaults.conf") for folder in _configuration_folders())
     lines = (line for file in files if file.is_file() for line in file.read_text().splitlines())
-    return {words[0] for line in lines if (words := line.replace("=", " ").split())}
+    # As java.util.Properties, which takes a blank, an equals sign or a colon.
+    return {re.split(r"[\s=:]", line.strip(), maxsplit=1)[0] for line in lines if line.strip()}
 
 
 def _configuration_folders() -> list[str | Path]:

@@ -31,4 +31,7 @@ class EvaluateConfig(Document):
         problems = [*shared_roles(roles), *overlap(self.output.path, self.input.paths, above=False)]
         if self.label is not None and self.label.reference is not None:
             problems.append(Problem(("label", "reference"), "is a matter of the fit; the model has it"))
+        if self.label is not None and self.label.class_weights is not None:
+            way_out = "is a matter of the fit; to weight what is assessed, name a weight column"
+            problems.append(Problem(("label", "class_weights"), way_out))
         return problems

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.learn import LearnedDesign
 from logreg_dist.fitting.estimates import ModelTerm, Outcome
-from logreg_dist.fitting.notes import cross_validation_notes, notes_of_fit
+from logreg_dist.fitting.notes import cross_validation_notes, is_without_matrix, notes_of_fit
 from logreg_dist.fitting.outcome import Verdict
 from logreg_dist.inference.fit_measures import FitMeasures, fit_measures
 from logreg_dist.inference.wald import WaldTable, wald_table
@@ -52,7 +52,9 @@ def assemble_model(
         n_parameters=_count_parameters(outcome, lasso=config.penalty.l1 > 0),
         n_null=int(spec.intercept) * n_free,
         n_obs=rows.n_obs,
+        weight_sum=rows.weight_sum,
     )
+    has_test = not (config.penalty.is_active or outcome.has_active_bounds or is_without_matrix(result))
     notes = notes_of_fit(result, outcome, learned, rows, config, selected=selection is not None)
     return LogisticModel(
         model_id="",  # a hash of the content: the file knows it
@@ -65,7 +67,7 @@ def assemble_model(
         n_obs=rows.n_obs,
         weight_sum=rows.weight_sum,
         n_events=outcome.n_events,
-        **_measures(measures, penalised=config.penalty.is_active or outcome.has_active_bounds),
+        **_measures(measures, has_test=has_test),
         n_iterations=result.n_steps,
         n_passes=staged.n_passes,
         coefficient_rows=_coefficient_rows(outcome.terms, table, outcome.at_bound),
@@ -130,12 +132,12 @@ def _count_parameters(outcome: Outcome, *, lasso: bool) -> int:
     return int(counted.sum())
 
 
-def _measures(measures: FitMeasures, *, penalised: bool) -> dict[str, Any]:
+def _measures(measures: FitMeasures, *, has_test: bool) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(measures, name) for name in measures.__dataclass_fields__}
     return values | {
         "mcfadden_r2": _finite(measures.mcfadden_r2),
         "nagelkerke_r2": _finite(measures.nagelkerke_r2),
-        "lr_p_value": None if penalised else _finite(measures.lr_p_value),
+        "lr_p_value": _finite(measures.lr_p_value) if has_test else None,
     }
 
 

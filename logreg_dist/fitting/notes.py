@@ -19,11 +19,13 @@ _WEIGHTS_NOTE = (
     "their class, not of the table as it is"
 )
 _WEIGHTED_ERRORS_NOTE = (
-    "standard errors and tests take class weights for so many rows, which makes them too small or too large"
+    "standard errors, tests and intervals take {which} for so many rows: where they are not, they are too small or too "
+    "large"
 )
 _LBFGS_NOTE = (
     "fitted by L-BFGS without an information matrix: no standard errors, tests or intervals; whether terms "
-    "depend on each other, or several of them separate the label together, was not looked into"
+    "depend on each other, or several of them separate the label together, was not looked into; AIC and BIC count every "
+    "term"
 )
 _BOUNDS_NOTE = (
     "estimates lie at their bounds: no standard errors, tests or intervals, because with bounds at work estimates "
@@ -58,7 +60,7 @@ def notes_of_fit(
         notes.append(_BOUNDS_NOTE)
     elif outcome.at_bound:
         notes.append(_INACTIVE_BOUNDS_NOTE)
-    elif result.method is Method.LBFGS and result.point.sums.information is None:
+    elif is_without_matrix(result):
         notes.append(_LBFGS_NOTE)
     if selected:
         notes.append(_SELECTION_NOTE)
@@ -69,12 +71,19 @@ def notes_of_fit(
         )
     if config.label.class_weights is not None:
         notes.append(_WEIGHTS_NOTE)
-        if outcome.found.covariance is not None and not config.inference.is_robust:
-            notes.append(_WEIGHTED_ERRORS_NOTE)
+    if config.is_weighted and outcome.found.covariance is not None and not config.inference.is_robust:
+        kinds = {"weights": config.weight, "class weights": config.label.class_weights}
+        which = " and ".join(kind for kind, asked in kinds.items() if asked is not None)
+        notes.append(_WEIGHTED_ERRORS_NOTE.format(which=which))
     notes += _watched_notes(config)
     if config.solver.precision == "float32":
         notes.append(_SINGLE_NOTE)
     return tuple(notes)
+
+
+def is_without_matrix(result: SolverResult) -> bool:
+    """Whether a fit never formed the information matrix, so that nothing is known of dependent terms."""
+    return result.method is Method.LBFGS and result.point.sums.information is None
 
 
 def _watched_notes(config: TrainConfig) -> list[str]:

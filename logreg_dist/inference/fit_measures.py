@@ -27,7 +27,7 @@ class FitMeasures:
     lr_df : int
     lr_p_value : float
     cox_snell_r2, nagelkerke_r2 : float
-        ``1 - exp(-lr / n)``, and its share of the largest value that it can have; NaN for the second where that is 0.
+        ``1 - exp(-lr / weight_sum)``, and its share of the largest value that it can have, NaN where that is 0.
     """
 
     log_likelihood: float
@@ -45,7 +45,13 @@ class FitMeasures:
 
 
 def fit_measures(
-    *, deviance: float, null_deviance: float, n_parameters: int, n_null: int, n_obs: float
+    *,
+    deviance: float,
+    null_deviance: float,
+    n_parameters: int,
+    n_null: int,
+    n_obs: float,
+    weight_sum: float,
 ) -> FitMeasures:
     """Compute the measures from two deviances.
 
@@ -56,6 +62,8 @@ def fit_measures(
         Estimated terms of the model and of the null model (1 with an intercept, else 0).
     n_obs : float
         Sum of the frequencies.
+    weight_sum : float
+        Of all weights: the deviances are multiples of it, so that no R2 depends on the unit of the weights.
 
     Notes
     -----
@@ -65,14 +73,14 @@ def fit_measures(
 
     Examples
     --------
-    >>> measures = fit_measures(deviance=10.0, null_deviance=20.0, n_parameters=3, n_null=1, n_obs=50)
+    >>> measures = fit_measures(deviance=10.0, null_deviance=20.0, n_parameters=3, n_null=1, n_obs=50, weight_sum=50)
     >>> measures.aic, measures.mcfadden_r2, measures.lr_df, round(measures.lr_p_value, 6)
     (16.0, 0.5, 2, 0.006738)
     """
     df = n_parameters - n_null
     # Rounding may leave a fit that explains nothing a hair above the null deviance.
     statistic = max(null_deviance - deviance, 0.0)
-    cox_snell, largest = -math.expm1(-statistic / n_obs), -math.expm1(-null_deviance / n_obs)
+    cox_snell, largest = -math.expm1(-statistic / weight_sum), -math.expm1(-null_deviance / weight_sum)
     return FitMeasures(
         log_likelihood=-deviance / 2,
         null_log_likelihood=-null_deviance / 2,

@@ -90,6 +90,8 @@ def compare_models(smaller: LogisticModel, larger: LogisticModel) -> ModelCompar
         notes.append(
             "the test takes the likelihood to be right, unlike the robust standard errors of these models"
         )
+    if larger.config.get("weight") is not None or _setting(larger, "label", "class_weights") is not None:
+        notes.append("the test takes weights for so many rows, and is right only where they are that")
     statistic = max(fall, 0.0)
     return ModelComparison(
         lr_statistic=statistic,

@@ -57,8 +57,15 @@ def _ending(model: LogisticModel) -> Iterator[Finding]:
         separated = model.status in (Status.SEPARATED_COMPLETE, Status.SEPARATED_QUASI)
         check = "separation" if separated else "convergence"
         yield Finding("problem", check, "", f"{model.status}: {model.status_text}", "")
-    elif separation is None and model.estimator == "maximum_likelihood":
+    elif separation is None and model.estimator == "maximum_likelihood" and _is_unbounded_optimum(model):
         yield Finding("fine", "separation", "", "the maximum likelihood estimates exist and are finite", "")
+
+
+def _is_unbounded_optimum(model: LogisticModel) -> bool:
+    """Whether the search would have seen estimates that are infinite: no bound was in the way, and it had the matrix."""
+    rows = model.coefficient_rows
+    at_bound = any(row.at_bound is not None for row in rows)
+    return not at_bound and any(row.std_error is not None for row in rows)
 
 
 def _outcome(model: LogisticModel) -> Iterator[Finding]:

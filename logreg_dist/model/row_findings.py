@@ -156,6 +156,10 @@ def _cluster(one: ClusterDependence, model: LogisticModel) -> Finding:
     text = f"{size}: intra-cluster correlation {icc}{effect}"
     if one.ratio_term is not None:
         text += f"; the variance of {one.ratio_term} is {ratio:.2f} times the model's when clusters count"
+    if one.design_effect is None and one.largest_ratio is None:
+        return Finding(
+            "note", "independence", one.column, f"{text}: nothing says whether its rows are alike", ""
+        )
     if not alike:
         return Finding("fine", "independence", one.column, text, "")
     if _is_clustered(model):

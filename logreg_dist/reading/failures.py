@@ -12,7 +12,7 @@ from logreg_dist.errors import ConfigError, InputRejected, LogregError, Temporar
 from logreg_dist.reading.text_records import MALFORMED
 from logreg_dist.spark.task_failure import task_failure
 from logreg_dist.spark.words import all_words, condition
-from logreg_dist.spark.worker_failures import explain_task
+from logreg_dist.spark.worker_failures import OTHER_PYTHON, explain_task
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ _CAUSES = (
         ("CAST_INVALID_INPUT", "CAST_OVERFLOW"),
         InputRejected,
         "a value does not fit the type that input.filter or a view casts it to.\n  Use try_cast there.",
+    ),
+    Cause(
+        _java(r"IOException: Cannot run program "),
+        ConfigError,
+        f"the executors have no Python where the driver has its own.\n  {OTHER_PYTHON}",
     ),
     Cause(
         ("spark.driver.maxResultSize",),

@@ -96,11 +96,41 @@ def open_table(spark: SparkSession, source: InputConfig) -> DataFrame:
 
 def _read(spark: SparkSession, source: InputConfig) -> DataFrame:
     if source.table is not None:
-        return spark.read.table(source.table)
+        table = spark.read.options(**dict(source.options)).table(source.table)
+        _refuse_unchecked_records(table, source)
+        return table
     reader = spark.read.format(source.format).options(**dict(source.options))
     if is_strict(source.format, source.options):
         return read_records(reader, source.format, source.options, list(source.paths))
     return reader.load(list(source.paths))
+
+
+def _refuse_unchecked_records(table: DataFrame, source: InputConfig) -> None:
+    """Refuse a table of the catalog that is text files: Spark cuts or fills its broken records without a word."""
+    relations = _file_relations(table)
+    kinds = [
+        kind for kind, options in relations if is_strict(kind, dict.fromkeys([*options, *source.options]))
+    ]
+    if kinds:
+        kind = kinds[0]
+        raise InputRejected(
+            f"table {source.table} is kept as {kind}, of which Spark takes broken records as well as it can.\n"
+            f"  Read its files with input.path and input.format: {kind}, which looks for such records, or set\n"
+            "  input.options.mode: FAILFAST or PERMISSIVE."
+        )
+
+
+def _file_relations(table: DataFrame) -> list[tuple[str, list[str]]]:
+    """Return format and names of options of the files that a table is made of, as far as Spark tells them."""
+    leaves = table._jdf.queryExecution().analyzed().collectLeaves()
+    found = []
+    for leaf in (leaves.apply(k) for k in range(leaves.size())):
+        if leaf.getClass().getSimpleName() == "LogicalRelation":
+            relation = leaf.relation()
+            if relation.getClass().getSimpleName() == "HadoopFsRelation":
+                kind = relation.fileFormat().getClass().getSimpleName().removesuffix("FileFormat").lower()
+                found.append((kind, relation.options().keySet().mkString("\n").split("\n")))
+    return found
 
 
 def _rejected(

@@ -21,6 +21,8 @@ from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.vector_columns import is_vector
 from logreg_dist.staging.file_rows import FileColumn, FileRows
 
+# What Spark's catalog keeps with a column that was added to a table: its value in files that are older.
+EXISTENCE_DEFAULT = "EXISTS_DEFAULT"
 MAX_FILES = 10_000
 FOOTER_THREADS = 8
 # Numbers that a vector is taken for until its length is known.
@@ -63,6 +65,7 @@ def parquet_files(table: DataFrame | PlainTable, leaves: Sequence[LeafColumn]) -
         n_files, partition_schema = _count_files(relation), _schema_of(relation.partitionSchema())
         if n_files > MAX_FILES:
             raise NotPlain(f"it has {n_files:,} files, and the driver would have to open each of them")
+        _refuse_defaults(_schema_of(relation.dataSchema()), leaves)
         columns = _columns(leaves, partition_schema)
         kinds = [partition_schema[c.partition].dataType for c in columns if c.partition is not None]
         if unusual := [kind.simpleString() for kind in kinds if not isinstance(kind, tuple(_GETTERS))]:
@@ -107,6 +110,14 @@ def _count_files(relation: Any) -> int:
 def _schema_of(schema: Any) -> T.StructType:
     found: T.StructType = T._parse_datatype_json_string(schema.json())
     return found
+
+
+def _refuse_defaults(schema: T.StructType, leaves: Sequence[LeafColumn]) -> None:
+    """Raise where a file without a column means the value that the table was given for it, not null."""
+    needed = {leaf.path[0] for leaf in leaves}
+    with_default = (field.name for field in schema if EXISTENCE_DEFAULT in field.metadata)
+    if found := next((name for name in with_default if name in needed), None):
+        raise NotPlain(f"column {found} was added with a default value, which older files do not hold")
 
 
 def _columns(leaves: Sequence[LeafColumn], partition_schema: T.StructType) -> tuple[FileColumn, ...]:

@@ -14,7 +14,7 @@ from logreg_dist.config.policies import ColumnPolicy, level_text
 from logreg_dist.design.asked import AskedColumn
 from logreg_dist.design.asked_sparse import most_terms, text_plan, vector_columns
 from logreg_dist.design.asked_terms import AskedDerived, kind_problems
-from logreg_dist.design.problems import config_key, reject
+from logreg_dist.design.problems import config_key, first_few, reject
 from logreg_dist.design.sparse_column import MAX_DENSE
 from logreg_dist.errors import ConfigError
 from logreg_dist.formula import TermPart
@@ -167,7 +167,7 @@ def _ask(
     asked: list[AskedColumn] = []
     places: list[int] = []
     vectors: list[tuple[int, LeafColumn, ColumnPolicy]] = []
-    problems, clashes = [], []
+    problems, clashes, of_levels = [], [], []
     for place, leaf in enumerate(features):
         policy = config.features.policy(leaf.name)
         kind = _kind(leaf.type, policy.type)
@@ -180,6 +180,12 @@ def _ask(
             if is_own:
                 clashes.append((leaf.name, policy.missing.text, kind.value))
             policy = _without_missing(policy)  # a default for columns of the other kind
+        if own is not None and kind is not Kind.CATEGORICAL:
+            of_levels += [
+                f"features.columns.{config_key(leaf.name)}.{name}"
+                for name in ("reference", "unseen", "min_level_count")
+                if getattr(own, name) is not None and own.type is None
+            ]
         column = AskedColumn(leaf.name, leaf.type.simpleString(), kind, policy)
         if is_vector(leaf.type):
             vectors.append((len(asked), leaf, policy))
@@ -195,6 +201,12 @@ def _ask(
         raise ConfigError(
             f"{shown}.\n  mean, median and indicator are for numeric columns, level for categorical ones; vectors "
             "can have error or drop."
+        )
+    if of_levels:
+        verb = "is" if len(of_levels) == 1 else "are"
+        raise ConfigError(
+            f"{first_few(of_levels, 4)} {verb} for levels, which a numeric column has not.\n"
+            "  Set its type to categorical if its numbers are names, or remove the setting."
         )
     reject(unusable_types(problems, config))
     shapes = vector_shapes(table, [(leaf, policy) for _, leaf, policy in vectors])

@@ -50,7 +50,7 @@ def draw_effects(model: LogisticModel) -> str:
     height = _TOP + _ROW * len(shown) + 40
     more = f", the {MAX_TERMS} clearest of {len(found)} terms" if len(found) > MAX_TERMS else ""
     confidence = model.config.get("inference", {}).get("confidence", 0.95)
-    ratios = "Odds ratios" if model.label.classes is None else "Risk ratios"
+    ratios = "Odds ratios" if model.label.classes is None else "Relative-risk ratios"
     title = f"{ratios} with {confidence:.0%} intervals{more}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}" '

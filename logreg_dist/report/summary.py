@@ -56,7 +56,7 @@ def coefficient_table(model: LogisticModel, *, max_terms: int | None = None) -> 
         "z",
         "p",
         "",
-        "odds ratio" if model.label.classes is None else "risk ratio",
+        "odds ratio" if model.label.classes is None else "rel. risk ratio",
         f"{confidence:.0%} {'profile interval' if model.interval_kind == 'profile' else 'interval'}",
     ]
     shown = model.coefficient_rows[:max_terms]

@@ -170,6 +170,24 @@ def _arrow_type(kind: T.DataType, spark: SparkSession) -> pa.DataType:
     return _ARROW_TYPES[type(kind)]
 
 
+def carried_by_spark_only(source: ScoreInput) -> list[str]:
+    """Return the keys and further columns that pyarrow does not write as Spark would: arrays, vectors, collated texts."""
+    kinds = (*_ARROW_TYPES, T.DecimalType, T.TimestampType)
+    by_expression = carried_by_expression_only(source)
+    return [
+        leaf.name for leaf in _carried(source) if type(leaf.type) not in kinds or leaf.name in by_expression
+    ]
+
+
+def carried_by_expression_only(source: ScoreInput) -> list[str]:
+    """Return the keys and further columns that Spark does not take back from Python: vectors, collated texts."""
+    return [
+        leaf.name
+        for leaf in _carried(source)
+        if isinstance(leaf.type, T.UserDefinedType) or " collate " in leaf.type.simpleString()
+    ]
+
+
 def _is_plain_number(source: ScoreInput, i: int) -> bool:
     """Whether null as a number means that there was no value; a text may also be no number."""
     term = source.terms.columns[i]

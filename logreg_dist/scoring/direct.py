@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from py4j.protocol import Py4JError
-from pyspark import TaskContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -22,10 +21,8 @@ from logreg_dist.reading.parquet_files import ParquetFiles
 from logreg_dist.scoring.batches import FileWork, file_work
 from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.match import ScoreInput
-from logreg_dist.scoring.part_files import PartOutput, PartWritten, add_sums, write_part
-from logreg_dist.scoring.tasks import CHUNK_ROWS
+from logreg_dist.scoring.part_files import PartOutput, PartWritten, add_sums, write_parts_task
 from logreg_dist.spark.words import all_words
-from logreg_dist.staging.file_rows import read_rows
 
 # What Spark's setting and Parquet both know; another one is written as snappy.
 _CODECS = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "none", "uncompressed": "none"}
@@ -85,15 +82,8 @@ def direct_scores(
 
 def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -> list[PartWritten]:
     context = source.table.sparkSession.sparkContext
-
-    def task(numbers: Iterable[int]) -> Iterator[PartWritten]:
-        running = TaskContext.get()
-        assert running is not None
-        for k in numbers:
-            batches = read_rows(work.splits[k], work.columns, CHUNK_ROWS)
-            path = Path(folder, f"_part-{k:05d}-{running.taskAttemptId()}")
-            yield write_part(batches, work.layout, output, k, path)
-
+    # Nothing of this module or of `work` itself: executors need not have what the driver imports.
+    task = write_parts_task(work.splits, work.columns, work.layout, output, str(folder))
     n = len(work.splits)
     try:
         found = context.parallelize(range(n), n).mapPartitions(task).collect()

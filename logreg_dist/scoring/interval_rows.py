@@ -78,7 +78,8 @@ def half_widths(
             part = [column[rows] for column in columns]
             chunk, codes = _design_rows(part, terms, intervals, rows.stop - start)
             variance[rows] = form.of(encoder.block(chunk, codes))
-        found: FloatArray = intervals.quantile * np.sqrt(variance)
+        # A covariance of lower rank, such as that of few clusters, may round to less than none.
+        found: FloatArray = intervals.quantile * np.sqrt(np.maximum(variance, 0.0))
     found[~is_scored] = np.nan
     return found
 

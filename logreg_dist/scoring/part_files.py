@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 
 from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.scoring.columns import ScoreColumns
 from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import IntArray
-from logreg_dist.scoring.tasks import BatchLayout, no_counts, score_batch
+from logreg_dist.scoring.tasks import CHUNK_ROWS, BatchLayout, no_counts, score_batch
+from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 
 # Rows of a row group; as many are held at a time.
 GROUP_ROWS = 1_000_000
@@ -70,6 +72,28 @@ class PartWritten:
     n_rows: int
     sums: Mapping[str, float | None]
     counts: tuple[int, ...]
+
+
+def write_parts_task(
+    splits: Sequence[tuple[FilePart, ...]],
+    columns: Sequence[FileColumn],
+    layout: BatchLayout,
+    output: PartOutput,
+    folder: str,
+) -> Callable[[Iterable[int]], Iterator[PartWritten]]:
+    """Return the function for `mapPartitions` that reads, scores and writes the splits whose numbers it is given.
+
+    Each attempt writes a file of its own, under a name that readers do not look at.
+    """
+
+    def write(numbers: Iterable[int]) -> Iterator[PartWritten]:
+        running = TaskContext.get()
+        assert running is not None
+        for k in numbers:
+            path = Path(folder, f"_part-{k:05d}-{running.taskAttemptId()}")
+            yield write_part(read_rows(splits[k], columns, CHUNK_ROWS), layout, output, k, path)
+
+    return write
 
 
 def write_part(

@@ -84,10 +84,10 @@ def score_files_task(
 def score_batches(batches: Iterable[pa.RecordBatch], layout: BatchLayout) -> Iterator[pa.RecordBatch]:
     """Yield the carried columns, the linear predictor (null without a score) and a note of each row.
 
-    With refusals the note is the sentence of one of them, on a row of each batch that has reason
-    for it. Without, the last row of all has the counts of all batches as its note, in the order
-    of `count_names`, if any of them is not 0: Spark drops the rows of a task that it runs twice, and
-    the counts with them, which it does not do with accumulators.
+    With refusals the note is the sentence of one of them, on all rows of a batch that has reason for it: whichever
+    of them is asked for, the query must fail. Without, the last row of all has the counts of all batches as its
+    note, in the order of `count_names`, if any of them is not 0: Spark drops the rows of a task that it runs
+    twice, and the counts with them, which it does not do with accumulators.
     """
     total = no_counts(layout)
     held: list[pa.Array] = []
@@ -99,7 +99,8 @@ def score_batches(batches: Iterable[pa.RecordBatch], layout: BatchLayout) -> Ite
         held, counts = score_batch(batch, layout)
         total += counts
         if layout.refusals is not None:
-            yield _with_note(held, next((s for k, s in layout.refusals if counts[k]), None), layout)
+            sentence = next((s for k, s in layout.refusals if counts[k]), None)
+            yield _with_notes(held, pa.repeat(pa.scalar(sentence, pa.string()), batch.num_rows), layout)
             held = []
     if held:
         yield _with_note(held, " ".join(map(str, total.tolist())) if total.any() else None, layout)
@@ -180,9 +181,12 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
 def _with_note(arrays: Sequence[pa.Array], note: str | None, layout: BatchLayout) -> pa.RecordBatch:
     n = len(arrays[-1])
     notes = pa.nulls(n, pa.string()) if note is None else pa.array([*[None] * (n - 1), note], pa.string())
-    named = [*arrays, notes]
+    return _with_notes(arrays, notes, layout)
+
+
+def _with_notes(arrays: Sequence[pa.Array], notes: pa.Array, layout: BatchLayout) -> pa.RecordBatch:
     names = output_names(len(layout.carried), layout.n_free, with_intervals=layout.intervals is not None)
-    return pa.RecordBatch.from_arrays(named, names=names)
+    return pa.RecordBatch.from_arrays([*arrays, notes], names=names)
 
 
 def output_names(n_carried: int, n_free: int = 0, *, with_intervals: bool = False) -> list[str]:

@@ -13,7 +13,12 @@ from logreg_dist.design.problems import quoted
 from logreg_dist.errors import ConfigError
 from logreg_dist.reading.parquet_columns import NotPlain
 from logreg_dist.reading.parquet_files import ParquetFiles, parquet_files
-from logreg_dist.scoring.batches import score_files, score_through_arrow
+from logreg_dist.scoring.batches import (
+    carried_by_expression_only,
+    carried_by_spark_only,
+    score_files,
+    score_through_arrow,
+)
 from logreg_dist.scoring.counts import count_columns
 from logreg_dist.scoring.expression import MAX_CASE_LEVELS, plan_scores
 from logreg_dist.scoring.match import ScoreInput
@@ -93,12 +98,13 @@ def choose_way(source: ScoreInput, asked: str = "auto") -> Way:
             f"engine is sql, but vectors and texts such as {quoted(names[0])} have no SQL expression.\n"
             "  Set engine to auto, array or arrow."
         )
+    if asked == "array":
+        _refuse_in_batches(source)
     if asked in ("sql", "array"):
         return Way(asked, "as engine says")
     try:
-        columns = list(source.leaves.values())
         why = "as engine says" if asked == "arrow" else "the input is plain Parquet files"
-        return Way("arrow", why, parquet_files(source.table, columns))
+        return Way("arrow", why, _plain_files(source))
     except NotPlain as reason:
         if asked == "arrow":
             raise ConfigError(
@@ -106,6 +112,15 @@ def choose_way(source: ScoreInput, asked: str = "auto") -> Way:
                 "  Set engine to auto, sql or array."
             ) from reason
         return lazy_way(source, str(reason))
+
+
+def _plain_files(source: ScoreInput) -> ParquetFiles:
+    """Return the files that pyarrow can read, and whose keys and further columns it can write, as Spark would."""
+    if only_spark := carried_by_spark_only(source):
+        raise NotPlain(
+            f"column {only_spark[0]}, which is carried along, is of a type that Spark has to write"
+        )
+    return parquet_files(source.table, list(source.leaves.values()))
 
 
 def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
@@ -117,9 +132,13 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     Nothing was measured between 0 and 6 columns, and nothing with many levels.
     """
     if without_expression(source):
+        _refuse_in_batches(source)
         return Way("array", f"{why}; vectors and texts have no SQL expression")
     if source.intervals is not None:
+        _refuse_in_batches(source)
         return Way("array", f"{why}; intervals have no SQL expression")
+    if kept := carried_by_expression_only(source):
+        return Way("sql", f"{why}; only an expression leaves column {kept[0]} as it is")
     n_columns, n_classes = _width(source.terms), 1 + len(source.further)
     n_levels = n_classes * sum(
         len(term.estimates)
@@ -129,6 +148,14 @@ def lazy_way(source: ScoreInput, why: str = "the input is a DataFrame") -> Way:
     if n_columns * n_classes <= MAX_SQL_COLUMNS and n_levels <= MAX_SQL_LEVELS:
         return Way("sql", f"{why}; {n_columns} columns are a short expression")
     return Way("array", f"{why}; {n_columns} columns would be a long expression")
+
+
+def _refuse_in_batches(source: ScoreInput) -> None:
+    if kept := carried_by_expression_only(source):
+        raise ConfigError(
+            f"rows that go through NumPy cannot carry column {quoted(kept[0])}: vectors and collated texts do not come "
+            "back from Python.\n  Leave it out of keys and keep, or read a view that turns it into an array or a plain text."
+        )
 
 
 def without_expression(source: ScoreInput) -> list[str]:

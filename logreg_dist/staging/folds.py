@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logreg_dist.staging.decode import plain_texts
+from logreg_dist.staging.decode import plain_texts_and_counts
 
 HashArray = NDArray[np.uint64]
 FoldArray = NDArray[np.uint8]
@@ -34,8 +34,8 @@ class FoldPlan:
     column: int | None
 
 
-def folds_of_keys(column: pa.Array, n_folds: int) -> tuple[FoldArray, int]:
-    """Return the fold of each key, shape (m,), 0 where there is none, and how many have none.
+def folds_of_keys(column: pa.Array, n_folds: int) -> tuple[FoldArray, int, int]:
+    """Return the fold of each key, shape (m,), 0 where there is none, how many are missing, and how many not whole.
 
     Equal keys have equal folds, whatever type a number is stored as.
 
@@ -47,14 +47,14 @@ def folds_of_keys(column: pa.Array, n_folds: int) -> tuple[FoldArray, int]:
 
     Examples
     --------
-    >>> one, _ = folds_of_keys(pa.array([7, 8, 7, None]), 5)
-    >>> other, n_missing = folds_of_keys(pa.array(["7", "8", "7", None]), 5)
-    >>> one.tolist() == other.tolist(), bool(one[0] == one[2]), n_missing
-    (True, True, 1)
+    >>> one, n_missing, n_not_whole = folds_of_keys(pa.array([7, 8.5, 7, None]), 5)
+    >>> other, *_ = folds_of_keys(pa.array(["7", None, "7", None]), 5)
+    >>> one.tolist() == other.tolist(), bool(one[0] == one[2]), n_missing, n_not_whole
+    (True, True, 1, 1)
     """
-    text = plain_texts(column)
-    n_missing = int(text.null_count)
-    return folds_of_hashes(text_hashes(text), n_folds), n_missing
+    text, n_not_whole = plain_texts_and_counts(column)
+    n_missing = int(text.null_count) - n_not_whole
+    return folds_of_hashes(text_hashes(text), n_folds), n_missing, n_not_whole
 
 
 def folds_of_hashes(hashes: HashArray, n_folds: int) -> FoldArray:

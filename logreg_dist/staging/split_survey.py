@@ -76,8 +76,9 @@ class SplitSurvey:
         )
         fold = np.zeros(m, dtype=np.uint8)
         if plan.folds is not None and plan.folds.column is not None:
-            fold, n_missing = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
+            fold, n_missing, n_not_whole = folds_of_keys(columns[plan.folds.column], plan.folds.n_folds)
             self.problems["fold key.missing"] += n_missing
+            self.problems["fold key.not_whole"] += n_not_whole
         rows = Rows(roles.y, roles.weight, roles.frequency, offset, numeric, codes, fold, sparse)
         beside = read_carried(columns, plan.carried, roles.frequency)
         self.problems.update(beside.problems)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from examples.churn.prepare import main as prepare
+from logreg_dist.commands import session
 from logreg_dist.commands.session import will_be_local
 from tests.offline import offline
 
@@ -186,6 +187,22 @@ def test_where_anything_may_name_another_filesystem_it_is_for_the_session_to_tel
     (tmp_path / "defaults" / "spark-defaults.conf").write_text("spark.hadoop.fs.defaultFS hdfs://n:8020\n")
     monkeypatch.setenv(name, str(tmp_path / value) if name == "SPARK_CONF_DIR" else value)
     assert not will_be_local()
+
+
+def test_a_local_session_leaves_what_the_default_file_sets(tmp_path, monkeypatch):
+    for other in ("PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv("PYSPARK_PYTHON", "python3")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    file = tmp_path / "spark-defaults.conf"
+    file.write_text(
+        "# ours\nspark.driver.memory 16g\n\nspark.driver.extraJavaOptions=-Dx=y\n spark.locality.wait: 1s\n"
+    )
+    found = session._settings()
+    assert found["spark.master"] == "local[*,4]"
+    assert not {"spark.driver.memory", "spark.driver.extraJavaOptions", "spark.locality.wait"} & found.keys()
+    file.write_text("spark.master: yarn\n")
+    assert session._has_master()
 
 
 def test_a_refused_run_leaves_the_table_that_it_would_have_written_into_alone(project):

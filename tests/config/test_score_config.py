@@ -181,6 +181,10 @@ def test_an_assessment_takes_label_and_weights_from_the_model_unless_told():
         ({"weight": "w", "frequency": "w"}, 'frequency: column "w" is weight too'),
         ({"label": {"column": "w"}, "weight": "w"}, 'weight: column "w" is label.column too'),
         ({"label": {"column": "y", "reference": "a"}}, "label.reference: is a matter of the fit"),
+        (
+            {"label": {"column": "y", "class_weights": "balanced"}},
+            "label.class_weights: is a matter of the fit",
+        ),
         ({"output": {"path": "out", "overwrite": True}}, "output.overwrite: unknown key"),
     ],
 )

@@ -205,6 +205,10 @@ def test_all_folds_together_take_hardly_more_passes_than_one_path(table):
         (lambda f: f.assign(key=f["label"]), r"3 of 4 folds \(by 'key'\) have no rows"),
         (lambda f: f.assign(key=f["label"] * 5 + f["key"] % 5 * (1 - f["label"])), r"no rows of label"),
         (lambda f: f.assign(key=f["key"].where(f["key"] > 9)), r"fold key column 'key' has \d+ missing"),
+        (
+            lambda f: f.assign(key=f["key"] + 0.5),
+            r"fold key column 'key' has \d+ values that are not whole numbers",
+        ),
     ],
 )
 def test_folds_that_say_nothing_are_refused(spark, frame, change, words):

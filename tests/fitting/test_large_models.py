@@ -68,6 +68,7 @@ def test_lbfgs_on_spark_finds_newtons_estimates_and_says_what_it_leaves_out(spar
     assert np.abs(off).max() <= DISTANCE
     assert found[["std_error", "z", "p_value", "conf_low"]].isna().all(axis=None)
     assert model.covariance is None
+    assert model.lr_p_value is None  # on how many degrees of freedom is not known
     assert any(note.startswith("fitted by L-BFGS") for note in model.notes)
     assert "solver: lbfgs, because solver.method says so" in caplog.messages
     assert sum(message.startswith("pass ") for message in caplog.messages) >= model.n_iterations

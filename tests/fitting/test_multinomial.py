@@ -300,7 +300,7 @@ def test_the_chart_shows_numbers_per_standard_deviation(model, frame):
     [number] = [effect for effect in effects(model) if effect.name.startswith("green:x")]
     assert number.name == "green:x (per sd)"
     assert number.centre == pytest.approx(model.estimates["green:x"] * frame.x.std(ddof=0))
-    assert "Risk ratios" in draw_effects(model)
+    assert "Relative-risk ratios" in draw_effects(model)
 
 
 @pytest.mark.parametrize(

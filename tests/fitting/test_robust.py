@@ -211,3 +211,28 @@ def test_terms_without_an_estimate_change_nothing(tmp_path, kind, by):
     assert np.flatnonzero(~found.found.estimable).tolist() == [at]
     assert np.isnan(found.found.variance[at])
     assert_close(found.found.covariance, without.found.covariance, ROUNDING)
+
+
+def test_a_term_that_clusters_say_nothing_of_has_no_standard_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(FITS, "levels", (["plan"], {}))
+    rows = robust_rows()
+    by_level = rows.assign(site=rows["plan"])  # the scores of a level add to 0, and so those of a cluster
+    found = robust(tmp_path, "levels", rows=by_level)
+    assert np.isnan(found.outcome.found.variance).all()
+    assert found.notes[-1] == (
+        "no standard error by cluster of 'intercept', 'plan[plus]', 'plan[pro]': the rows that tell of it are one cluster"
+    )
+
+
+def test_a_level_in_one_cluster_is_noted_where_its_variance_is_too_small(tmp_path):
+    rows = robust_rows()
+    rare = rows[(rows["plan"] != "pro") | (rows["plan"] == "pro").cumsum().le(30)]
+    found = robust(
+        tmp_path, rows=rare.assign(site=np.where(rare["plan"] == "pro", "alone", rare["site"].astype(str)))
+    )
+    assert np.isfinite(found.outcome.found.variance).all()
+    [note] = found.notes
+    assert note.startswith(
+        "the standard error of 'x1:plan[pro]' by cluster is 0.34 of the model's (and 1 more below half"
+    )
+    assert note.endswith("of it): too small where the rows of a level are in few clusters")

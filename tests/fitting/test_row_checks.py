@@ -141,6 +141,25 @@ def test_p_values_are_withheld_where_weights_are_no_observations(tmp_path, asked
     assert sentence is None or notes[0].startswith(sentence)
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1e3])
+def test_bins_and_groups_do_not_depend_on_the_unit_of_the_weights(tmp_path, unit):
+    rng = np.random.default_rng(1)
+    x = rng.uniform(1.0, 100.0, 3_000)
+    y = (rng.random(3_000) < 1 / (1 + np.exp(4.0 - 1.2 * np.log(x)))).astype(float)
+    found = []
+    for k, weight in enumerate((np.ones(3_000), np.full(3_000, unit))):
+        table = pa.table({"x": x, "label": y, "weight": weight})
+        _, rows = fitted_locally(table, tmp_path / str(k), config={**CHECKS, "weight": "weight"})
+        found.append(with_row_checks(small_model(), rows).checks)
+    one, other = found
+    assert len(one.fit.groups) == len(other.fit.groups) == 10
+    pairs = [*zip(one.fit.groups, other.fit.groups, strict=True)]
+    pairs += zip(one.linearity[0].bins, other.linearity[0].bins, strict=True)
+    for ours, theirs in pairs:
+        numbers = {name: value for name, value in vars(ours).items() if value is not None}
+        assert {name: getattr(theirs, name) for name in numbers} == pytest.approx(numbers, rel=1e-8)
+
+
 def test_dispersion_is_told_of_groups_of_trials_only(found):
     fit = found["grouped"].fit
     np.testing.assert_allclose(fit.dispersion, ORACLE["grouped"]["pearson"] / 83, rtol=DIGITS)

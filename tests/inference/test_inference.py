@@ -97,7 +97,9 @@ def test_aliased_terms_have_nothing_and_huge_odds_ratios_are_infinite_without_a_
 
 
 def test_the_measures_follow_their_formulas():
-    found = fit_measures(deviance=80.0, null_deviance=100.0, n_parameters=4, n_null=1, n_obs=200.0)
+    found = fit_measures(
+        deviance=80.0, null_deviance=100.0, n_parameters=4, n_null=1, n_obs=200.0, weight_sum=200.0
+    )
     assert (found.log_likelihood, found.null_log_likelihood) == (-40.0, -50.0)
     assert found.aic == 88.0
     assert found.bic == pytest.approx(80 + 4 * np.log(200), rel=DIGITS)
@@ -108,9 +110,11 @@ def test_the_measures_follow_their_formulas():
 
 
 def test_a_fit_no_better_than_its_null_model_has_a_statistic_of_zero():
-    found = fit_measures(deviance=100.0 + 1e-12, null_deviance=100.0, n_parameters=2, n_null=1, n_obs=9.0)
+    found = fit_measures(
+        deviance=100.0 + 1e-12, null_deviance=100.0, n_parameters=2, n_null=1, n_obs=9.0, weight_sum=9.0
+    )
     assert (found.lr_statistic, found.lr_p_value) == (0.0, 1.0)
-    same = fit_measures(deviance=0.0, null_deviance=0.0, n_parameters=1, n_null=1, n_obs=9.0)
+    same = fit_measures(deviance=0.0, null_deviance=0.0, n_parameters=1, n_null=1, n_obs=9.0, weight_sum=9.0)
     assert np.isnan(same.mcfadden_r2)
     assert np.isnan(same.lr_p_value)
 
@@ -121,3 +125,21 @@ def test_the_null_deviance_is_that_of_the_overall_share(events, total):
     parts = [(events, share), (total - events, 1 - share)]
     expected = -2 * sum(mpmath.mpf(n) * mpmath.log(q) for n, q in parts if n)
     assert bernoulli_deviance(events, total) == pytest.approx(float(expected), rel=DIGITS, abs=0)
+
+
+@pytest.mark.parametrize("unit", [10.0, 1e-3])
+def test_no_r2_depends_on_the_unit_of_the_weights(unit):
+    one = fit_measures(
+        deviance=80.0, null_deviance=100.0, n_parameters=4, n_null=1, n_obs=90.0, weight_sum=90.0
+    )
+    other = fit_measures(
+        deviance=80.0 * unit,
+        null_deviance=100.0 * unit,
+        n_parameters=4,
+        n_null=1,
+        n_obs=90.0,
+        weight_sum=90.0 * unit,
+    )
+    assert one.cox_snell_r2 == pytest.approx(1 - np.exp(-20 / 90), rel=DIGITS)
+    for name in ("mcfadden_r2", "cox_snell_r2", "nagelkerke_r2"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=DIGITS)

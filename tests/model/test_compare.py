@@ -133,6 +133,11 @@ def test_where_the_rows_may_be_others_that_cannot_be_told_is_said():
     assert "no checksum" in found.notes[0]
 
 
+def test_weights_bring_a_note():
+    weighted = [replace(one, config={**one.config, "weight": "w"}) for one in (SMALLER, LARGER)]
+    assert "takes weights for so many rows" in compare_models(*weighted).notes[0]
+
+
 def test_robust_standard_errors_bring_a_note():
     robust = replace(LARGER, covariance_record=CovarianceRecord("hc1", "a sentence"))
     assert "robust" in compare_models(SMALLER, robust).notes[0]

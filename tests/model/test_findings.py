@@ -236,6 +236,22 @@ def test_columns_without_an_effect_are_counted_by_holms_p_values(model):
     assert only(replace(model, column_tests=tests[:1]), "usefulness").severity == "fine"
 
 
+def test_a_cluster_that_nothing_is_known_of_is_not_fine(model):
+    unknown = cluster(n_clusters=1, icc=None, design_effect=None, largest_ratio=None, ratio_term=None)
+    finding = only(model, "independence", clusters=(unknown,))
+    assert finding.severity == "note"
+    assert finding.text.endswith("nothing says whether its rows are alike")
+
+
+def test_estimates_are_called_finite_only_where_the_search_would_have_seen_infinite_ones(model):
+    assert only(model, "separation").severity == "fine"
+    rows = model.coefficient_rows
+    bounded = replace(model, coefficient_rows=(replace(rows[0], at_bound="upper"), *rows[1:]))
+    assert not found(bounded, "separation")
+    without = tuple(replace(row, std_error=None) for row in rows)
+    assert not found(replace(model, coefficient_rows=without), "separation")
+
+
 def test_without_a_cluster_or_an_order_independence_is_said_to_be_unknown(model):
     finding = only(model, "independence")
     assert finding.severity == "note"

@@ -142,6 +142,15 @@ def test_a_file_that_vanishes_under_sparks_reader_is_worth_a_retry(spark, tmp_pa
     assert f"{file.name} vanished while the table was read" in str(found)
 
 
+def test_executors_without_the_drivers_python_are_told_the_setting():
+    found = of_words(
+        'java.io.IOException: Cannot run program "/opt/venv/bin/python": error=2, No such file or directory'
+    )
+    assert (found.exit_code, found.retryable) == (2, False)
+    assert "spark.pyspark.python" in str(found)
+    assert "/opt" not in str(found)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -74,3 +74,20 @@ def test_settings_that_lose_rows_in_silence_are_refused(spark, table, setting):
             open_table(spark, InputConfig(table="customers"))
     finally:
         spark.conf.unset(f"spark.sql.files.{setting}")
+
+
+def test_a_table_of_text_files_is_read_as_its_options_say_or_refused(spark, tmp_path):
+    (tmp_path / "rows.csv").write_text("1,2.5\n2,3.5,9\n3,4.5\n")
+    spark.sql(f"CREATE TABLE of_text (id INT, x DOUBLE) USING csv LOCATION '{tmp_path}'")
+    try:
+        with pytest.raises(
+            InputRejected, match=r"table of_text is kept as csv(.|\n)*input\.options\.mode: FAILFAST"
+        ):
+            open_table(spark, InputConfig(table="of_text"))
+        lenient = open_table(spark, InputConfig(table="of_text", options={"mode": "PERMISSIVE"}))
+        assert [row.id for row in lenient.collect()] == [1, 2, 3]
+        strict = open_table(spark, InputConfig(table="of_text", options={"mode": "FAILFAST"}))
+        with pytest.raises(Exception, match="MALFORMED_RECORD"):
+            strict.collect()
+    finally:
+        spark.sql("DROP TABLE of_text")

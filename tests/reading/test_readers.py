@@ -11,9 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import PythonException
 
 from logreg_dist import TrainConfig, fit
-from logreg_dist.errors import ConfigError
+from logreg_dist.errors import ConfigError, InputRejected
+from logreg_dist.reading.failures import explain_spark_error
+from logreg_dist.reading.names import leaf_columns
+from logreg_dist.reading.parquet_columns import NotPlain
+from logreg_dist.reading.parquet_files import parquet_files
 from logreg_dist.reading.resolve import resolve
 from logreg_dist.reading.sources import choose_source
 from logreg_dist.staging.passes import StagedTable
@@ -218,6 +223,40 @@ def test_a_file_that_holds_a_column_in_another_type_goes_through_spark(spark, tm
     pq.write_table(wider, tmp_path / "b.parquet")
     found = spark.read.schema(spark.read.parquet(str(tmp_path / "a.parquet")).schema).parquet(str(tmp_path))
     assert reason(spark, found, tmp_path) == "column count is double in a file"
+
+
+def test_a_column_that_older_files_lack_and_a_table_has_a_default_for_goes_through_spark(spark):
+    spark.sql("CREATE TABLE with_default (y INT) USING parquet")
+    try:
+        spark.sql("INSERT INTO with_default VALUES (1)")
+        spark.sql("ALTER TABLE with_default ADD COLUMN b INT DEFAULT 5")
+        spark.sql("INSERT INTO with_default VALUES (0, 7)")
+        table = spark.table("with_default")
+        assert sorted(row.b for row in table.collect()) == [5, 7]
+        with pytest.raises(NotPlain, match="column b was added with a default value"):
+            parquet_files(table, list(leaf_columns(table.schema).values()))
+        assert parquet_files(table, [leaf_columns(table.schema)["y"]]).files
+    finally:
+        spark.sql("DROP TABLE with_default")
+
+
+@pytest.mark.parametrize("reader", ["arrow", "spark"])
+def test_texts_that_are_not_utf8_are_refused_in_words(spark, tmp_path, reader):
+    broken = pa.array([b"caf\xe9", b"tea"] * 30)
+    texts = pa.Array.from_buffers(pa.string(), len(broken), broken.buffers())
+    table = pa.table({"drink": texts, "y": pa.array(["yes", "no", "no"] * 20)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    asked = TrainConfig(
+        input={"path": str(tmp_path), "reader": reader},
+        label={"column": "y", "positive": "yes"},
+        output={"path": "o"},
+    )
+    with pytest.raises(PythonException) as caught:
+        fit(spark.read.parquet(str(tmp_path)), asked)
+    told = explain_spark_error(caught.value)
+    assert isinstance(told, InputRejected)
+    assert "a text of the table is not UTF-8" in str(told)
+    assert "features.exclude" in str(told)
 
 
 def test_times_in_the_old_form_go_through_spark(spark, tmp_path):

@@ -290,3 +290,12 @@ def test_terms_stand_beside_vectors_and_texts(table):
     np.testing.assert_allclose(*scores, rtol=1e-8)
     with pytest.raises(InputRejected, match=r"features.terms has log\(emb\), but column 'emb' holds vectors"):
         resolve(apart, TrainConfig(label={"column": "y"}, features={"include": ["z"], "terms": ["log(emb)"]}))
+
+
+@pytest.mark.parametrize("setting", [{"reference": "1"}, {"unseen": "other"}, {"min_level_count": 5}])
+def test_settings_of_levels_on_numbers_are_refused(table, setting):
+    [name] = setting
+    with pytest.raises(
+        ConfigError, match=f"features.columns.region.{name} is for levels(.|\\n)*type to categorical"
+    ):
+        resolve(table.selectExpr("y", "1 as region"), config(["region"], columns={"region": setting}))

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from chispa.schema_comparer import assert_schema_equality
 from pyspark.errors import PySparkException
+from pyspark.ml.functions import array_to_vector
 from pyspark.sql import functions as F
 
 from logreg_dist.commands.job import Request
@@ -224,6 +225,65 @@ def test_a_lazy_table_fails_in_the_same_words_when_it_is_read(spark, folder, ref
         "input rejected: model abc cannot score a value of column 'x': it is missing or unseen and the policy for it "
         "is error, or it is no finite number."
     )
+
+
+@pytest.mark.parametrize("refused", [refused_scores, refused_scores_in_batches])
+def test_a_row_that_must_not_be_scored_is_never_handed_out(spark, folder, refused):
+    model = model_of(numeric("x", "double"), categorical("day", "date", ["2024-01-01"], unseen="null"))
+    source = match_table(spark.read.parquet(str(folder)), model, keys=["id"], others=[])
+    with pytest.raises(PySparkException):
+        refused(source, "abc").filter(
+            "carried_0 = 7"
+        ).collect()  # without x, and not the last one of its batch
+
+
+KEPT = {
+    "an array": ("array(x, 2 * x)", "array<double>"),
+    "a vector": (None, "vector"),
+    "a collation": ("cast(id % 3 as string) collate UTF8_LCASE", "string collate UTF8_LCASE"),
+}
+REFUSED = {("a vector", "array"), ("a collation", "array")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine"),
+    [(kind, engine) for kind in KEPT for engine in ("auto", "sql", "array") if (kind, engine) not in REFUSED],
+)
+def test_what_only_spark_can_write_is_kept_as_it_is(spark, tmp_path, kind, engine):
+    scored, table, name = keeping(spark, tmp_path, kind, engine)
+    assert dict(scored.dtypes)["kept"] == name
+    kept, expected = (one.orderBy("id").select("kept").collect() for one in (scored, table))
+    assert kept == expected
+
+
+@pytest.mark.parametrize(("kind", "engine"), sorted(REFUSED))
+def test_what_does_not_come_back_from_python_is_refused_before_any_row_is_read(spark, tmp_path, kind, engine):
+    with pytest.raises(ConfigError, match="cannot carry column 'kept': vectors and collated texts"):
+        keeping(spark, tmp_path, kind, engine)
+
+
+def keeping(spark, tmp_path, kind, engine):
+    """Score a table and keep a column of a kind; return the output, the table, and the type of the column."""
+    model = model_of(numeric("x", "double"))
+    model.save(tmp_path)
+    expression, name = KEPT[kind]
+    table = spark.range(20).selectExpr(
+        "id", "id / 10 as x", *([f"{expression} as kept"] if expression else [])
+    )
+    if expression is None:
+        table = table.withColumn("kept", array_to_vector(F.array("x", "x")))
+    table.coalesce(1).write.parquet(str(tmp_path / "rows"))
+    values = {
+        "model": str(tmp_path / "model.json"),
+        "input": {"path": str(tmp_path / "rows")},
+        "engine": engine,
+        "keys": ["id"],
+        "keep": ["kept"],
+        "output": {"path": str(tmp_path / "scored"), "run_date": "2026-11-21"},
+    }
+    (tmp_path / "score.yaml").write_text(yaml.safe_dump(values))
+    score(spark, Request("score", str(tmp_path / "score.yaml")), RunRecorder(job="score", run_id="run"))
+    return spark.read.parquet(str(tmp_path / "scored")), table, name
 
 
 def test_a_wide_table_is_scored_lazily_without_an_expression(spark):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from logreg_dist.checks.records import ClusterDependence
 from logreg_dist.config import TrainConfig
-from logreg_dist.design.problems import Problem, quoted, reject
+from logreg_dist.design.problems import Problem, first_few, quoted, reject
 from logreg_dist.design.spec import DesignSpec
 from logreg_dist.design.term_moments import term_centres
 from logreg_dist.fitting.diagnostics.clusters import ClusterCovariance, cluster_covariance
@@ -31,6 +32,13 @@ FloatArray = NDArray[np.float64]
 
 # The power of (1 - leverage) that squared residuals are divided by.
 _POWERS = {"hc0": 0, "hc1": 0, "hc2": 1, "hc3": 2}
+
+
+# Of the model's variance: what rounding leaves of one that is 0.
+NOTHING_LEFT = 1e-12
+# Of the model's variance: half a standard error.
+SMALL_RATIO = 0.25
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def _with_clusters(rows: FittedRows, outcome: Outcome, spec: DesignSpec) -> Robu
         return result
     spread, record, notes = _combined(found, rows)
     replaced = _replaced(result, _of_model(spread, rows, spec), record, spec)
-    return replace(replaced, notes=notes, summed=spread)
+    return replace(replaced, notes=(*notes, *replaced.notes), summed=spread)
 
 
 def _combined(
@@ -179,10 +187,35 @@ def _replaced(
     variance = np.full_like(own.variance, np.nan)
     spread = _uncentred(centred, own.estimable, spec)
     variance[own.estimable] = np.diag(spread)
+    nothing_left = own.estimable & (variance <= NOTHING_LEFT * own.variance)
+    variance[nothing_left] = np.nan
     at_centres = None if own.at_centres is None else centred[0]
     replaced = replace(own, variance=variance, covariance=spread, at_centres=at_centres)
     outcome = replace(found.outcome, found=replaced)
-    return replace(found, outcome=outcome, record=record)
+    notes = (*found.notes, *_notes_of_ratios(found.outcome, variance / own.variance, record))
+    return replace(found, outcome=outcome, record=record, notes=notes)
+
+
+def _notes_of_ratios(outcome: Outcome, ratios: FloatArray, record: CovarianceRecord) -> list[str]:
+    """Say which terms a covariance knows little of: at the optimum the scores of a level add to 0.
+
+    So a level whose rows are one cluster adds nothing to the variance of its own term, and one whose rows are in
+    few clusters too little.
+    """
+    names, notes = np.array([quoted(term.name) for term in outcome.terms]), []
+    bare = names[outcome.found.estimable & np.isnan(ratios)].tolist()
+    if bare:
+        why = ": the rows that tell of it are one cluster" if record.kind == "cluster" else ""
+        notes.append(f"no standard error by {record.kind} of {first_few(bare, MAX_NAMED)}{why}")
+    n_small = int((ratios < SMALL_RATIO).sum())
+    if n_small and record.kind == "cluster":
+        least = int(np.nanargmin(ratios))
+        more = f" (and {n_small - 1:,} more below half of it)" if n_small > 1 else ""
+        notes.append(
+            f"the standard error of {names[least]} by cluster is {math.sqrt(ratios[least]):.2g} of the model's{more}: "
+            "too small where the rows of a level are in few clusters"
+        )
+    return notes
 
 
 def _of_model(spread: FloatArray, rows: FittedRows, spec: DesignSpec) -> FloatArray:

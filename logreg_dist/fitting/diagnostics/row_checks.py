@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.checks.bins import merged_bins
+from logreg_dist.checks.bins import merged_bins, with_mean_weight_one
 from logreg_dist.checks.fit import goodness_of_fit, hosmer_lemeshow
 from logreg_dist.checks.linearity import linearities, logit_bins, score_tests
 from logreg_dist.checks.records import Checks, GoodnessOfFit, Linearity
@@ -127,7 +127,8 @@ def _linearity(
     tables, first = [], 0
     for one in columns:
         n = len(one.binned.edges) + 1
-        tables.append(merged_bins(sums.bins[:, first : first + n], one.binned.edges, least, count))
+        table = _as_rows(sums.bins[:, first : first + n], rows)
+        tables.append(merged_bins(table, one.binned.edges, least, count))
         first += n
     bins = [logit_bins(table, edges) if len(edges) else () for table, edges in tables]
     names = [one.column.name for one in columns]
@@ -160,6 +161,11 @@ def _least_rows(rows: FittedRows) -> tuple[int, int]:
     return rows.config.features.defaults.min_level_count, N_ROWS if rows.config.is_weighted else WEIGHT
 
 
+def _as_rows(table: FloatArray, rows: FittedRows) -> FloatArray:
+    """Return sums of bins in which half a row, or five expected events, are that whatever the unit of the weights."""
+    return with_mean_weight_one(table) if rows.config.is_weighted and table[WEIGHT].any() else table
+
+
 def _without_p_values(checks: Checks) -> Checks:
     linearity, fit = checks.linearity, checks.fit
     if linearity is not None:
@@ -181,7 +187,8 @@ def _fit(rows: FittedRows, plan: RowPlan, sums: RowSums, link: float | None) -> 
         n_parameters=int(rows.estimable.sum()),
         says_dispersion=is_grouped and not config.is_weighted,
         groups=hosmer_lemeshow(
-            sums.groups if plan.group_edges else np.zeros((N_GROUP_SUMS, 0)), *_least_rows(rows)
+            _as_rows(sums.groups, rows) if plan.group_edges else np.zeros((N_GROUP_SUMS, 0)),
+            *_least_rows(rows),
         ),
         link=link,
         line=recalibration(rows, plan, sums),

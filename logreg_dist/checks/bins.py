@@ -43,7 +43,7 @@ def with_mean_weight_one(table: FloatArray) -> FloatArray:
     >>> with_mean_weight_one(table).round(9).tolist()
     [[10.0, 30.0], [5.0, 35.0], [2.5, 10.0]]
     """
-    found = table * (table[N_ROWS].sum() / table[WEIGHT].sum())
+    found: FloatArray = table * (table[N_ROWS].sum() / table[WEIGHT].sum())
     found[N_ROWS] = table[N_ROWS]
     return found
 

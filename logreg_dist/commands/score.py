@@ -148,7 +148,7 @@ def _check_keys(rows: DataFrame, config: ScoreConfig, recorder: RunRecorder) -> 
     if config.key_check == "off":
         return
     with recorder.timed("key_check"):
-        found = find_repeated_keys(rows, config.keys)
+        found = find_repeated_keys(rows, config.keys, recorder.rows["read"])
     if found.keys:
         recorder.details["repeated_keys"] = asdict(found)
     if config.key_check == "error":

@@ -28,8 +28,8 @@ FOOTER_THREADS = 8
 # Numbers that a vector is taken for until its length is known.
 VECTOR_WIDTH = 500
 
-# The options of a reader that mean nothing beyond where the files are.
-_HARMLESS_OPTIONS = frozenset({"path", "paths", "serialization.format"})
+# The options of a reader that mean nothing beyond where the files are, and what their directories are called.
+_HARMLESS_OPTIONS = frozenset({"path", "paths", "basepath", "serialization.format"})
 
 
 @dataclass(frozen=True)

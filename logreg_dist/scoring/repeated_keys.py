@@ -7,10 +7,35 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from logreg_dist.design.problems import counted, listed, quoted
 from logreg_dist.errors import InputRejected
-from logreg_dist.reading.names import quote
+from logreg_dist.reading.names import leaf_columns, quote
+from logreg_dist.reading.parquet_columns import NotPlain
+from logreg_dist.reading.parquet_files import parquet_files
+from logreg_dist.scoring.key_tasks import (
+    FINDING,
+    PIECES,
+    bits_of_cuts,
+    compare_files_task,
+    compare_task,
+    hash_rows_task,
+)
+
+# Hashes that a task compares: 64 MB.
+ROWS_PER_TASK = 8_000_000
+# Rows whose keys every task reads; of more, each task reads its own, and sends the hashes.
+ROWS_READ_BY_EACH = 64_000_000
+_HASHED = (
+    T.StringType,
+    T.BooleanType,
+    T.IntegralType,
+    T.FractionalType,  # decimals among them
+    T.DateType,
+    T.TimestampType,
+    T.TimestampNTZType,
+)
 
 
 @dataclass(frozen=True)
@@ -27,23 +52,60 @@ class RepeatedKeys:
         return f"{counted(self.keys, 'key')} {occur} more than once ({self.rows:,} rows)"
 
 
-def find_repeated_keys(rows: DataFrame, keys: Sequence[str]) -> RepeatedKeys:
+def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> RepeatedKeys:
     """Count the keys that occur more than once, exactly; one job with a shuffle of 8 bytes a row.
 
-    Rows of different hashes have different keys, so where no hash repeats no key does. Only where
-    one does, another job compares the keys themselves.
+    Rows of different hashes have different keys, so where no hash repeats no key does. Only where one does, or
+    where keys are of a type without such a hash, Spark compares the keys themselves.
 
     Parameters
     ----------
     rows : DataFrame
+        As they were written; Parquet files on a disk are read by pyarrow.
     keys : sequence of str
         Columns that identify a row together.
+    n_rows : int
+        About as many rows as there are.
     """
-    columns = [F.col(quote(name)) for name in keys]
-    hashes = rows.select(F.xxhash64(*columns).alias("hash")).groupBy("hash")
-    if not _repeated(hashes.count()).keys:
+    kinds = [rows.schema[name].dataType for name in keys]
+    hashed = all(isinstance(kind, _HASHED) and " collate " not in kind.simpleString() for kind in kinds)
+    if hashed and not _has_repeated(rows, keys, n_rows):
         return RepeatedKeys()
-    return _repeated(rows.select(*columns).groupBy(*columns).agg(F.count(F.lit(1)).alias("count")))
+    columns = [F.col(quote(name)) for name in keys]
+    counts = rows.select(*columns).groupBy(*columns).agg(F.count(F.lit(1)).alias("count"))
+    n_keys, n_repeated = F.count(F.lit(1)), F.coalesce(F.sum("count"), F.lit(0))
+    found = counts.filter(F.col("count") > 1).agg(n_keys, n_repeated).first()
+    assert found is not None
+    return RepeatedKeys(int(found[0]), int(found[1]))
+
+
+def _has_repeated(rows: DataFrame, keys: Sequence[str], n_rows: int) -> bool:
+    """Whether two rows have the same hash of their keys."""
+    spark, n_bits = rows.sparkSession, bits_of_cuts(n_rows)
+    context, n_tasks = (
+        spark.sparkContext,
+        max(spark.sparkContext.defaultParallelism, -(-n_rows // ROWS_PER_TASK)),
+    )
+    files = _local_files(rows, keys) if n_rows <= ROWS_READ_BY_EACH else []
+    if files:
+        task = compare_files_task(files, keys, n_tasks, n_bits)
+        return any(context.parallelize(range(n_tasks), n_tasks).mapPartitions(task).collect())
+    columns = [F.col(quote(name)).alias(f"key_{k}") for k, name in enumerate(keys)]
+    pieces = rows.select(*columns).mapInArrow(hash_rows_task(n_bits), PIECES)
+    cuts = pieces.repartition(min(n_tasks, 1 << n_bits), "cut")
+    n_found: int = cuts.mapInArrow(compare_task(n_bits), FINDING).filter("repeated").count()
+    return n_found > 0
+
+
+def _local_files(rows: DataFrame, keys: Sequence[str]) -> list[str]:
+    """Return the files of a table that is Parquet on a disk and nothing more; none where Spark has to read the keys."""
+    leaves = leaf_columns(rows.schema)
+    try:
+        found = parquet_files(rows, [leaves[name] for name in keys])
+    except NotPlain:
+        return []
+    in_files = all(column.partition is None for column in found.columns)
+    return [file.path for file in found.files] if in_files else []
 
 
 def refuse_repeated_keys(found: RepeatedKeys, keys: Sequence[str], n_rows: int) -> None:
@@ -61,10 +123,3 @@ def refuse_repeated_keys(found: RepeatedKeys, keys: Sequence[str], n_rows: int) 
             "  Remove the repetitions from the table or name further columns in keys. key_check: warn publishes all rows,\n"
             "  key_check: off does not look."
         )
-
-
-def _repeated(counts: DataFrame) -> RepeatedKeys:
-    n_keys, n_rows = F.count(F.lit(1)), F.coalesce(F.sum("count"), F.lit(0))
-    found = counts.filter(F.col("count") > 1).agg(n_keys, n_rows).first()
-    assert found is not None
-    return RepeatedKeys(int(found[0]), int(found[1]))

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
 from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys
 from tests.faults.jobs_here import Jobs
@@ -90,6 +91,53 @@ def test_nothing_is_live_when_the_keys_are_looked_at(jobs):
 
 def test_equal_hashes_of_different_keys_are_no_repetition(spark, monkeypatch):
     rows = spark.range(1000).selectExpr("id", "id % 3 as `odd.name`")
-    monkeypatch.setattr("logreg_dist.scoring.repeated_keys.F.xxhash64", lambda *columns: columns[0] * 0)
-    assert find_repeated_keys(rows, ["id", "odd.name"]) == RepeatedKeys()
-    assert find_repeated_keys(rows, ["odd.name"]) == RepeatedKeys(3, 1000)
+    monkeypatch.setattr("logreg_dist.scoring.repeated_keys._has_repeated", lambda *_: True)
+    assert find_repeated_keys(rows, ["id", "odd.name"], 1000) == RepeatedKeys()
+    assert find_repeated_keys(rows, ["odd.name"], 1000) == RepeatedKeys(3, 1000)
+
+
+KINDS = {
+    "long": "id",
+    "double": "if(id = 0, -0.0D, if(id = 1, double('nan'), id / 8))",
+    "string": "concat(repeat('x', int(id % 40)), id)",
+    "date": "date_add(date'1900-01-01', int(id))",
+    "timestamp": "timestamp_micros(id * 1000001)",
+    "decimal": "cast(id as decimal(30, 5)) * 100000000000000000000",
+    "null": "if(id = 7, null, id)",
+    "array": "array(id)",
+    "collated": "cast(id as string) collate UTF8_LCASE",
+}
+
+
+@pytest.mark.parametrize("place", ["files", "rows"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_repetition_among_many_keys_of_any_type_is_found(spark, tmp_path, kind, place):
+    unique = spark.range(3000).selectExpr(f"{KINDS[kind]} as `the key`", "id % 2 as part")
+    again = {"double": "0.0D", "null": "null"}.get(kind)
+    one = unique.filter("`the key` <=> " + KINDS[kind].replace("id", "77L")) if again is None else None
+    if one is None:
+        one = spark.sql(f"select {again} as `the key`, 0L as part").select(
+            F.col("the key").cast(unique.schema["the key"].dataType), "part"
+        )
+    both = unique.union(one)
+    if place == "files":
+        for name, rows in (("unique", unique), ("both", both)):
+            rows.write.parquet(str(tmp_path / name))
+        unique, both = (spark.read.parquet(str(tmp_path / name)) for name in ("unique", "both"))
+    assert find_repeated_keys(unique, ["the key"], 3000) == RepeatedKeys()
+    assert find_repeated_keys(both, ["the key"], 3001) == RepeatedKeys(1, 2)
+    assert find_repeated_keys(both, ["the key", "part"], 3001).keys == (1 if kind != "null" else 0)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_keys_in_files_and_keys_in_rows_are_compared_in_any_number_of_cuts(
+    spark, tmp_path, monkeypatch, many
+):
+    if many:
+        monkeypatch.setattr("logreg_dist.scoring.repeated_keys.ROWS_READ_BY_EACH", 0)
+    monkeypatch.setattr("logreg_dist.scoring.repeated_keys.ROWS_PER_TASK", 50_000)
+    n = 400_000
+    spark.range(n).repartition(3).write.parquet(str(tmp_path / "unique"))
+    unique = spark.read.parquet(str(tmp_path / "unique"))
+    assert find_repeated_keys(unique, ["id"], n) == RepeatedKeys()
+    assert find_repeated_keys(unique.union(unique.limit(2)), ["id"], n) == RepeatedKeys(2, 4)

@@ -66,6 +66,7 @@ from logreg_dist.fitting.tasks import (
     neutral_information_task,
 )
 from logreg_dist.scoring.columns import ScoreColumns
+from logreg_dist.scoring.key_tasks import compare_files_task, compare_task, hash_rows_task
 from logreg_dist.scoring.part_files import PartOutput, write_parts_task
 from logreg_dist.scoring.tasks import BatchLayout, score_batches_task, score_files_task
 from logreg_dist.scoring.terms import NumericTerm, ScoreTerms
@@ -142,6 +143,7 @@ ON_EXECUTORS = (
     "logreg_dist.fitting.diagnostics.robust_tasks",
     "logreg_dist.fitting.diagnostics.serial_tasks",
     "logreg_dist.fitting.diagnostics.effect_tasks",
+    "logreg_dist.scoring.key_tasks",
     "logreg_dist.scoring.part_files",
     "logreg_dist.scoring.tasks",
     "logreg_dist.scoring.interval_rows",
@@ -386,6 +388,9 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         ),
         score_files_task([], [FileColumn("x")], batches),
         score_batches_task(batches),
+        compare_files_task([], ["id"], 1, 0),
+        hash_rows_task(0),
+        compare_task(0),
     ]
     script = f"""
 import sys

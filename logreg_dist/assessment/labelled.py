@@ -54,6 +54,9 @@ class _Roles:
     label: LabelRecord
     weight: str | None
     frequency: str | None
+    known_negative: str | None = (
+        None  # the model's level for 0, where the configuration has named the other one only
+    )
 
     def names(self) -> list[str]:
         columns = (self.label.column, self.label.events, self.label.trials, self.weight, self.frequency)
@@ -151,15 +154,14 @@ def _roles(model: LogisticModel, config: EvaluateConfig) -> _Roles:
     positive, negative = model.label.positive, model.label.negative
     if config.label.positive is not None:
         # The scores are probabilities of the model's own positive level, by whatever name it goes here.
-        positive = level_text(config.label.positive)
-        negative = model.label.negative if positive == model.label.positive else None
+        positive, negative = level_text(config.label.positive), None
         if positive == model.label.negative:
             raise ConfigError(
                 f"label.positive is {quoted(positive)}, which means 0 to the model: it predicts "
                 f"{quoted(str(model.label.positive))}."
             )
     label = LabelRecord(config.label.column, positive, negative, config.label.events, config.label.trials)
-    return _Roles(label, weight, frequency)
+    return _Roles(label, weight, frequency, known_negative=model.label.negative)
 
 
 def _outcome(leaves: Mapping[str, LeafColumn], label: LabelRecord) -> Column:
@@ -205,22 +207,22 @@ def _role_counts(leaves: Mapping[str, LeafColumn], roles: _Roles, y: Column, wei
         F.count_if(counts_at_all & ~no_label & y.isNull()).alias("unknown_label"),
         F.count_if(~usable_weight).alias("bad_weight"),
         F.count_if((y < 0) | (y > 1) if roles.label.column is None else F.lit(False)).alias("bad_share"),
-        *_open_level_counts(leaves, roles.label, y, counts_at_all),
+        *_open_level_counts(leaves, roles, y, counts_at_all),
     ]
 
 
 def _open_level_counts(
-    leaves: Mapping[str, LeafColumn], label: LabelRecord, y: Column, counts_at_all: Column
+    leaves: Mapping[str, LeafColumn], roles: _Roles, y: Column, counts_at_all: Column
 ) -> list[Column]:
     """Return aggregates that count a label's rows where only its positive level is known: 1, 0, and several kinds of 0."""
-    if not _is_open(label):
+    if not _is_open(roles.label):
         return []
-    assert label.column is not None
-    leaf = leaves[label.column]
+    assert roles.label.column is not None
+    leaf = leaves[roles.label.column]
     other = F.when(counts_at_all & (y == 0), level_of(leaf.expression(), leaf.type))
     return [
         F.count_if(counts_at_all & (y == 1)).alias("positives"),
-        F.count(other).alias("negatives"),
+        F.count_if(other.isNotNull() & ~other.eqNullSafe(roles.known_negative)).alias("new_negatives"),
         F.coalesce(F.min(other) < F.max(other), F.lit(False)).cast("int").alias("more_levels"),
     ]
 
@@ -245,7 +247,7 @@ def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
     elif label.classes is not None:
         known = "of a class that the model does not know"
     elif label.positive is None:
-        known = "that are neither 0 or 1 nor true or false"
+        known = "other than 0, 1, true and false"
         way_out = "Set label.positive to the level that means 1, or leave such rows out with input.filter."
     else:
         known = f"other than {quoted(label.positive)} and {quoted(str(label.negative))}"
@@ -259,7 +261,7 @@ def _problems(counts: Mapping[str, int], roles: _Roles) -> list[Problem]:
         for key, (noun, which) in sentences.items()
         if counts[key]
     ]
-    problems.extend(_open_level_problems(counts, label, what))
+    problems += _open_level_problems(counts, label, what)
     if counts["bad_weight"]:
         columns = listed([quoted(name) for name in (roles.weight, roles.frequency, label.trials) if name])
         problems.append(
@@ -278,7 +280,7 @@ def _open_level_problems(counts: Mapping[str, int], label: LabelRecord, what: st
         return []
     positive, n_rows = quoted(str(label.positive)), counted(counts["n_rows"], "row")
     problems = []
-    if counts["negatives"] and not counts["positives"]:
+    if counts["new_negatives"] and not counts["positives"]:
         problems.append(
             Problem(
                 f"label.positive is {positive}, which {what} does not hold in {n_rows}",

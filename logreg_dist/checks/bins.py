@@ -34,16 +34,23 @@ def merged_bins(
     return np.add.reduceat(table, starts, axis=1), [edges[k - 1] for k in starts[1:]]
 
 
-def with_mean_weight_one(table: FloatArray) -> FloatArray:
-    """Return sums of bins or groups as of weights that are 1 on average: what follows takes them for rows.
+def with_mean_weight_one(table: FloatArray, n_obs: float) -> FloatArray:
+    """Return sums of bins or groups as of weights that are 1 on average: what follows takes them for observations.
+
+    Parameters
+    ----------
+    table : ndarray (k, b)
+        Sums of the bins, see `RowSums`.
+    n_obs : float
+        Observations of all of them.
 
     Examples
     --------
     >>> table = np.array([[10.0, 30.0], [0.1, 0.7], [0.05, 0.2]])  # rows, weight, events
-    >>> with_mean_weight_one(table).round(9).tolist()
+    >>> with_mean_weight_one(table, 40.0).round(9).tolist()
     [[10.0, 30.0], [5.0, 35.0], [2.5, 10.0]]
     """
-    found: FloatArray = table * (table[N_ROWS].sum() / table[WEIGHT].sum())
+    found: FloatArray = table * (n_obs / table[WEIGHT].sum())
     found[N_ROWS] = table[N_ROWS]
     return found
 

@@ -144,7 +144,7 @@ class LogitBin:
     mean : float
         Weighted, units of the column.
     n, events : float
-        Sums of the weights; with importance or class weights of such as are 1 on average.
+        Sums of the weights; importance and class weights are scaled to be 1 on average.
     logit : float
         Empirical: ``log((events + 1/2) / (n - events + 1/2))``.
     fitted : float

@@ -108,7 +108,8 @@ def _local_settings() -> dict[str, str]:
     }
     quiet = Path(__file__).with_name("log4j2.properties")
     if quiet.is_file():  # not when the package is a zip: the JVM reads no files out of those
-        settings["spark.driver.extraJavaOptions"] = f"-Dlog4j2.configurationFile={quiet.as_uri()}"
+        # Before extraJavaOptions, which somebody may have set.
+        settings["spark.driver.defaultJavaOptions"] = f"-Dlog4j2.configurationFile={quiet.as_uri()}"
     return settings
 
 
@@ -156,4 +157,4 @@ def _in_default_file() -> set[str]:
 def _configuration_folders() -> list[str | Path]:
     home = os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
     named = os.environ.get("SPARK_CONF_DIR")
-    return [*([named] if named else []), Path(home, "conf")]
+    return [named] if named else [Path(home, "conf")]

@@ -132,7 +132,7 @@ def verify_staged(
     ------
     OutputNotVerified
         Other columns or types (Parquet, ORC), another number of rows, rows of another
-        ``run_date``, or another sum of a probability column, to 1e-9 relative.
+        ``run_date``, or another sum of a probability column, to 1e-9 relative or 1e-11 a row.
     """
     _check_run_date(observed, destination)
     try:

@@ -101,7 +101,8 @@ _CAUSES = (
         "a value does not fit the type that input.filter or a view casts it to.\n  Use try_cast there.",
     ),
     Cause(
-        _java(r"IOException: Cannot run program "),
+        # Not for want of memory or of processes, which are other numbers.
+        _java(r'IOException: Cannot run program "[^"]*python[^"]*".*error(?:=(?:2|13),|: (?:2|13) )'),
         ConfigError,
         f"the executors have no Python where the driver has its own.\n  {OTHER_PYTHON}",
     ),

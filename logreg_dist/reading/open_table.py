@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
@@ -107,29 +107,33 @@ def _read(spark: SparkSession, source: InputConfig) -> DataFrame:
 
 def _refuse_unchecked_records(table: DataFrame, source: InputConfig) -> None:
     """Refuse a table of the catalog that is text files: Spark cuts or fills its broken records without a word."""
-    relations = _file_relations(table)
-    kinds = [
-        kind for kind, options in relations if is_strict(kind, dict.fromkeys([*options, *source.options]))
-    ]
-    if kinds:
-        kind = kinds[0]
+    for kind, options in _file_relations(table):
+        mode = {name.lower(): value for name, value in options.items()}.get("mode", "")
+        if not is_strict(kind, {}) or mode.lower() in ("failfast", "permissive"):
+            continue
         raise InputRejected(
             f"table {source.table} is kept as {kind}, of which Spark takes broken records as well as it can.\n"
-            f"  Read its files with input.path and input.format: {kind}, which looks for such records, or set\n"
-            "  input.options.mode: FAILFAST or PERMISSIVE."
+            f"  Read its files with input.path and input.format: {kind}, which looks for such records, or set the mode\n"
+            "  yourself: input.options.mode: FAILFAST or PERMISSIVE (under a view: an option of the table itself)."
         )
 
 
-def _file_relations(table: DataFrame) -> list[tuple[str, list[str]]]:
-    """Return format and names of options of the files that a table is made of, as far as Spark tells them."""
-    leaves = table._jdf.queryExecution().analyzed().collectLeaves()
+def _file_relations(table: DataFrame) -> list[tuple[str, dict[str, str]]]:
+    """Return format and options of the files that a table is made of, as far as this Spark tells them."""
     found = []
-    for leaf in (leaves.apply(k) for k in range(leaves.size())):
-        if leaf.getClass().getSimpleName() == "LogicalRelation":
+    try:
+        leaves = table._jdf.queryExecution().analyzed().collectLeaves()
+        for leaf in (leaves.apply(k) for k in range(leaves.size())):
+            if leaf.getClass().getSimpleName() != "LogicalRelation":
+                continue
             relation = leaf.relation()
-            if relation.getClass().getSimpleName() == "HadoopFsRelation":
-                kind = relation.fileFormat().getClass().getSimpleName().removesuffix("FileFormat").lower()
-                found.append((kind, relation.options().keySet().mkString("\n").split("\n")))
+            if relation.getClass().getSimpleName() != "HadoopFsRelation":
+                continue
+            kind = relation.fileFormat().getClass().getSimpleName().removesuffix("FileFormat").lower()
+            names = relation.options().keySet().mkString("\n").split("\n")
+            found.append((kind, {name: str(relation.options().apply(name)) for name in names if name}))
+    except (Py4JError, AttributeError, TypeError):  # another Spark than those we know
+        return []
     return found
 
 

@@ -205,8 +205,8 @@ def _ask(
     if of_levels:
         verb = "is" if len(of_levels) == 1 else "are"
         raise ConfigError(
-            f"{first_few(of_levels, 4)} {verb} for levels, which a numeric column has not.\n"
-            "  Set its type to categorical if its numbers are names, or remove the setting."
+            f"{first_few(of_levels, 4)} {verb} for levels, which a column of numbers has not.\n"
+            "  Remove the setting, or set type: categorical where the numbers of a column are names."
         )
     reject(unusable_types(problems, config))
     shapes = vector_shapes(table, [(leaf, policy) for _, leaf, policy in vectors])

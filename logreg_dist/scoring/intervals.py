@@ -35,10 +35,7 @@ def asked_intervals(model: LogisticModel, columns: Sequence[str]) -> IntervalTer
     if not asked:
         return None
     covariance = centred_model_covariance(model) if model.family == "binary" else None
-    bare = model.covariance_record is not None and any(
-        row.estimate is not None and row.std_error is None for row in model.coefficient_rows
-    )
-    if covariance is None or bare:
+    if covariance is None:
         raise ConfigError(
             f"columns ask for {' and '.join(asked)}, which the model does not have: {_why_not(model)}.\n"
             "  Leave them out, or train a model with standard errors."

@@ -62,15 +62,26 @@ def compare_files_task(
     def compare(numbers: Iterable[int]) -> Iterator[bool]:
         for k in numbers:
             cuts: defaultdict[int, list[HashArray]] = defaultdict(list)
-            for path in files:
-                with pq.ParquetFile(path) as file:
-                    for found in file.iter_batches(BATCH_ROWS, columns=list(names)):
-                        hashes = key_hashes([found[name] for name in names])
-                        for number, part in cut_by_bits(hashes[range_of(hashes, n_tasks) == k], 0, n_bits):
-                            cuts[number].append(part)
+            for hashes in _hashes_of_files(files, names):
+                for number, part in cut_by_bits(hashes[range_of(hashes, n_tasks) == k], 0, n_bits):
+                    cuts[number].append(part)
             yield any(has_repeated(np.concatenate(parts), n_bits) for parts in cuts.values())
 
     return compare
+
+
+def _hashes_of_files(files: Sequence[str], names: Sequence[str]) -> Iterator[HashArray]:
+    """Yield the hashes of the keys of all files, of small ones together."""
+    held: list[HashArray] = []
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for found in file.iter_batches(BATCH_ROWS, columns=list(names)):
+                held.append(key_hashes([found[name] for name in names]))
+                if sum(map(len, held)) >= BATCH_ROWS:
+                    yield np.concatenate(held)
+                    held = []
+    if held:
+        yield np.concatenate(held)
 
 
 def compare_task(n_bits: int) -> BatchTask:

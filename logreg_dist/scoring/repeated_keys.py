@@ -25,8 +25,12 @@ from logreg_dist.scoring.key_tasks import (
 
 # Hashes that a task compares: 64 MB.
 ROWS_PER_TASK = 8_000_000
+# Rows that are worth a task of their own.
+ROWS_WORTH_A_TASK = 500_000
 # Rows whose keys every task reads; of more, each task reads its own, and sends the hashes.
 ROWS_READ_BY_EACH = 64_000_000
+# Tasks that read them: with more each saves less than it reads.
+MAX_READERS = 8
 _HASHED = (
     T.StringType,
     T.BooleanType,
@@ -53,10 +57,11 @@ class RepeatedKeys:
 
 
 def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> RepeatedKeys:
-    """Count the keys that occur more than once, exactly; one job with a shuffle of 8 bytes a row.
+    """Count the keys that occur more than once, exactly; one job, and another one where there may be some.
 
     Rows of different hashes have different keys, so where no hash repeats no key does. Only where one does, or
-    where keys are of a type without such a hash, Spark compares the keys themselves.
+    where keys are of a type without such a hash, Spark compares the keys themselves. Hashes are compared by tasks
+    that each read all files, or, of many rows and of what is not Parquet on a disk, after a shuffle of 8 bytes a row.
 
     Parameters
     ----------
@@ -81,13 +86,12 @@ def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> Rep
 
 def _has_repeated(rows: DataFrame, keys: Sequence[str], n_rows: int) -> bool:
     """Whether two rows have the same hash of their keys."""
-    spark, n_bits = rows.sparkSession, bits_of_cuts(n_rows)
-    context, n_tasks = (
-        spark.sparkContext,
-        max(spark.sparkContext.defaultParallelism, -(-n_rows // ROWS_PER_TASK)),
-    )
+    context, n_bits = rows.sparkSession.sparkContext, bits_of_cuts(n_rows)
+    n_at_most = max(-(-n_rows // ROWS_PER_TASK), 1)
+    n_tasks = max(min(context.defaultParallelism, n_rows // ROWS_WORTH_A_TASK), n_at_most)
     files = _local_files(rows, keys) if n_rows <= ROWS_READ_BY_EACH else []
     if files:
+        n_tasks = min(n_tasks, max(MAX_READERS, n_at_most))
         task = compare_files_task(files, keys, n_tasks, n_bits)
         return any(context.parallelize(range(n_tasks), n_tasks).mapPartitions(task).collect())
     columns = [F.col(quote(name)).alias(f"key_{k}") for k, name in enumerate(keys)]

@@ -61,11 +61,6 @@ def _raised(failure: TaskFailure, words: str) -> LogregError:
         return TemporaryFailure(_out_of_memory(failure))
     if failure.raised is not None and _is_system_error(failure.raised):
         return TemporaryFailure(_system_error(failure))
-    if failure.raised == "UnicodeDecodeError":
-        return InputRejected(
-            f"{failure.failed('a text of the table is not UTF-8')}, which Parquet and Spark take all texts for.\n"
-            "  Write the table again with its texts in UTF-8, or leave the column out (features.exclude)."
-        )
     if failure.raised == "EOFError" and failure.in_pyspark:
         return TemporaryFailure(
             f"{failure.failed('the connection to its Python worker broke')}.\n  Run again."
@@ -74,6 +69,11 @@ def _raised(failure: TaskFailure, words: str) -> LogregError:
         return InputRejected(
             f"{failure.failed(failure.raised or 'an exception')} in Python code that is not this library's: a view's or "
             "a data source's.\n  Mend it; --debug shows Spark's own words, which may hold values of the table."
+        )
+    if failure.raised == "UnicodeDecodeError":
+        return InputRejected(
+            f"{failure.failed('a text of the table is not UTF-8')}, which Parquet and Spark take all texts for.\n"
+            "  Write the table again with its texts in UTF-8, or leave that column out."
         )
     what = f"{failure.raised or 'an exception'} in {failure.place}"
     if failure.alike:

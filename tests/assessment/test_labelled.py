@@ -72,6 +72,12 @@ def test_the_models_own_level_may_be_named_again(spark, rows, of_words):
     assert again.as_dict() == assessed(spark, of_words, rows).as_dict()
 
 
+def test_the_other_level_may_have_another_name_than_in_the_model(spark, rows, of_words):
+    renamed = rows.assign(word=np.where(rows.y == 1, "Yes", "N"))
+    found = assessed(spark, of_words, renamed, {"column": "word", "positive": "Yes"})
+    assert found.as_dict() == assessed(spark, of_words, rows).as_dict()
+
+
 def test_a_table_of_non_events_is_assessed_where_both_levels_are_known(spark, rows, of_words):
     found = assessed(spark, of_words, rows[rows.y == 0], {"column": "word", "positive": "Yes"})
     assert (found.n_events, found.n_rows) == (0, (rows.y == 0).sum())
@@ -83,7 +89,7 @@ def test_a_table_of_non_events_is_assessed_where_both_levels_are_known(spark, ro
         (
             "of_counts",
             {"column": "word"},
-            r"label column 'word' has 200 values that are neither 0 or 1 nor true or false in 200 rows\.\n"
+            r"label column 'word' has 200 values other than 0, 1, true and false in 200 rows\.\n"
             r"  Set label\.positive to the level that means 1",
         ),
         (
@@ -100,7 +106,7 @@ def test_a_table_of_non_events_is_assessed_where_both_levels_are_known(spark, ro
         (
             "of_words",
             {"column": "three", "positive": "Yes"},
-            r"label column 'three' has 200 values other than 'Yes' and 'No' in 200 rows",
+            r"label\.positive is 'Yes', which label column 'three' does not hold(.|\n)*more than one level beside 'Yes'",
         ),
     ],
 )

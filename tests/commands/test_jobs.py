@@ -201,6 +201,11 @@ def test_a_local_session_leaves_what_the_default_file_sets(tmp_path, monkeypatch
     found = session._settings()
     assert found["spark.master"] == "local[*,4]"
     assert not {"spark.driver.memory", "spark.driver.extraJavaOptions", "spark.locality.wait"} & found.keys()
+    assert "log4j2" in found["spark.driver.defaultJavaOptions"]  # Spark puts it before the file's
+    (tmp_path / "home" / "conf").mkdir(parents=True)
+    (tmp_path / "home" / "conf" / "spark-defaults.conf").write_text("spark.sql.ansi.enabled false\n")
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path / "home"))
+    assert "spark.sql.ansi.enabled" not in session._in_default_file()  # Spark reads one of the two
     file.write_text("spark.master: yarn\n")
     assert session._has_master()
 

@@ -52,3 +52,8 @@ def every_bit(model: LogisticModel | dict[str, Any]) -> dict[str, Any]:
     content = model if isinstance(model, dict) else json.loads(model_to_json(model))
     history = [{key: value for key, value in step.items() if key != "seconds"} for step in content["history"]]
     return {key: value for key, value in content.items() if key != "content_hash"} | {"history": history}
+
+
+def of_the_run(warnings: list[str]) -> list[str]:
+    """Leave out what a fit says of its weights, which every run of it says."""
+    return [message for message in warnings if "take weights for so many rows" not in message]

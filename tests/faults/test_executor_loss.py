@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.rows import every_bit, frame, write_files
+from tests.faults.rows import every_bit, frame, of_the_run, write_files
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -38,7 +38,8 @@ def fits(tmp_path_factory) -> dict[str, dict]:
             [sys.executable, script, table, folder, *SCENARIOS], stdout=log, stderr=log, timeout=TIMEOUT
         )
     assert done.returncode == 0, (folder / "log").read_text()[-3000:]
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in SCENARIOS}
+    found = {name: json.loads((folder / f"{name}.json").read_text()) for name in SCENARIOS}
+    return {name: one | {"warnings": of_the_run(one["warnings"])} for name, one in found.items()}
 
 
 def test_an_undisturbed_fit_takes_enough_passes_to_be_disturbed(fits):

@@ -19,7 +19,7 @@ from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.spark.task_failure import TaskFailure, task_failure
 from logreg_dist.spark.worker_failures import explain_task
 from logreg_dist.staging.passes import StagedTable
-from tests.faults.rows import every_bit, frame, write_files
+from tests.faults.rows import every_bit, frame, of_the_run, write_files
 
 pytestmark = pytest.mark.spark
 
@@ -54,7 +54,7 @@ def in_pass_three(monkeypatch, change: Callable[[Task], Task]) -> None:
 
 
 def warnings_in(caplog) -> list[str]:
-    return [record.message for record in caplog.records if record.levelname == "WARNING"]
+    return of_the_run([record.message for record in caplog.records if record.levelname == "WARNING"])
 
 
 def explained(spark, rows, table: str) -> LogregError:

@@ -219,8 +219,11 @@ def test_a_term_that_clusters_say_nothing_of_has_no_standard_error(tmp_path, mon
     by_level = rows.assign(site=rows["plan"])  # the scores of a level add to 0, and so those of a cluster
     found = robust(tmp_path, "levels", rows=by_level)
     assert np.isnan(found.outcome.found.variance).all()
+    assert (
+        found.outcome.found.covariance is None
+    )  # so no test, contrast, effect or interval takes rounding for it
     assert found.notes[-1] == (
-        "no standard error by cluster of 'intercept', 'plan[plus]', 'plan[pro]': the rows that tell of it are one cluster"
+        "there are no standard errors: the rows that tell of 'intercept', 'plan[plus]', 'plan[pro]' lie in one cluster each"
     )
 
 

@@ -141,6 +141,26 @@ def test_p_values_are_withheld_where_weights_are_no_observations(tmp_path, asked
     assert sentence is None or notes[0].startswith(sentence)
 
 
+def test_beside_weights_a_frequency_is_so_many_rows(tmp_path):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=400)
+    y = (rng.random(400) < 1 / (1 + np.exp(-x))).astype(float)
+    once = pa.table({"x": x, "label": y, "weight": rng.uniform(1, 3, 400), "frequency": np.full(400, 10)})
+    ten = pa.concat_tables(
+        [once.drop_columns("frequency").append_column("frequency", [np.ones(400, dtype=int)])] * 10
+    )
+    found = []
+    for k, table in enumerate((once, ten)):
+        config = {**CHECKS, "weight": "weight", "frequency": "frequency"}
+        _, rows = fitted_locally(table, tmp_path / str(k), config=config)
+        found.append(with_row_checks(small_model(), rows).checks)
+    of_ten, of_times = (
+        [(b.n, b.events, b.logit) for b in one.linearity[0].bins] for one in (found[1], found[0])
+    )
+    assert sum(n for n, _, _ in of_ten) == pytest.approx(4_000)
+    assert sum(n for n, _, _ in of_times) == pytest.approx(4_000)
+
+
 @pytest.mark.parametrize("unit", [1e-4, 1e3])
 def test_bins_and_groups_do_not_depend_on_the_unit_of_the_weights(tmp_path, unit):
     rng = np.random.default_rng(1)

@@ -149,6 +149,8 @@ def test_executors_without_the_drivers_python_are_told_the_setting():
     assert (found.exit_code, found.retryable) == (2, False)
     assert "spark.pyspark.python" in str(found)
     assert "/opt" not in str(found)
+    for other in ("error=12, Cannot allocate memory", "error=11, Resource temporarily unavailable"):
+        assert of_words(f'java.io.IOException: Cannot run program "/opt/python": {other}').exit_code == 75
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,24 @@ def test_a_table_of_text_files_is_read_as_its_options_say_or_refused(spark, tmp_
             InputRejected, match=r"table of_text is kept as csv(.|\n)*input\.options\.mode: FAILFAST"
         ):
             open_table(spark, InputConfig(table="of_text"))
+        with pytest.raises(
+            InputRejected, match="of_text is kept as csv"
+        ):  # which Spark would take for PERMISSIVE
+            open_table(spark, InputConfig(table="of_text", options={"mode": "FAIL_FAST"}))
         lenient = open_table(spark, InputConfig(table="of_text", options={"mode": "PERMISSIVE"}))
         assert [row.id for row in lenient.collect()] == [1, 2, 3]
         strict = open_table(spark, InputConfig(table="of_text", options={"mode": "FAILFAST"}))
         with pytest.raises(Exception, match="MALFORMED_RECORD"):
             strict.collect()
+        # Spark does not hand options on to what is under a view.
+        spark.sql("CREATE VIEW on_text AS SELECT * FROM of_text")
+        with pytest.raises(
+            InputRejected, match=r"on_text is kept as csv(.|\n)*an option of the table itself"
+        ):
+            open_table(spark, InputConfig(table="on_text", options={"mode": "FAILFAST"}))
+        spark.sql("ALTER TABLE of_text SET SERDEPROPERTIES ('mode' = 'DROPMALFORMED')")
+        with pytest.raises(InputRejected, match="of_text is kept as csv"):
+            open_table(spark, InputConfig(table="of_text"))
     finally:
+        spark.sql("DROP VIEW IF EXISTS on_text")
         spark.sql("DROP TABLE of_text")

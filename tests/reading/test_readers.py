@@ -256,7 +256,7 @@ def test_texts_that_are_not_utf8_are_refused_in_words(spark, tmp_path, reader):
     told = explain_spark_error(caught.value)
     assert isinstance(told, InputRejected)
     assert "a text of the table is not UTF-8" in str(told)
-    assert "features.exclude" in str(told)
+    assert "leave that column out" in str(told)
 
 
 def test_times_in_the_old_form_go_through_spark(spark, tmp_path):

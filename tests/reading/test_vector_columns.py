@@ -296,6 +296,6 @@ def test_terms_stand_beside_vectors_and_texts(table):
 def test_settings_of_levels_on_numbers_are_refused(table, setting):
     [name] = setting
     with pytest.raises(
-        ConfigError, match=f"features.columns.region.{name} is for levels(.|\\n)*type to categorical"
+        ConfigError, match=f"features.columns.region.{name} is for levels(.|\\n)*type: categorical"
     ):
         resolve(table.selectExpr("y", "1 as region"), config(["region"], columns={"region": setting}))

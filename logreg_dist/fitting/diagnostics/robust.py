@@ -179,43 +179,46 @@ def _replaced(
     """Put a covariance on the centred columns, (k, k) of the estimable terms, in place of the model's."""
     own = found.outcome.found
     if not np.isfinite(centred).all():
-        note = f"there are no standard errors: {record.kind} is not defined where a row has leverage 1"
-        nothing = replace(own, variance=np.full_like(own.variance, np.nan), covariance=None, at_centres=None)
-        return replace(
-            found, outcome=replace(found.outcome, found=nothing), record=record, notes=(*found.notes, note)
-        )
+        return _without_errors(found, record, f"{record.kind} is not defined where a row has leverage 1")
     variance = np.full_like(own.variance, np.nan)
     spread = _uncentred(centred, own.estimable, spec)
     variance[own.estimable] = np.diag(spread)
     nothing_left = own.estimable & (variance <= NOTHING_LEFT * own.variance)
-    variance[nothing_left] = np.nan
+    if nothing_left.any():
+        terms = [
+            quoted(term.name) for term, bare in zip(found.outcome.terms, nothing_left, strict=True) if bare
+        ]
+        named = first_few(terms, MAX_NAMED)
+        return _without_errors(found, record, f"the rows that tell of {named} lie in one cluster each")
     at_centres = None if own.at_centres is None else centred[0]
     replaced = replace(own, variance=variance, covariance=spread, at_centres=at_centres)
     outcome = replace(found.outcome, found=replaced)
-    notes = (*found.notes, *_notes_of_ratios(found.outcome, variance / own.variance, record))
+    notes = (*found.notes, *_small_ratios(found.outcome, variance / own.variance, record))
     return replace(found, outcome=outcome, record=record, notes=notes)
 
 
-def _notes_of_ratios(outcome: Outcome, ratios: FloatArray, record: CovarianceRecord) -> list[str]:
-    """Say which terms a covariance knows little of: at the optimum the scores of a level add to 0.
+def _without_errors(found: RobustOutcome, record: CovarianceRecord, why: str) -> RobustOutcome:
+    own = found.outcome.found
+    nothing = replace(own, variance=np.full_like(own.variance, np.nan), covariance=None, at_centres=None)
+    notes = (*found.notes, f"there are no standard errors: {why}")
+    return replace(found, outcome=replace(found.outcome, found=nothing), record=record, notes=notes)
 
-    So a level whose rows are one cluster adds nothing to the variance of its own term, and one whose rows are in
-    few clusters too little.
+
+def _small_ratios(outcome: Outcome, ratios: FloatArray, record: CovarianceRecord) -> list[str]:
+    """Say where clusters make variances much smaller than the model's.
+
+    At the optimum the scores of a level add to 0: one whose rows are in few clusters adds too little to the variance
+    of its own term, and one whose rows are one cluster nothing.
     """
-    names, notes = np.array([quoted(term.name) for term in outcome.terms]), []
-    bare = names[outcome.found.estimable & np.isnan(ratios)].tolist()
-    if bare:
-        why = ": the rows that tell of it are one cluster" if record.kind == "cluster" else ""
-        notes.append(f"no standard error by {record.kind} of {first_few(bare, MAX_NAMED)}{why}")
     n_small = int((ratios < SMALL_RATIO).sum())
-    if n_small and record.kind == "cluster":
-        least = int(np.nanargmin(ratios))
-        more = f" (and {n_small - 1:,} more below half of it)" if n_small > 1 else ""
-        notes.append(
-            f"the standard error of {names[least]} by cluster is {math.sqrt(ratios[least]):.2g} of the model's{more}: "
-            "too small where the rows of a level are in few clusters"
-        )
-    return notes
+    if not n_small or record.kind != "cluster":
+        return []
+    least = int(np.nanargmin(ratios))
+    more = f" (and {n_small - 1:,} more below half of it)" if n_small > 1 else ""
+    return [
+        f"the standard error of {quoted(outcome.terms[least].name)} by cluster is {math.sqrt(ratios[least]):.2g} of the "
+        f"model's{more}: too small where the rows of a level are in few clusters"
+    ]
 
 
 def _of_model(spread: FloatArray, rows: FittedRows, spec: DesignSpec) -> FloatArray:

@@ -162,8 +162,10 @@ def _least_rows(rows: FittedRows) -> tuple[int, int]:
 
 
 def _as_rows(table: FloatArray, rows: FittedRows) -> FloatArray:
-    """Return sums of bins in which half a row, or five expected events, are that whatever the unit of the weights."""
-    return with_mean_weight_one(table) if rows.config.is_weighted and table[WEIGHT].any() else table
+    """Return sums of bins in which half an event, or five expected ones, are that whatever the unit of the weights."""
+    if not rows.config.is_weighted or not table[WEIGHT].any():
+        return table
+    return with_mean_weight_one(table, rows.profile.rows.n_obs)
 
 
 def _without_p_values(checks: Checks) -> Checks:

@@ -87,11 +87,11 @@ def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> Rep
 def _has_repeated(rows: DataFrame, keys: Sequence[str], n_rows: int) -> bool:
     """Whether two rows have the same hash of their keys."""
     context, n_bits = rows.sparkSession.sparkContext, bits_of_cuts(n_rows)
-    n_at_most = max(-(-n_rows // ROWS_PER_TASK), 1)
-    n_tasks = max(min(context.defaultParallelism, n_rows // ROWS_WORTH_A_TASK), n_at_most)
+    n_least = max(-(-n_rows // ROWS_PER_TASK), 1)
+    n_tasks = max(min(context.defaultParallelism, n_rows // ROWS_WORTH_A_TASK), n_least)
     files = _local_files(rows, keys) if n_rows <= ROWS_READ_BY_EACH else []
     if files:
-        n_tasks = min(n_tasks, max(MAX_READERS, n_at_most))
+        n_tasks = min(n_tasks, max(MAX_READERS, n_least))
         task = compare_files_task(files, keys, n_tasks, n_bits)
         return any(context.parallelize(range(n_tasks), n_tasks).mapPartitions(task).collect())
     columns = [F.col(quote(name)).alias(f"key_{k}") for k, name in enumerate(keys)]

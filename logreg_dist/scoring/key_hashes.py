@@ -69,7 +69,7 @@ def has_repeated(hashes: HashArray, n_used: int) -> bool:
     if len(hashes) > COMPARED and n_used + _PART_BITS <= BITS // 2:
         parts = (part for _, part in cut_by_bits(hashes, n_used, _PART_BITS))
         return any(has_repeated(part, n_used + _PART_BITS) for part in parts)
-    size = np.uint64(2 * len(hashes)).item().bit_length()
+    size = (2 * len(hashes)).bit_length()
     holder = np.zeros(1 << size, dtype=np.int32)
     mask = np.uint64((1 << size) - 1)
     left, turn = hashes, 0

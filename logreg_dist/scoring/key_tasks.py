@@ -17,8 +17,7 @@ from logreg_dist.scoring.key_hashes import (
     key_hashes,
     range_of,
 )
-
-BatchTask = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+from logreg_dist.scoring.tasks import BatchTask
 
 PIECES = "cut int, hashes binary"
 FINDING = "repeated boolean"

@@ -48,8 +48,7 @@ class PartOutput:
         scores = [
             (name, pa.string() if name == "predicted_class" else pa.float64()) for name in self.scores.names
         ]
-        constants = [(name, _repeated(value, 0).type) for name, value in self.constants]
-        return pa.schema([*self.carried, *scores, *constants])
+        return pa.schema([*self.carried, *scores, *((name, value.type) for name, value in self.constants)])
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,7 @@ def write_part(
     names = [name for name in output.scores.names if is_added_up(name)]
     sums: dict[str, float | None] = dict.fromkeys(names)
     # Texts repeat, numbers do not: looking for repetitions takes longer than writing them.
-    repeated = [
-        field.name
-        for field in output.schema
-        if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)
-    ]
+    repeated = [field.name for field in output.schema if pa.types.is_string(field.type)]
     with pq.ParquetWriter(
         path, output.schema, compression=output.compression, use_dictionary=repeated, store_schema=False
     ) as writer:
@@ -167,17 +162,8 @@ def _with_scores(columns: list[pa.Array], output: PartOutput) -> pa.RecordBatch:
     n_predictors = max(len(output.scores.free), 1) + output.scores.has_intervals
     carried, predictors = columns[:-n_predictors], columns[-n_predictors:]
     found = (_binary_scores if output.scores.is_binary else _class_scores)(predictors, output.scores)
-    constants = [_repeated(value, len(predictors[0])) for _, value in output.constants]
+    constants = [pa.repeat(value, len(predictors[0])) for _, value in output.constants]
     return pa.RecordBatch.from_arrays([*carried, *found, *constants], schema=output.schema)
-
-
-def _repeated(value: pa.Scalar, n: int) -> pa.Array:
-    """Return a value n times; a text as a byte a row, which a file holds as it would the text itself."""
-    if not pa.types.is_string(value.type):
-        return pa.repeat(value, n)
-    return pa.DictionaryArray.from_arrays(
-        pa.repeat(pa.scalar(0, pa.int8()), n), pa.array([value.as_py()], value.type)
-    )
 
 
 def _binary_scores(predictors: Sequence[pa.Array], wanted: ScoreColumns) -> list[pa.Array]:

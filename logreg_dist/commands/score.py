@@ -87,7 +87,7 @@ def score(spark: SparkSession, request: Request, recorder: RunRecorder) -> str:
             sums={},
             inspect=inspect,
             inspect_rows=lambda rows: _check_keys(rows, config, recorder),
-            write=None if direct is None else direct.write,
+            by=None if direct is None else direct.by,
             committed=recorder.committed,
         )
     recorder.rows["published"] = published.n_rows

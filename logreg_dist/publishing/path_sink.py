@@ -15,7 +15,7 @@ from logreg_dist.publishing.destination import Destination, check_live_output, l
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
 from logreg_dist.publishing.sink import Sink, replace_rows
-from logreg_dist.publishing.staged import N_ROWS, count_live
+from logreg_dist.publishing.staged import count_live
 from logreg_dist.publishing.swap import (
     Swap,
     delete_aside,
@@ -28,6 +28,7 @@ from logreg_dist.publishing.swap import (
     swap_in,
     write_plan,
 )
+from logreg_dist.publishing.totals import N_ROWS
 
 log = logging.getLogger(__name__)
 

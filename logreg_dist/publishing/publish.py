@@ -24,16 +24,14 @@ from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.staged import (
-    N_ROWS,
-    StagedTotals,
     read_back,
     verify_staged,
-    without_internal_totals,
     write_staged,
     write_staged_by,
 )
 from logreg_dist.publishing.switch import begin_published
 from logreg_dist.publishing.table_sink import table_sink
+from logreg_dist.publishing.totals import N_ROWS, StagedBy, without_internal_totals
 from logreg_dist.spark.job_tags import cancelled_on_error
 
 log = logging.getLogger(__name__)
@@ -61,7 +59,7 @@ def publish(
     sums: Mapping[str, Column],
     inspect: Callable[[Mapping[str, Any]], None],
     inspect_rows: Callable[[DataFrame], None] = lambda rows: None,
-    write: Callable[[str], StagedTotals] | None = None,
+    by: StagedBy | None = None,
     committed: Callable[[], None] = lambda: None,
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
@@ -88,9 +86,9 @@ def publish(
         (such as InputRejected) leaves the old output in place.
     inspect_rows : callable
         Gets the rows as they read back, lazily, once they are verified and before they are published.
-    write : callable or None
-        Writes the rows in Spark's place: it gets the name of a folder that is empty or not there yet. `table`
-        then only says what the files must hold, and `sums` are not computed.
+    by : StagedBy or None
+        Writes the rows in Spark's place, and reads them back. `table` then only says what the files must hold, and
+        `sums` are not computed.
     committed : callable
         Called once the new rows are in place and verified: what interrupts the run from then on must not make it
         look as if it had not happened.
@@ -120,13 +118,13 @@ def publish(
         sink.check()
         with _staging(lease, sink, destination) as staged, cancelled_on_error(spark, f"publish-{run_id}"):
             table = sink.arrange(table)
-            if write is None:
+            if by is None:
                 observed = write_staged(table, destination, staged, sums)
             else:
-                observed = write_staged_by(write, destination, staged)
+                observed = write_staged_by(by, destination, staged)
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
-            verify_staged(table, destination, staged, observed)
+            verify_staged(table, destination, staged, observed, by)
             inspect_rows(read_back(table, destination, staged, base=staged))
             n_files = _count_files(files, staged)  # now: nothing may fail once the new rows are in place
             sink.replace(lease, observed, committed)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, DataFrameWriter, Observation
-from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
 from logreg_dist.errors import OutputNotVerified
-from logreg_dist.publishing.destination import NULL_PARTITION, RUN_DATE, Destination, partition_folder
+from logreg_dist.publishing.destination import NULL_PARTITION, Destination, partition_folder
 from logreg_dist.publishing.filesystem import join
-from logreg_dist.publishing.probability_columns import is_added_up
+from logreg_dist.publishing.totals import (
+    N_ROWS,
+    StagedBy,
+    check_run_date,
+    check_totals,
+    is_taken,
+    named_totals,
+    totals_of,
+)
 from logreg_dist.publishing.write_errors import explain_write_error, is_of_the_input
 
-N_ROWS = "n_rows"
-# Totals that only the verification needs: the rows of this date, the sums of the probabilities.
-INTERNAL = "_check_"
-ROWS_OF_DATE = f"{INTERNAL}{RUN_DATE}"
-SUM_OF = f"{INTERNAL}sum_of_"
-# Two sums of the same numbers in another order: 1e-16 times the square root of any number of rows.
-SUM_TOLERANCE = 1e-9
-# A row: numbers of both signs that somebody calls probability_... may cancel, and Spark adds in another order each time.
-SUM_SLACK = 1e-11
 # The success mark belongs to the published output, not to a staging folder.
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 # RFC 4180: Spark's own default escapes quotes with a backslash, which other readers do not know.
@@ -71,7 +67,7 @@ def write_staged(
         The rows could not be read: Spark's own words say which file.
     """
     totals = totals_of(table, destination)
-    clash = [name for name in sums if name == N_ROWS or name.startswith(INTERNAL)]
+    clash = [name for name in sums if is_taken(name)]
     if clash:
         raise ValueError(f"the names {clash} in sums are taken")
     observation = Observation()
@@ -88,45 +84,31 @@ def write_staged(
     return observed
 
 
-@dataclass(frozen=True)
-class StagedTotals:
-    """What somebody else than Spark wrote to a staging folder.
-
-    Attributes
-    ----------
-    n_rows : int
-        All of the run's date.
-    sums : mapping of str to float or None
-        Of the columns that `is_added_up` names; None where no row has a value.
-    """
-
-    n_rows: int
-    sums: Mapping[str, float | None]
-
-
-def write_staged_by(
-    write: Callable[[str], StagedTotals], destination: Destination, staged: str
-) -> dict[str, Any]:
-    """Let `write` fill the new folder of the run's date under `staged`; return what `write_staged` does.
+def write_staged_by(by: StagedBy, destination: Destination, staged: str) -> dict[str, Any]:
+    """Let `by` fill the new folder of the run's date under `staged`; return what `write_staged` does.
 
     Raises
     ------
     OutputNotVerified, TemporaryFailure
         Spark's tasks could not write, by cause.
     """
-    folder = join(staged, partition_folder(destination)) if destination.partition_by else staged
     try:
-        totals = write(folder)
+        return named_totals(by.write(_one_folder(destination, staged)))
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, destination.place) from error
-    sums = {f"{SUM_OF}{name}": value for name, value in totals.sums.items()}
-    return {N_ROWS: totals.n_rows, ROWS_OF_DATE: totals.n_rows, **sums}
 
 
 def verify_staged(
-    table: DataFrame, destination: Destination, staged: str, observed: Mapping[str, Any]
+    table: DataFrame,
+    destination: Destination,
+    staged: str,
+    observed: Mapping[str, Any],
+    by: StagedBy | None = None,
 ) -> None:
-    """Read the staging folder back and hold it against `table` and `observed`; one job.
+    """Read the staging folder back and hold it against `table` and `observed`; two jobs at most.
+
+    Columns and types are those that Spark finds in it. The numbers are Spark's too, or those of `by`, which wrote them:
+    Spark's SQL takes seconds to wake where nothing else needs it.
 
     Raises
     ------
@@ -134,13 +116,16 @@ def verify_staged(
         Other columns or types (Parquet, ORC), another number of rows, rows of another
         ``run_date``, or another sum of a probability column, to 1e-9 relative or 1e-11 a row.
     """
-    _check_run_date(observed, destination)
+    check_run_date(observed, destination)
     try:
         found_table = read_back(table, destination, staged, base=staged)
         _check_schema(table, found_table, destination)
         totals = totals_of(table, destination)
-        columns = [total.alias(name) for name, total in totals.items()]
-        found = found_table.agg(*columns).collect()[0].asDict()
+        if by is None:
+            columns = [total.alias(name) for name, total in totals.items()]
+            found = found_table.agg(*columns).collect()[0].asDict()
+        else:
+            found = named_totals(by.read(_one_folder(destination, staged)))
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, staged) from error
     check_totals(found, {name: observed[name] for name in totals}, destination)
@@ -163,17 +148,6 @@ def count_live(table: DataFrame, destination: Destination) -> int:
     return n_rows
 
 
-def without_internal_totals(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the totals that only the verification needs.
-
-    Examples
-    --------
-    >>> without_internal_totals({"n_rows": 2, "_check_run_date": 2})
-    {'n_rows': 2}
-    """
-    return {name: value for name, value in observed.items() if not name.startswith(INTERNAL)}
-
-
 def read_back(table: DataFrame, destination: Destination, folder: str, *, base: str) -> DataFrame:
     """Return the rows under `folder`, lazily; partition columns are text, as in the folders' names.
 
@@ -188,37 +162,6 @@ def read_back(table: DataFrame, destination: Destination, folder: str, *, base: 
         found = reader.load(folder).schema
         data = StructType([field for field in found if field.name not in destination.partition_by])
     return reader.schema(StructType([*data, *partitions])).load(folder)
-
-
-def totals_of(table: DataFrame, destination: Destination) -> dict[str, Column]:
-    """Return what the verification compares: rows, rows of the run's date, sums of the probabilities."""
-    numbers = [name for name, kind in table.dtypes if kind in ("double", "float")]
-    probabilities = [name for name in numbers if is_added_up(name)]
-    sums = {f"{SUM_OF}{name}": sf.sum(sf.col(f"`{name.replace('`', '``')}`")) for name in probabilities}
-    # count() ignores null, so a row without a date is not counted either.
-    of_date = sf.count(sf.when(sf.col(RUN_DATE).cast("string") == destination.run_date, 1))
-    return {N_ROWS: sf.count(sf.lit(1)), ROWS_OF_DATE: of_date, **sums}
-
-
-def check_totals(found: Mapping[str, Any], observed: Mapping[str, Any], destination: Destination) -> None:
-    """Hold what was read back against what was counted while writing.
-
-    Raises
-    ------
-    OutputNotVerified
-        They differ.
-    """
-    _check_run_date(found, destination)
-    slack = SUM_SLACK * observed[N_ROWS]
-    different = [name for name in observed if not _same_sum(found[name], observed[name], slack)]
-    if found[N_ROWS] != observed[N_ROWS]:
-        problem = f"{observed[N_ROWS]:,} rows were written and {found[N_ROWS]:,} read back"
-    elif different:
-        names = ", ".join(name.removeprefix(SUM_OF) for name in different)
-        problem = f"other sums are read back: {names}"
-    else:
-        return
-    raise OutputNotVerified(f"'{destination.place}': {problem}.\n  The old output is kept.")
 
 
 def _write(table: DataFrame, destination: Destination, staged: str) -> None:
@@ -245,13 +188,9 @@ def _write_empty_partition(table: DataFrame, destination: Destination, staged: s
     _writer(empty, destination).save(join(staged, partition_folder(destination), *deeper))
 
 
-def _check_run_date(observed: Mapping[str, Any], destination: Destination) -> None:
-    n_rows, other = observed[N_ROWS], observed[N_ROWS] - observed[ROWS_OF_DATE]
-    if other:
-        raise OutputNotVerified(
-            f"'{destination.place}': {other:,} of {n_rows:,} rows have another run_date than "
-            f"{destination.run_date}.\n  The old output is kept."
-        )
+def _one_folder(destination: Destination, staged: str) -> str:
+    """Return the folder of files that somebody else than Spark writes."""
+    return join(staged, partition_folder(destination)) if destination.partition_by else staged
 
 
 def _check_schema(table: DataFrame, found: DataFrame, destination: Destination) -> None:
@@ -269,11 +208,3 @@ def _types(schema: StructType, destination: Destination) -> list[tuple[str, str]
     """List names and types, without nullability: everything read from files may be null."""
     data_fields = [field for field in schema if field.name not in destination.partition_by]
     return [(field.name, field.dataType.simpleString()) for field in data_fields]
-
-
-def _same_sum(found: float | None, observed: float | None, slack: float) -> bool:
-    if found is None or observed is None:
-        return found is observed
-    if math.isnan(observed):
-        return math.isnan(found)
-    return math.isclose(found, observed, rel_tol=SUM_TOLERANCE, abs_tol=slack)

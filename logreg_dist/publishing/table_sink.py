@@ -25,7 +25,6 @@ from logreg_dist.publishing.destination import RUN_DATE, Destination, live_entri
 from logreg_dist.publishing.filesystem import Filesystem, join
 from logreg_dist.publishing.lease import Lease
 from logreg_dist.publishing.sink import Sink, replace_rows
-from logreg_dist.publishing.staged import check_totals, totals_of
 from logreg_dist.publishing.swap import has_plan
 from logreg_dist.publishing.switch import (
     Switch,
@@ -38,6 +37,7 @@ from logreg_dist.publishing.switch import (
     switch_in,
     unreadable_plans,
 )
+from logreg_dist.publishing.totals import check_totals, totals_of
 from logreg_dist.publishing.write_errors import explain_write_error
 
 

@@ -12,16 +12,19 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from logreg_dist.errors import OutputNotVerified
 from logreg_dist.model.model import LogisticModel
-from logreg_dist.publishing.destination import Destination
+from logreg_dist.publishing.destination import RUN_DATE, Destination, is_hidden
 from logreg_dist.publishing.filesystem import is_local, local_path
-from logreg_dist.publishing.staged import StagedTotals
+from logreg_dist.publishing.probability_columns import is_added_up
+from logreg_dist.publishing.totals import StagedBy, StagedTotals
 from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.reading.parquet_files import ParquetFiles
 from logreg_dist.scoring.batches import FileWork, file_work
 from logreg_dist.scoring.columns import score_columns
 from logreg_dist.scoring.match import ScoreInput
-from logreg_dist.scoring.part_files import PartOutput, PartWritten, add_sums, write_parts_task
+from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_parts_task
+from logreg_dist.scoring.part_totals import add_sums, part_totals_task
 from logreg_dist.spark.words import all_words
 
 # What Spark's setting and Parquet both know; another one is written as snappy.
@@ -34,13 +37,13 @@ class DirectScores:
 
     Attributes
     ----------
-    write : callable
-        Folder to `StagedTotals`: one Spark job.
+    by : StagedBy
+        Writes a folder and reads it back: a Spark job each, whose tasks use pyarrow alone.
     counts : callable
         Rows by the numbers of `count_names`.
     """
 
-    write: Callable[[str], StagedTotals]
+    by: StagedBy
     counts: Callable[[], Sequence[int]]
 
 
@@ -64,20 +67,24 @@ def direct_scores(
     Each attempt of a task writes a file under a name that readers do not look at. The driver names
     those of the attempts that Spark took, and removes what others left.
     """
-    work = file_work(source, files)
+    work, spark = file_work(source, files), source.table.sparkSession
     output = _output(source, work, model, columns=columns, run_id=run_id, destination=destination)
     done: list[PartWritten] = []
 
     def write(folder: str) -> StagedTotals:
-        local = local_path(folder, source.table.sparkSession)
-        assert local is not None
-        local = local.absolute()  # the workers' own folder may be another one
+        local = _local(folder, spark)
         local.mkdir(parents=True, exist_ok=True)
         done.extend(_run(source, work, output, local))
         name_files(done, local, run_id)
-        return StagedTotals(sum(part.n_rows for part in done), add_sums(done))
+        n_rows = sum(part.n_rows for part in done)
+        return StagedTotals(n_rows, n_rows, add_sums(part.sums for part in done))
 
-    return DirectScores(write, lambda: np.sum([part.counts for part in done], axis=0).tolist())
+    def read(folder: str) -> StagedTotals:
+        return _read_back(spark, _local(folder, spark), output)
+
+    return DirectScores(
+        StagedBy(write, read), lambda: np.sum([part.counts for part in done], axis=0).tolist()
+    )
 
 
 def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -> list[PartWritten]:
@@ -91,6 +98,30 @@ def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -
         explained = explain_spark_error(error) if "UnreadableFile" in all_words(error) else None
         raise (explained or error) from error
     return sorted(found, key=lambda part: part.part)
+
+
+def _read_back(spark: SparkSession, folder: Path, output: PartOutput) -> StagedTotals:
+    paths = [str(path) for path in sorted(folder.iterdir()) if not is_hidden(path.name)]
+    names = [name for name in output.scores.names if is_added_up(name)]
+    date = next((constant for constant in output.constants if constant[0] == RUN_DATE), None)
+    context = spark.sparkContext
+    files = context.parallelize(paths, max(min(len(paths), context.defaultParallelism), 1))
+    try:
+        found = files.mapPartitions(part_totals_task(names, date)).collect()
+    except (PySparkException, Py4JError) as error:
+        if "UnreadableFile" not in all_words(error):
+            raise
+        raise OutputNotVerified(
+            f"'{folder}': a file that was written cannot be read back.\n  The old output is kept."
+        ) from error
+    sums = {**dict.fromkeys(names), **add_sums(part.sums for part in found)}
+    return StagedTotals(sum(part.n_rows for part in found), sum(part.n_of_date for part in found), sums)
+
+
+def _local(folder: str, spark: SparkSession) -> Path:
+    local = local_path(folder, spark)
+    assert local is not None
+    return local.absolute()  # the workers' own folder may be another one
 
 
 def name_files(parts: Sequence[PartWritten], folder: Path, run_id: str) -> None:

@@ -14,6 +14,7 @@ from pyspark import TaskContext
 
 from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.scoring.columns import ScoreColumns
+from logreg_dist.scoring.part_totals import plus
 from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import IntArray
 from logreg_dist.scoring.tasks import CHUNK_ROWS, BatchLayout, no_counts, score_batch
@@ -110,30 +111,10 @@ def write_part(
     ) as writer:
         for table in _in_row_groups(_scored(batches, layout, output, counts), output.schema):
             for name in names:
-                sums[name] = _plus(sums[name], pc.sum(table[name]).as_py())
+                sums[name] = plus(sums[name], pc.sum(table[name]).as_py())
             writer.write_table(table, row_group_size=table.num_rows)
             n_rows += table.num_rows
     return PartWritten(part, str(path), n_rows, sums, tuple(counts.tolist()))
-
-
-def add_sums(parts: Sequence[PartWritten]) -> dict[str, float | None]:
-    """Return the sums of all parts, by column.
-
-    Examples
-    --------
-    >>> parts = [PartWritten(k, "", 1, {"probability": found}, ()) for k, found in enumerate((0.5, None, 0.25))]
-    >>> add_sums(parts)
-    {'probability': 0.75}
-    """
-    total: dict[str, float | None] = {}
-    for part in parts:
-        for name, found in part.sums.items():
-            total[name] = _plus(total.get(name), found)
-    return total
-
-
-def _plus(a: float | None, b: float | None) -> float | None:
-    return a if b is None else b if a is None else a + b
 
 
 def _scored(

@@ -6,7 +6,7 @@ import pytest
 
 from logreg_dist.errors import OutputNotVerified
 from logreg_dist.publishing.destination import Destination
-from logreg_dist.publishing.staged import N_ROWS, ROWS_OF_DATE, SUM_OF, check_totals
+from logreg_dist.publishing.totals import N_ROWS, ROWS_OF_DATE, SUM_OF, check_totals
 
 PLACE = Destination(path="scored", format="parquet", run_date="2026-11-21")
 NAME = f"{SUM_OF}probability_change"

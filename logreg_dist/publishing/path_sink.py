@@ -28,15 +28,17 @@ from logreg_dist.publishing.swap import (
     swap_in,
     write_plan,
 )
-from logreg_dist.publishing.totals import N_ROWS
+from logreg_dist.publishing.totals import N_ROWS, StagedBy
 
 log = logging.getLogger(__name__)
 
 SUCCESS = "_SUCCESS"
 
 
-def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> Sink:
-    """Return the steps for a folder: staged entries are swapped with the live ones.
+def path_sink(
+    files: Filesystem, table: DataFrame, destination: Destination, by: StagedBy | None = None
+) -> Sink:
+    """Return the steps for a folder: staged entries, which `by` may have written, are swapped with the live ones.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def path_sink(files: Filesystem, table: DataFrame, destination: Destination) -> 
         staged=lambda run_id: staging_folder(path, run_id),
         keeps_staged=lambda lease, done: False,
         replace=lambda lease, observed, committed: _replace_live(
-            lease, table, destination, observed, committed
+            lease, lambda: count_live(table, destination, by), destination, observed, committed
         ),
         settle=lambda run_id: settle_swap(files, path, run_id),
         clear=lambda run_id, gone: clear_swap(files, path, run_id),
@@ -84,7 +86,7 @@ def clear_swap(files: Filesystem, path: str, run_id: str) -> None:
 
 def _replace_live(
     lease: Lease,
-    table: DataFrame,
+    count: Callable[[], int],
     destination: Destination,
     observed: Mapping[str, Any],
     committed: Callable[[], None],
@@ -97,7 +99,7 @@ def _replace_live(
     swap = Swap(path=path, run_id=run_id, new=new, old=old, scope=lease.scope)
 
     def check() -> None:
-        _check_live(table, destination, observed[N_ROWS])
+        _check_live(count, destination, observed[N_ROWS])
         files.write_atomic(join(path, SUCCESS), b"")
 
     replace_rows(
@@ -111,8 +113,8 @@ def _replace_live(
     )
 
 
-def _check_live(table: DataFrame, destination: Destination, n_rows: int) -> None:
-    found = count_live(table, destination)
+def _check_live(count: Callable[[], int], destination: Destination, n_rows: int) -> None:
+    found = count()
     if found != n_rows:
         raise OutputNotVerified(
             f"'{destination.path}': {n_rows:,} rows were published and {found:,} read back.\n"

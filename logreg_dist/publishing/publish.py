@@ -113,7 +113,8 @@ def publish(
             files, destination.path, run_id, scope=_scope(destination), processes=_jvm_process(spark)
         ) as lease,
     ):
-        sink = (table_sink if destination.table else path_sink)(files, table, destination)
+        is_table = destination.table is not None
+        sink = table_sink(files, table, destination) if is_table else path_sink(files, table, destination, by)
         recover(lease, sink)
         sink.check()
         with _staging(lease, sink, destination) as staged, cancelled_on_error(spark, f"publish-{run_id}"):

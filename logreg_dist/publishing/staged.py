@@ -131,18 +131,21 @@ def verify_staged(
     check_totals(found, {name: observed[name] for name in totals}, destination)
 
 
-def count_live(table: DataFrame, destination: Destination) -> int:
-    """Count the rows that a reader of the output finds in what this run replaced; one job.
+def count_live(table: DataFrame, destination: Destination, by: StagedBy | None = None) -> int:
+    """Count the rows that a reader of the output finds in what this run replaced; one job, or none with `by`.
 
     Raises
     ------
     OutputNotVerified, TemporaryFailure
-        Spark could not read it.
+        It could not be read.
     """
     path, folder = destination.path, partition_folder(destination)
     whole = destination.mode == "replace_all" or not folder
+    live = path if whole else join(path, folder)
+    if by is not None:
+        return by.count(live)
     try:
-        n_rows: int = read_back(table, destination, path if whole else join(path, folder), base=path).count()
+        n_rows: int = read_back(table, destination, live, base=path).count()
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, path) from error
     return n_rows

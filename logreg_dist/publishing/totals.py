@@ -53,10 +53,14 @@ class StagedBy:
         Gets the name of a folder that is empty or not there yet; returns what it wrote.
     read : callable
         Gets the name of that folder; returns what its files hold, having read their columns.
+    count : callable
+        Gets the name of a folder of such files, with folders of partitions or without; returns how many rows a reader
+        finds in it.
     """
 
     write: Callable[[str], StagedTotals]
     read: Callable[[str], StagedTotals]
+    count: Callable[[str], int]
 
 
 def totals_of(table: DataFrame, destination: Destination) -> dict[str, Column]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -27,6 +28,7 @@ from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_parts_
 from logreg_dist.scoring.part_totals import add_sums, part_totals_task
 from logreg_dist.spark.words import all_words
 
+_UNREADABLE = "'{}': a file that was written cannot be read back.\n  The old output is kept."
 # What Spark's setting and Parquet both know; another one is written as snappy.
 _CODECS = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "none", "uncompressed": "none"}
 
@@ -82,8 +84,11 @@ def direct_scores(
     def read(folder: str) -> StagedTotals:
         return _read_back(spark, _local(folder, spark), output)
 
+    def count(folder: str) -> int:
+        return _count_rows(_local(folder, spark))
+
     return DirectScores(
-        StagedBy(write, read), lambda: np.sum([part.counts for part in done], axis=0).tolist()
+        StagedBy(write, read, count), lambda: np.sum([part.counts for part in done], axis=0).tolist()
     )
 
 
@@ -101,7 +106,7 @@ def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -
 
 
 def _read_back(spark: SparkSession, folder: Path, output: PartOutput) -> StagedTotals:
-    paths = [str(path) for path in sorted(folder.iterdir()) if not is_hidden(path.name)]
+    paths = [str(path) for path in visible_files(folder)]
     names = [name for name in output.scores.names if is_added_up(name)]
     date = next((constant for constant in output.constants if constant[0] == RUN_DATE), None)
     context = spark.sparkContext
@@ -111,11 +116,23 @@ def _read_back(spark: SparkSession, folder: Path, output: PartOutput) -> StagedT
     except (PySparkException, Py4JError) as error:
         if "UnreadableFile" not in all_words(error):
             raise
-        raise OutputNotVerified(
-            f"'{folder}': a file that was written cannot be read back.\n  The old output is kept."
-        ) from error
+        raise OutputNotVerified(_UNREADABLE.format(folder)) from error
     sums = {**dict.fromkeys(names), **add_sums(part.sums for part in found)}
     return StagedTotals(sum(part.n_rows for part in found), sum(part.n_of_date for part in found), sums)
+
+
+def _count_rows(folder: Path) -> int:
+    """Count the rows of the files under a folder by their footers."""
+    try:
+        return sum(pq.read_metadata(path).num_rows for path in visible_files(folder))
+    except (pa.ArrowException, OSError) as error:
+        raise OutputNotVerified(_UNREADABLE.format(folder)) from error
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """List the files under a folder that readers look at, in order; hidden folders are left out with all they hold."""
+    entries = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
+    return [file for path in entries for file in (visible_files(path) if path.is_dir() else [path])]
 
 
 def _local(folder: str, spark: SparkSession) -> Path:

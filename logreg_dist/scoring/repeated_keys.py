@@ -22,6 +22,7 @@ from logreg_dist.scoring.key_tasks import (
     compare_task,
     hash_rows_task,
 )
+from logreg_dist.scoring.rising_keys import are_apart, file_runs, rising_runs_task
 
 # Hashes that a task compares: 64 MB.
 ROWS_PER_TASK = 8_000_000
@@ -59,9 +60,10 @@ class RepeatedKeys:
 def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> RepeatedKeys:
     """Count the keys that occur more than once, exactly; one job, and another one where there may be some.
 
-    Rows of different hashes have different keys, so where no hash repeats no key does. Only where one does, or
-    where keys are of a type without such a hash, Spark compares the keys themselves. Hashes are compared by tasks
-    that each read all files, or, of many rows and of what is not Parquet on a disk, after a shuffle of 8 bytes a row.
+    Where a key column only rises from row to row, in whichever order the files are, no key repeats. Rows of different
+    hashes have different keys, so where no hash repeats no key does. Only where one does, or where keys are of a type
+    without such a hash, Spark compares the keys themselves. Hashes are compared by tasks that each read all files, or,
+    of many rows and of what is not Parquet on a disk, after a shuffle of 8 bytes a row.
 
     Parameters
     ----------
@@ -74,8 +76,10 @@ def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> Rep
     """
     kinds = [rows.schema[name].dataType for name in keys]
     hashed = all(isinstance(kind, _HASHED) and " collate " not in kind.simpleString() for kind in kinds)
-    if hashed and not _has_repeated(rows, keys, n_rows):
-        return RepeatedKeys()
+    if hashed:
+        files = _local_files(rows, keys)
+        if _rise(rows, files, keys) or not _has_repeated(rows, files, keys, n_rows):
+            return RepeatedKeys()
     columns = [F.col(quote(name)) for name in keys]
     counts = rows.select(*columns).groupBy(*columns).agg(F.count(F.lit(1)).alias("count"))
     n_keys, n_repeated = F.count(F.lit(1)), F.coalesce(F.sum("count"), F.lit(0))
@@ -84,13 +88,27 @@ def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> Rep
     return RepeatedKeys(int(found[0]), int(found[1]))
 
 
-def _has_repeated(rows: DataFrame, keys: Sequence[str], n_rows: int) -> bool:
+def _rise(rows: DataFrame, files: Sequence[str], keys: Sequence[str]) -> bool:
+    """Whether the values of a key column rise within the files, and no two files, or parts of them, overlap."""
+    # The driver looks at the first rows: of most tables they tell that a job would find nothing.
+    if not files or all(runs is None for runs in file_runs(files[0], keys, max_batches=1)):
+        return False
+    context = rows.sparkSession.sparkContext
+    paths = context.parallelize(files, min(len(files), context.defaultParallelism))
+    found = paths.mapPartitions(rising_runs_task(keys)).collect()
+    for by_file in zip(*found, strict=True):
+        runs = [run for runs in by_file if runs is not None for run in runs]
+        if None not in by_file and are_apart(runs):
+            return True
+    return False
+
+
+def _has_repeated(rows: DataFrame, files: Sequence[str], keys: Sequence[str], n_rows: int) -> bool:
     """Whether two rows have the same hash of their keys."""
     context, n_bits = rows.sparkSession.sparkContext, bits_of_cuts(n_rows)
     n_least = max(-(-n_rows // ROWS_PER_TASK), 1)
     n_tasks = max(min(context.defaultParallelism, n_rows // ROWS_WORTH_A_TASK), n_least)
-    files = _local_files(rows, keys) if n_rows <= ROWS_READ_BY_EACH else []
-    if files:
+    if files and n_rows <= ROWS_READ_BY_EACH:
         n_tasks = min(n_tasks, max(MAX_READERS, n_least))
         task = compare_files_task(files, keys, n_tasks, n_bits)
         return any(context.parallelize(range(n_tasks), n_tasks).mapPartitions(task).collect())

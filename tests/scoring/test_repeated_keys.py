@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from logreg_dist.scoring.repeated_keys import RepeatedKeys, find_repeated_keys
+from logreg_dist.scoring.repeated_keys import RepeatedKeys, _has_repeated, find_repeated_keys
 from tests.faults.jobs_here import Jobs
 from tests.faults.tables import good_rows
 
@@ -109,7 +110,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("place", ["files", "rows"])
+@pytest.mark.parametrize("place", ["files", "shuffled files", "rows"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_repetition_among_many_keys_of_any_type_is_found(spark, tmp_path, kind, place):
     unique = spark.range(3000).selectExpr(f"{KINDS[kind]} as `the key`", "id % 2 as part")
@@ -120,13 +121,49 @@ def test_one_repetition_among_many_keys_of_any_type_is_found(spark, tmp_path, ki
             F.col("the key").cast(unique.schema["the key"].dataType), "part"
         )
     both = unique.union(one)
-    if place == "files":
+    if place == "shuffled files":
+        unique, both = unique.orderBy(F.rand(1)), both.orderBy(F.rand(2))
+    if place != "rows":
         for name, rows in (("unique", unique), ("both", both)):
             rows.write.parquet(str(tmp_path / name))
         unique, both = (spark.read.parquet(str(tmp_path / name)) for name in ("unique", "both"))
     assert find_repeated_keys(unique, ["the key"], 3000) == RepeatedKeys()
     assert find_repeated_keys(both, ["the key"], 3001) == RepeatedKeys(1, 2)
     assert find_repeated_keys(both, ["the key", "part"], 3001).keys == (1 if kind != "null" else 0)
+
+
+def compared(monkeypatch):
+    """Return a list that says how often hashes were compared."""
+    module = "logreg_dist.scoring.repeated_keys._has_repeated"
+    calls = []
+    monkeypatch.setattr(module, lambda *given: calls.append(given) or _has_repeated(*given))
+    return calls
+
+
+def written(folder, *tables):
+    for k, table in enumerate(tables):
+        pq.write_table(pa.table(table), folder / f"{len(tables) - k}.parquet", row_group_size=7)
+
+
+def test_keys_that_rise_in_every_file_need_no_hashes_in_whichever_order_the_files_are(
+    spark, tmp_path, monkeypatch
+):
+    calls = compared(monkeypatch)
+    # The second column is not in order; the second file is two runs, around the first one.
+    day = [3, 1, 2] * 10
+    written(tmp_path, {"day": day, "key": range(30, 60)}, {"day": day, "key": [*range(60, 75), *range(15)]})
+    rows = spark.read.parquet(str(tmp_path))
+    assert find_repeated_keys(rows, ["key"], 60) == RepeatedKeys()
+    assert find_repeated_keys(rows, ["day", "key"], 60) == RepeatedKeys()
+    assert not calls
+    assert find_repeated_keys(rows, ["day"], 60) == RepeatedKeys(3, 60)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("again", [29, 45, 59])
+def test_a_key_that_two_rising_files_have_is_found(spark, tmp_path, again):
+    written(tmp_path, {"key": range(30)}, {"key": range(30, 60)}, {"key": [again]})
+    assert find_repeated_keys(spark.read.parquet(str(tmp_path)), ["key"], 61) == RepeatedKeys(1, 2)
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BUFFER_BYTES = 1 << 18  # of each column; a column chunk of a large row group is not held whole
-BATCH_BYTES = 16_000_000
+BATCH_BYTES = 8_000_000
 # A batch is taken apart column by column: of a thousand columns it should not be shorter.
 BATCH_ROWS = 8192
 # A split ends with a row group when that makes it longer or shorter by no more than this share:
@@ -115,9 +115,12 @@ def cut_files(files: Sequence[FileRows], n_splits: int) -> list[tuple[FilePart, 
 
 
 def read_rows(
-    parts: Sequence[FilePart], columns: Sequence[FileColumn], chunk_rows: int
+    parts: Sequence[FilePart],
+    columns: Sequence[FileColumn],
+    chunk_rows: int,
+    batch_bytes: int = BATCH_BYTES,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of `parts` in order, a batch's columns in the order of `columns`.
+    """Yield the rows of `parts` in order, some chunks at a time, a batch's columns in the order of `columns`.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def read_rows(
     width = max(sum(column.width for column in columns), 1)
     # Vectors are taken apart at once, not column by column.
     least = 1 if width > len(columns) else BATCH_ROWS // chunk_rows
-    fitting = max(BATCH_BYTES // (8 * chunk_rows * width), least)
+    fitting = max(batch_bytes // (8 * chunk_rows * width), least)
     for part in parts:
         try:
             yield from _read_part(part, columns, chunk_rows * max(fitting, 1))

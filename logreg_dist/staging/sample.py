@@ -59,15 +59,13 @@ def draw_sample(
     >>> sample.numeric.tolist(), steps
     ([[0.0, 2.0, 5.0]], (1, 4))
     """
-    event = np.concatenate([np.empty(0, dtype=bool), *(is_event(chunk.y) for chunk in chunks())])
-    share, kept, steps = max(max_rows // 2, 1), np.zeros(len(event), dtype=bool), []
-    for which in (event, ~event):
-        rows, step = np.flatnonzero(which), 1
-        while -(-len(rows) // step) > 2 * share:
-            step *= 2
-        kept[rows[::step]] = True
-        steps.append(step)
-    return list(_gathered(chunks(), np.flatnonzero(kept), chunk_rows)), (steps[0], steps[1])
+    n_rows = n_events = 0
+    for chunk in chunks():
+        n_rows += len(chunk.y)
+        n_events += int(np.count_nonzero(is_event(chunk.y)))
+    share = max(max_rows // 2, 1)
+    steps = _step(n_events, share), _step(n_rows - n_events, share)
+    return list(_gathered(_kept(chunks(), steps), chunk_rows)), steps
 
 
 def is_event(y: FloatArray) -> NDArray[np.bool_]:
@@ -75,13 +73,32 @@ def is_event(y: FloatArray) -> NDArray[np.bool_]:
     return y > 0.5
 
 
-def _gathered(chunks: Iterable[RawChunk], rows: NDArray[np.intp], chunk_rows: int) -> Iterator[RawChunk]:
-    """Copy rows, given in order, into chunks of their own."""
-    parts: list[RawChunk] = []
-    start = held = 0
+def _step(n: int, share: int) -> int:
+    """Return the step that leaves `share` to twice as many of `n` rows, or all where there are fewer."""
+    step = 1
+    while -(-n // step) > 2 * share:
+        step *= 2
+    return step
+
+
+def _kept(chunks: Iterable[RawChunk], steps: tuple[int, int]) -> Iterator[tuple[RawChunk, NDArray[np.intp]]]:
+    """Yield chunks with the rows to keep of each, in order; nothing is held that grows with the rows of the split."""
+    seen = [0, 0]
     for chunk in chunks:
-        first, last = np.searchsorted(rows, (start, start + len(chunk.y)))
-        here, start = rows[first:last] - start, start + len(chunk.y)
+        event, kept = is_event(chunk.y), []
+        for k, which in enumerate((event, ~event)):
+            rows = np.flatnonzero(which)
+            kept.append(rows[-seen[k] % steps[k] :: steps[k]])
+            seen[k] += len(rows)
+        yield chunk, np.sort(np.concatenate(kept))
+
+
+def _gathered(chunks: Iterable[tuple[RawChunk, NDArray[np.intp]]], chunk_rows: int) -> Iterator[RawChunk]:
+    """Copy rows, given in order for each chunk, into chunks of their own."""
+    parts: list[RawChunk] = []
+    held = 0
+    for chunk, rows in chunks:
+        here = rows
         while len(here):
             now, here = here[: chunk_rows - held], here[chunk_rows - held :]
             parts.append(_take(chunk, now))

@@ -16,6 +16,7 @@ from benchmarks.peers import (
 
 _ALL = (
     ours.PEER,
+    ours.AT_GAP,
     kernel.PEER,
     mllib_lr.PEER,
     mllib_glr.PEER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Case
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from logreg_dist.model.model import LogisticModel
 
 
-def train_settings(table: Table, n_splits: int | None = None) -> dict[str, Any]:
+# Of `solver.tolerance`: a distance to the optimum in standard errors.
+DEFAULT_TOLERANCE = 1e-8
+
+
+def train_settings(
+    table: Table, n_splits: int | None = None, tolerance: float = DEFAULT_TOLERANCE
+) -> dict[str, Any]:
     """Return the configuration of a case as ``conf/train.yaml`` would hold it; splits as by default if None.
 
     `min_level_count` is 1: rare levels must not merge, or it would be another model than the peers'.
@@ -29,10 +36,17 @@ def train_settings(table: Table, n_splits: int | None = None) -> dict[str, Any]:
         "weight": "weight" if case.has_weight else None,
         "offset": "offset" if case.has_offset else None,
         "penalty": {"l2": case.l2},
+        "solver": {"tolerance": tolerance},
     }
 
 
-def fit_on(spark: SparkSession, table: Table, phases: Phases, n_splits: int | None = None) -> LogisticModel:
+def fit_on(
+    spark: SparkSession,
+    table: Table,
+    phases: Phases,
+    n_splits: int | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> LogisticModel:
     """Fit in a session that is there.
 
     Raises
@@ -45,7 +59,7 @@ def fit_on(spark: SparkSession, table: Table, phases: Phases, n_splits: int | No
     from logreg_dist.reading.open_table import open_for_fit
 
     try:
-        config = TrainConfig(**train_settings(table, n_splits))
+        config = TrainConfig(**train_settings(table, n_splits, tolerance))
         assert config.input is not None
         with phases.phase("fit"):
             model = fit(open_for_fit(spark, config.input), config)
@@ -67,19 +81,21 @@ def fitted_of(model: LogisticModel) -> Fitted:
     )
 
 
-def fit_alone(table: Table, phases: Phases, n_splits: int | None = None) -> Fitted:
+def fit_alone(
+    table: Table, phases: Phases, n_splits: int | None = None, tolerance: float = DEFAULT_TOLERANCE
+) -> Fitted:
     """Fit in a session of its own."""
     from benchmarks.peers.spark_session import job_session
 
     with phases.phase(STARTUP):
         spark = job_session()
-    fitted = fitted_of(fit_on(spark, table, phases, n_splits))
+    fitted = fitted_of(fit_on(spark, table, phases, n_splits, tolerance))
     spark.stop()
     return fitted
 
 
 def _fit(task: FitTask, phases: Phases) -> Fitted:
-    return fit_alone(task.table, phases)
+    return fit_alone(task.table, phases, tolerance=task.tolerance)
 
 
 def _refuses(case: Case) -> str | None:
@@ -92,4 +108,12 @@ PEER = Peer(
     fit=_fit,
     refuses=_refuses,
     modules=("pyspark", "logreg_dist"),
+    tolerances=(DEFAULT_TOLERANCE,),
+)
+# Of standard errors: the largest tolerance that a configuration may ask for first.
+AT_GAP = replace(
+    PEER,
+    name="ours-at-gap",
+    what="the same, stopped at the gap like all other tools: at the loosest tolerance that reaches it",
+    tolerances=(1e-2, 1e-4, 1e-6, DEFAULT_TOLERANCE),
 )

@@ -37,6 +37,18 @@ def test_ours_finds_the_reference_of_every_case(spark, small, case_id):
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("case_id", ["D30", "CRM", "MN5"])
+def test_ours_stopped_at_the_gap_is_at_the_reference_in_no_more_passes(spark, small, case_id):
+    table, loosest = small(case_id), PEERS["ours-at-gap"].tolerances[0]
+    loose = ours.fitted_of(ours.fit_on(spark, table, Phases(), tolerance=loosest))
+    tight = ours.fitted_of(ours.fit_on(spark, table, Phases()))
+    assert_at_the_reference(loose, table)
+    assert loose.has_std_errors
+    assert loose.passes <= tight.passes  # a small table is its own sample: there is nothing to save
+    assert ours.train_settings(table, tolerance=loosest)["solver"] == {"tolerance": loosest}
+
+
+@pytest.mark.spark
 def test_ours_finds_the_reference_of_several_classes(spark, small):
     table = small("MN5")
     assert_at_the_reference(ours.fitted_of(ours.fit_on(spark, table, Phases())), table)

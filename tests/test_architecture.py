@@ -66,9 +66,9 @@ from logreg_dist.fitting.tasks import (
     neutral_information_task,
 )
 from logreg_dist.scoring.columns import ScoreColumns
+from logreg_dist.scoring.file_totals import file_totals_task
 from logreg_dist.scoring.key_tasks import compare_files_task, compare_task, hash_rows_task
 from logreg_dist.scoring.part_files import PartOutput, write_parts_task
-from logreg_dist.scoring.part_totals import part_totals_task
 from logreg_dist.scoring.rising_keys import rising_runs_task
 from logreg_dist.scoring.tasks import BatchLayout, score_batches_task, score_files_task
 from logreg_dist.scoring.terms import NumericTerm, ScoreTerms
@@ -393,8 +393,8 @@ def test_tasks_as_they_travel_need_no_more_than_that():
         compare_files_task([], ["id"], 1, 0),
         hash_rows_task(0),
         compare_task(0),
-        part_totals_task(["probability"], None),
-        rising_runs_task(["id"]),
+        file_totals_task(["probability"], None),
+        rising_runs_task(["id"], 1),
     ]
     script = f"""
 import sys

@@ -64,8 +64,8 @@ def publish(
 ) -> Published:
     """Write `table` to `destination` so that the old output stays until the new one is verified.
 
-    The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs (write, read back,
-    count the live rows) and those that `inspect_rows` makes. Running a date again gives its rows once; other dates are
+    The rows are written once, to ``<path>/_staging/<run_id>``, and counted on the way; three jobs at most (write, read
+    back, count the live rows) and those that `inspect_rows` makes. Running a date again gives its rows once; other dates are
     not touched, and may be published by other runs at the same time. On every failure and interruption the old output
     reads as before and the staging folder is removed; what a killed driver left is put right by the next run of any
     date.

@@ -52,7 +52,7 @@ class StagedBy:
     write : callable
         Gets the name of a folder that is empty or not there yet; returns what it wrote.
     read : callable
-        Gets the name of that folder; returns what its files hold, having read their columns.
+        Gets the name of that folder; returns what its files hold, having read the columns that are added up.
     count : callable
         Gets the name of a folder of such files, with folders of partitions or without; returns how many rows a reader
         finds in it.

@@ -23,12 +23,14 @@ from logreg_dist.reading.failures import explain_spark_error
 from logreg_dist.reading.parquet_files import ParquetFiles
 from logreg_dist.scoring.batches import FileWork, file_work
 from logreg_dist.scoring.columns import score_columns
+from logreg_dist.scoring.file_totals import add_sums, file_totals_task
 from logreg_dist.scoring.match import ScoreInput
 from logreg_dist.scoring.part_files import PartOutput, PartWritten, write_parts_task
-from logreg_dist.scoring.part_totals import add_sums, part_totals_task
 from logreg_dist.spark.words import all_words
 
-_UNREADABLE = "'{}': a file that was written cannot be read back.\n  The old output is kept."
+_UNREADABLE = (
+    "'{}': a file that was written cannot be read back; see the log with --debug.\n  The old output is kept."
+)
 # What Spark's setting and Parquet both know; another one is written as snappy.
 _CODECS = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "none", "uncompressed": "none"}
 
@@ -92,6 +94,12 @@ def direct_scores(
     )
 
 
+def visible_files(folder: Path) -> list[Path]:
+    """List the files under a folder that readers look at, in order; hidden folders are left out with all they hold."""
+    entries = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
+    return [file for path in entries for file in (visible_files(path) if path.is_dir() else [path])]
+
+
 def _run(source: ScoreInput, work: FileWork, output: PartOutput, folder: Path) -> list[PartWritten]:
     context = source.table.sparkSession.sparkContext
     # Nothing of this module or of `work` itself: executors need not have what the driver imports.
@@ -112,7 +120,7 @@ def _read_back(spark: SparkSession, folder: Path, output: PartOutput) -> StagedT
     context = spark.sparkContext
     files = context.parallelize(paths, max(min(len(paths), context.defaultParallelism), 1))
     try:
-        found = files.mapPartitions(part_totals_task(names, date)).collect()
+        found = files.mapPartitions(file_totals_task(names, date)).collect()
     except (PySparkException, Py4JError) as error:
         if "UnreadableFile" not in all_words(error):
             raise
@@ -126,13 +134,9 @@ def _count_rows(folder: Path) -> int:
     try:
         return sum(pq.read_metadata(path).num_rows for path in visible_files(folder))
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the operating system's: the caller has words for them
         raise OutputNotVerified(_UNREADABLE.format(folder)) from error
-
-
-def visible_files(folder: Path) -> list[Path]:
-    """List the files under a folder that readers look at, in order; hidden folders are left out with all they hold."""
-    entries = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
-    return [file for path in entries for file in (visible_files(path) if path.is_dir() else [path])]
 
 
 def _local(folder: str, spark: SparkSession) -> Path:
@@ -160,7 +164,7 @@ def _output(
 ) -> PartOutput:
     constants = [("model_id", pa.scalar(model.model_id)), ("run_id", pa.scalar(run_id))]
     if not destination.partition_by:
-        constants.append(("run_date", pa.scalar(destination.run_date).cast(pa.date32())))
+        constants.append((RUN_DATE, pa.scalar(destination.run_date).cast(pa.date32())))
     codec = source.table.sparkSession.conf.get("spark.sql.parquet.compression.codec")
     assert work.layout.types is not None
     return PartOutput(

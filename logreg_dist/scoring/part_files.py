@@ -14,10 +14,10 @@ from pyspark import TaskContext
 
 from logreg_dist.publishing.probability_columns import is_added_up
 from logreg_dist.scoring.columns import ScoreColumns
-from logreg_dist.scoring.part_totals import plus
+from logreg_dist.scoring.file_totals import plus
 from logreg_dist.scoring.predictors import by_class, class_probabilities
 from logreg_dist.scoring.rows import IntArray
-from logreg_dist.scoring.tasks import BATCH_BYTES, CHUNK_ROWS, BatchLayout, no_counts, score_batch
+from logreg_dist.scoring.tasks import CHUNK_ROWS, READ_BYTES, BatchLayout, no_counts, score_batch
 from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 
 # Rows of a row group; as many are held at a time.
@@ -92,7 +92,7 @@ def write_parts_task(
         assert running is not None
         for k in numbers:
             path = Path(folder, f"_part-{k:05d}-{running.taskAttemptId()}")
-            yield write_part(read_rows(splits[k], columns, CHUNK_ROWS, BATCH_BYTES), layout, output, k, path)
+            yield write_part(read_rows(splits[k], columns, CHUNK_ROWS, READ_BYTES), layout, output, k, path)
 
     return write
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -90,17 +91,25 @@ def find_repeated_keys(rows: DataFrame, keys: Sequence[str], n_rows: int) -> Rep
 
 def _rise(rows: DataFrame, files: Sequence[str], keys: Sequence[str]) -> bool:
     """Whether the values of a key column rise within the files, and no two files, or parts of them, overlap."""
-    # The driver looks at the first rows: of most tables they tell that a job would find nothing.
-    if not files or all(runs is None for runs in file_runs(files[0], keys, max_batches=1)):
+    if not files or not _rise_at_first(files[0], keys):
         return False
     context = rows.sparkSession.sparkContext
     paths = context.parallelize(files, min(len(files), context.defaultParallelism))
-    found = paths.mapPartitions(rising_runs_task(keys)).collect()
+    found = paths.mapPartitions(rising_runs_task(keys, len(files))).collect()
     for by_file in zip(*found, strict=True):
         runs = [run for runs in by_file if runs is not None for run in runs]
         if None not in by_file and are_apart(runs):
             return True
     return False
+
+
+def _rise_at_first(file: str, keys: Sequence[str]) -> bool:
+    """Whether the first rows of a file, which the driver reads, leave hope: of most tables in no order they do not."""
+    try:
+        found = file_runs(file, keys, max_batches=1)
+    except (pa.ArrowException, OSError):
+        return False  # a task that reads it fails where its words are understood
+    return any(runs is not None and are_apart(runs) for runs in found)
 
 
 def _has_repeated(rows: DataFrame, files: Sequence[str], keys: Sequence[str], n_rows: int) -> bool:

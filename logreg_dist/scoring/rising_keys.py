@@ -18,16 +18,23 @@ import pyarrow.parquet as pq
 Run = tuple[Any, Any]
 # Rows that are read, and compared with their neighbours, at a time: they stay in a cache.
 BATCH_ROWS = 131_072
-# Runs of a file; rows in no order at all have one for every two of them.
+# Runs of a file, and of all files together; rows in no order at all have one for every two of them.
 MAX_RUNS = 1_000
+MAX_RUNS_OF_ALL = 100_000
 
 
-def rising_runs_task(names: Sequence[str]) -> Callable[[Iterable[str]], Iterator[list[list[Run] | None]]]:
-    """Return the function for `mapPartitions` from paths of Parquet files to the runs of each of some columns."""
+def rising_runs_task(
+    names: Sequence[str], n_files: int
+) -> Callable[[Iterable[str]], Iterator[list[list[Run] | None]]]:
+    """Return the function for `mapPartitions` from paths of Parquet files to the runs of each of some columns.
+
+    They are no more than the driver can hold of `n_files` files; of a column with more there are none.
+    """
+    most = max(min(MAX_RUNS, MAX_RUNS_OF_ALL // n_files), 2)
 
     def find(paths: Iterable[str]) -> Iterator[list[list[Run] | None]]:
         for path in paths:
-            yield file_runs(path, names)
+            yield [runs if runs is None or len(runs) <= most else None for runs in file_runs(path, names)]
 
     return find
 
@@ -92,7 +99,17 @@ def are_apart(runs: Iterable[Run]) -> bool:
 
 
 def _comparable(column: pa.Array) -> pa.Array:
-    """Return values that Python compares as Arrow does; times lose their unit, whose nanoseconds Python has not."""
-    if pa.types.is_dictionary(column.type):
-        return column.dictionary_decode()
-    return column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column
+    """Return values in the same order that Python has too: texts may not be UTF-8, days and times beyond its own.
+
+    Times lose their unit: one job writes one.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _comparable(column.dictionary_decode())
+    if pa.types.is_string(kind):
+        return column.view(pa.binary())
+    if pa.types.is_large_string(kind):
+        return column.view(pa.large_binary())
+    if pa.types.is_timestamp(kind):
+        return column.view(pa.int64())
+    return column.view(pa.int32()) if pa.types.is_date32(kind) else column

@@ -19,7 +19,7 @@ from logreg_dist.staging.file_rows import FileColumn, FilePart, read_rows
 # Rows that are read from a file at once, or as many as fill its batches if that is more.
 CHUNK_ROWS = 8_192
 # Larger than those of staging, where each number is written, too: of smaller ones pyarrow takes longer for a row.
-BATCH_BYTES = 16_000_000
+READ_BYTES = 16_000_000
 
 BatchTask = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -78,7 +78,7 @@ def score_files_task(
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parts = [part for batch in batches for k in batch.column(0).to_pylist() for part in splits[k]]
-        return score_batches(read_rows(parts, columns, CHUNK_ROWS, BATCH_BYTES), layout)
+        return score_batches(read_rows(parts, columns, CHUNK_ROWS, READ_BYTES), layout)
 
     return score
 

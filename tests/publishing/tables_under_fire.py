@@ -408,6 +408,14 @@ def jobs(store: Metastore) -> dict[str, Any]:
     n = spark.sql("SELECT count(*), count(DISTINCT customer_id), sum(probability) FROM crm.scores").first()
     assert n is not None
     found["rows"] = list(n)
+    spark.sql(
+        "CREATE TABLE crm.reordered (run_id string, probability double, y int, customer_id bigint, model_id string, "
+        "run_date date) USING parquet PARTITIONED BY (run_date)"
+    )
+    found["reordered"] = score_into({"table": "crm.reordered"})
+    found["same_rows"] = spark.sql(
+        "SELECT count(*) FROM crm.scores JOIN crm.reordered USING (customer_id, y, probability, model_id, run_date)"
+    ).collect()[0][0]
     spark.sql("CREATE VIEW crm.labelled AS SELECT customer_id, probability > 0.4 AS hot FROM crm.scores")
     found["train_on_scores"] = train_on("crm.scores", str(folder / "second"), "probability")
     place = str(store.base("crm.customers"))

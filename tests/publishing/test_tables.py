@@ -224,6 +224,13 @@ def test_the_jobs_train_on_a_table_score_into_one_and_train_on_that(slow: Found)
 
 
 @pytest.mark.faults
+def test_scores_that_tasks_write_go_into_a_table_whose_columns_have_another_order(slow: Found) -> None:
+    found = slow("jobs")
+    assert json.loads(found["reordered"])["scores"] == f"crm.reordered/run_date={SECOND}"
+    assert found["same_rows"] == 400
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("output", "relation"),
     [

@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logreg_dist.scoring.rising_keys import BATCH_ROWS, MAX_RUNS, are_apart, file_runs, joined, runs_of
+import logreg_dist.scoring.rising_keys as rising_keys
+from logreg_dist.scoring.rising_keys import (
+    BATCH_ROWS,
+    MAX_RUNS,
+    MAX_RUNS_OF_ALL,
+    are_apart,
+    file_runs,
+    joined,
+    rising_runs_task,
+    runs_of,
+)
 
 DAY = dt.date(1969, 12, 31)
 
@@ -29,8 +39,11 @@ DAY = dt.date(1969, 12, 31)
         pa.array([Decimal("-0.10"), Decimal("99999999999999999999.00")]),
         pa.array([False, True]),
         pa.array(["a", "b"]).dictionary_encode(),
+        pa.array([b"a\xe9", b"b\xe9"], pa.binary()).view(pa.string()),
+        pa.array([b"a\xe9", b"b"], pa.large_binary()).view(pa.large_string()),
+        pa.array([-1_000_000, 4_000_000], pa.int32()).view(pa.date32()),
     ],
-    ids=lambda array: str(array.type),
+    ids=lambda array: f"{array.type}-{len(array)}",
 )
 def test_values_of_any_type_that_rise_are_one_run_and_fallen_ones_are_not(rising):
     assert len(runs_of(rising)) == 1
@@ -66,7 +79,7 @@ def test_where_runs_are_apart_no_value_is_repeated(files):
         assert are_apart(runs)
 
 
-def test_a_file_is_read_until_no_column_can_rise(tmp_path):
+def test_the_runs_of_a_file_go_over_its_batches(tmp_path):
     path, n = str(tmp_path / "part"), 2 * BATCH_ROWS + 3
     rows = np.arange(n)
     table = {
@@ -83,6 +96,21 @@ def test_a_file_is_read_until_no_column_can_rise(tmp_path):
     assert few is None
     first = file_runs(path, ["rises"], max_batches=1)
     assert first == [[(0, BATCH_ROWS - 1)]]
+
+
+def test_a_file_is_read_no_further_than_a_column_may_rise(tmp_path, monkeypatch):
+    path, read = str(tmp_path / "part"), []
+    pq.write_table(pa.table({"mixed": np.arange(3 * BATCH_ROWS) * 7919 % 1_000_003}), path)
+    monkeypatch.setattr(rising_keys, "runs_of", lambda column: read.append(len(column)) or runs_of(column))
+    assert file_runs(path, ["mixed"]) == [None]
+    assert read == [BATCH_ROWS]
+
+
+def test_of_many_files_each_has_fewer_runs(tmp_path):
+    path = str(tmp_path / "part")
+    pq.write_table(pa.table({"falls": [3, 2, 1]}), path)
+    assert list(rising_runs_task(["falls"], 1)([path])) == [[[(3, 3), (2, 2), (1, 1)]]]
+    assert list(rising_runs_task(["falls"], MAX_RUNS_OF_ALL)([path])) == [[None]]
 
 
 def test_more_runs_than_a_file_may_have_are_none():

@@ -16,7 +16,7 @@ BATCH_ROWS = 131_072
 
 
 @dataclass(frozen=True)
-class PartTotals:
+class FileTotals:
     """What a file holds.
 
     Attributes
@@ -33,19 +33,19 @@ class PartTotals:
     sums: Mapping[str, float | None]
 
 
-def part_totals_task(
+def file_totals_task(
     names: Sequence[str], date: tuple[str, pa.Scalar] | None
-) -> Callable[[Iterable[str]], Iterator[PartTotals]]:
-    """Return the function for `mapPartitions` from paths of Parquet files to what they hold, see `part_totals`."""
+) -> Callable[[Iterable[str]], Iterator[FileTotals]]:
+    """Return the function for `mapPartitions` from paths of Parquet files to what they hold, see `file_totals`."""
 
-    def read(paths: Iterable[str]) -> Iterator[PartTotals]:
+    def read(paths: Iterable[str]) -> Iterator[FileTotals]:
         for path in paths:
-            yield part_totals(path, names, date)
+            yield file_totals(path, names, date)
 
     return read
 
 
-def part_totals(path: str, names: Sequence[str], date: tuple[str, pa.Scalar] | None) -> PartTotals:
+def file_totals(path: str, names: Sequence[str], date: tuple[str, pa.Scalar] | None) -> FileTotals:
     """Read columns of a Parquet file and add them up.
 
     Parameters
@@ -60,6 +60,7 @@ def part_totals(path: str, names: Sequence[str], date: tuple[str, pa.Scalar] | N
     ------
     UnreadableFile
         It cannot be read, or lacks a column.
+    pyarrow.ArrowMemoryError
     """
     wanted = [*names, *([date[0]] if date else [])]
     sums: dict[str, float | None] = dict.fromkeys(names)
@@ -72,9 +73,11 @@ def part_totals(path: str, names: Sequence[str], date: tuple[str, pa.Scalar] | N
                 same = pc.sum(pc.equal(batch[date[0]], date[1])).as_py() if date else batch.num_rows
                 n_of_date += same or 0  # no sum of nulls only
                 n_rows += batch.num_rows
+    except pa.ArrowMemoryError:
+        raise
     except (pa.ArrowException, OSError, KeyError) as error:
         raise UnreadableFile(f"FAILED_READ_FILE file:{path}") from error
-    return PartTotals(n_rows, n_of_date, sums)
+    return FileTotals(n_rows, n_of_date, sums)
 
 
 def add_sums(parts: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:

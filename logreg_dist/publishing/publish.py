@@ -24,7 +24,6 @@ from logreg_dist.publishing.path_sink import path_sink
 from logreg_dist.publishing.recover import recover
 from logreg_dist.publishing.sink import Sink
 from logreg_dist.publishing.staged import (
-    read_back,
     verify_staged,
     write_staged,
     write_staged_by,
@@ -125,8 +124,7 @@ def publish(
                 observed = write_staged_by(by, destination, staged)
             inspect(without_internal_totals(observed))
             _check_not_empty(observed[N_ROWS], destination)
-            verify_staged(table, destination, staged, observed, by)
-            inspect_rows(read_back(table, destination, staged, base=staged))
+            inspect_rows(verify_staged(table, destination, staged, observed, by))
             n_files = _count_files(files, staged)  # now: nothing may fail once the new rows are in place
             sink.replace(lease, observed, committed)
         return Published(

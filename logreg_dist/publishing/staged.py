@@ -104,8 +104,8 @@ def verify_staged(
     staged: str,
     observed: Mapping[str, Any],
     by: StagedBy | None = None,
-) -> None:
-    """Read the staging folder back and hold it against `table` and `observed`; two jobs at most.
+) -> DataFrame:
+    """Read the staging folder back, hold it against `table` and `observed`, return its rows, lazily; two jobs at most.
 
     Columns and types are those that Spark finds in it. The numbers are Spark's too, or those of `by`, which wrote them:
     Spark's SQL takes seconds to wake where nothing else needs it.
@@ -129,6 +129,7 @@ def verify_staged(
     except (PySparkException, Py4JError) as error:
         raise explain_write_error(error, staged) from error
     check_totals(found, {name: observed[name] for name in totals}, destination)
+    return found_table
 
 
 def count_live(table: DataFrame, destination: Destination, by: StagedBy | None = None) -> int:

@@ -116,8 +116,7 @@ def overwrite_pages(path):
 
 
 def of_another_day(table):
-    days = pa.array([OTHER, *[DATE] * (len(table) - 1)])
-    return column_of(table, "run_date", days) if "run_date" in table.schema.names else table.slice(1)
+    return column_of(table, "run_date", pa.array([OTHER, *[DATE] * (len(table) - 1)]))
 
 
 @pytest.mark.spark

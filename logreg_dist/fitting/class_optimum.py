@@ -232,7 +232,7 @@ def _sample_start(
     )
     rows_for_one /= sum(block.n_rows for block in blocks)
     whole = is_whole(samples, n_rows)
-    beta = optimum_of_sample(
+    result = optimum_of_sample(
         evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one, whole=whole
     )
-    return Start(beta)
+    return Start(np.zeros(n_free * shape.p) if result is None else result.point.beta)

@@ -24,8 +24,8 @@ MAX_TASK_BYTES = 64_000_000
 # Of the searches that wait for them on the driver: each has the matrix, its factor and what it came from.
 COPIES = 4
 
-# Dense columns from which steps without a new matrix pay, see `score_is_cheap`.
-CHORD_COLUMNS = 300
+# Dense columns from which steps without a new matrix pay, see `score_cost`.
+CHORD_COLUMNS = 64
 
 _UNITS = "kmgtp"
 
@@ -103,15 +103,19 @@ def sparse_obstacle(n_terms: int) -> str:
     )
 
 
-def score_is_cheap(shape: BlockShape) -> bool:
-    """Whether a pass for the score alone costs so little of a whole one that several go with each matrix.
+def score_cost(shape: BlockShape) -> float:
+    """Return what a pass for the score alone costs beside one with the matrix, roughly; 1 where it saves too little.
+
+    Below 1 several steps are taken with each matrix.
 
     Examples
     --------
-    >>> score_is_cheap(BlockShape(31)), score_is_cheap(BlockShape(1001))
-    (False, True)
+    >>> [round(score_cost(BlockShape(n)), 2) for n in (31, 101, 201, 1001)]
+    [1.0, 0.41, 0.3, 0.22]
     """
-    return shape.n_dense >= CHORD_COLUMNS
+    if shape.n_dense < CHORD_COLUMNS:
+        return 1.0
+    return 0.2 + 21.0 / shape.n_dense
 
 
 def matrix_bytes(shape: BlockShape) -> int:

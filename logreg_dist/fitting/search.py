@@ -17,8 +17,8 @@ from logreg_dist.fitting.method import MethodChoice
 from logreg_dist.fitting.penalty import Penalty, proximal_options
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.model.selection import SelectionRecord
+from logreg_dist.solver.approach import RoughInformation
 from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page, ProximalBookmark
-from logreg_dist.solver.information import Information
 from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diagonal, lbfgs
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import kkt_residual, proximal_newton
@@ -46,12 +46,12 @@ class Start:
     ----------
     beta : ndarray (p,)
         The optimum of a sample; zeros when it is no help.
-    information : Information or None
+    rough : RoughInformation or None
         Of all rows near it, as a sample has it, where steps may begin with that.
     """
 
     beta: FloatArray
-    information: Information | None = None
+    rough: RoughInformation | None = None
 
 
 class Prove(Protocol):
@@ -185,7 +185,7 @@ def _by_newton(
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
     def iterate(
-        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: Information | None = None
+        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: RoughInformation | None = None
     ) -> SolverResult:
         return newton(
             likelihood.evaluate,
@@ -204,7 +204,7 @@ def _by_newton(
         return iterate(cold, most, again)
     warm = bool(start.beta.any())
     page = journal.page(MAIN, NewtonBookmark, p)
-    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.information)
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.rough)
     if result.ending in _NOWHERE and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
         result = iterate(cold, most, again)

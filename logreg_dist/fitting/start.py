@@ -16,6 +16,7 @@ from logreg_dist.fitting.sums import in_kernel_order, in_term_order
 from logreg_dist.fitting.tasks import NULL_SHAPE, SampleRows, null_block
 from logreg_dist.kernel.block import Block
 from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.solver.approach import RoughInformation
 from logreg_dist.solver.information import factor_of, plus_ridge
 from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import SingularInformation
@@ -25,6 +26,8 @@ from logreg_dist.solver.result import Ending, SolverResult, Sums
 
 # A sample smaller than this many rows a term says too little to be worth starting from.
 ROWS_PER_TERM = 5
+# A matrix of fewer is none to step with: with this many a step leaves about a seventh of the distance.
+ROWS_PER_TERM_OF_MATRIX = 50
 # Of the distance between the sample's optimum and that of all rows: nearer is no nearer. Newton's last
 # step, taken without looking, makes it the square of this.
 ROUGH = 2e-2
@@ -44,8 +47,9 @@ def sample_start(
     *,
     weak_ridge: NDArray[np.float64],
     n_rows: int,
-) -> NDArray[np.float64]:
-    """Fit the sample and return its estimates in term order, shape (p,); zeros when they are no help.
+    score_cost: float = 1.0,
+) -> Start:
+    """Fit the sample and return its estimates in term order; zeros when they are no help.
 
     The start changes how many passes a fit takes, never where it ends: the score over all rows
     decides that.
@@ -62,23 +66,33 @@ def sample_start(
         have one label only in the sample, and would send its estimate to infinity.
     n_rows : int
         Rows of the table that the sample was drawn from.
+    score_cost : float
+        A pass without the matrix beside one with it: below 1 the sample's matrix is returned, too, where it has
+        rows enough for one to begin with.
     """
     positions, shape = spec.kernel_positions(), spec.shape()
     if not says_enough(samples, shape.p):
-        return np.zeros(shape.p)
+        return Start(np.zeros(shape.p))
     blocks = [block for sample in samples for block in sample_blocks(sample, spec)]
 
     def evaluate_sample(beta: NDArray[np.float64]) -> Sums:
         state = evaluate(in_kernel_order(beta, positions), blocks, shape)
         return in_term_order(state, shape, positions)
 
-    return optimum_of_sample(
-        evaluate_sample,
-        penalty,
-        weak_ridge=weak_ridge,
-        rows_for_one=rows_for_one(blocks),
-        whole=is_whole(samples, n_rows),
+    whole = is_whole(samples, n_rows)
+    result = optimum_of_sample(
+        evaluate_sample, penalty, weak_ridge=weak_ridge, rows_for_one=rows_for_one(blocks), whole=whole
     )
+    if result is None:
+        return Start(np.zeros(shape.p))
+    knows_matrix = says_enough(samples, shape.p, ROWS_PER_TERM_OF_MATRIX) and not whole
+    rough = _rough(result.point.sums, score_cost) if knows_matrix and score_cost < 1.0 else None
+    return Start(result.point.beta, rough)
+
+
+def _rough(sums: Sums, score_cost: float = 0.0) -> RoughInformation:
+    assert sums.information is not None
+    return RoughInformation(sums.information, score_cost)
 
 
 def rows_for_one(blocks: Sequence[Block]) -> float:
@@ -111,9 +125,9 @@ def is_whole(samples: list[SampleRows], n_rows: int) -> bool:
     return sum(sample.n_rows for sample in samples) >= n_rows
 
 
-def says_enough(samples: list[SampleRows], p: int) -> bool:
+def says_enough(samples: list[SampleRows], p: int, rows_per_term: int = ROWS_PER_TERM) -> bool:
     """Whether samples have enough rows for p terms."""
-    return sum(sample.n_rows for sample in samples) >= ROWS_PER_TERM * p
+    return sum(sample.n_rows for sample in samples) >= rows_per_term * p
 
 
 def optimum_of_sample(
@@ -123,8 +137,8 @@ def optimum_of_sample(
     weak_ridge: NDArray[np.float64],
     rows_for_one: float,
     whole: bool,
-) -> NDArray[np.float64]:
-    """Return the estimates (p,) of a sample, as near as they are any use; zeros when they are none.
+) -> SolverResult | None:
+    """Return the optimum of a sample, as near as it is any use; None when it is none.
 
     Parameters
     ----------
@@ -157,7 +171,7 @@ def optimum_of_sample(
             # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
             exact = newton(evaluate_sample, result.point.beta, NewtonOptions(STRICT, 6))
             result = exact if exact.ending is Ending.CONVERGED else result
-    return result.point.beta if result.ending is Ending.CONVERGED else cold
+    return result if result.ending is Ending.CONVERGED else None
 
 
 def near_optimum_of_sample(
@@ -184,7 +198,7 @@ def near_optimum_of_sample(
     rough = ROUGH * math.sqrt(len(cold) * max(row_weight, 1.0))
     ridge = PRECISION * weak_ridge * row_weight if penalty is None else penalty.ridge
     shrunk = _quasi_newton(evaluate_score, cold, at_zero, LbfgsOptions(rough, MAX_QUASI_STEPS, ridge))
-    return Start(cold) if shrunk is None else Start(shrunk, evaluate_sample(shrunk).information)
+    return Start(cold) if shrunk is None else Start(shrunk, _rough(evaluate_sample(shrunk)))
 
 
 def _quasi_newton(

@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 MAX_STEPS = 10
 # A step that leaves more than this of the distance was taken with too old a matrix.
 WORTHWHILE = 0.25
+# Of the distance a step leaves twice what the first, Newton's own, left, and then as much as the one before.
+CAUTION = 2.5
 
 
 def follow_chord(
@@ -76,8 +78,9 @@ def follow_chord(
         decrement = _decrement(score, step)
         if decrement > WORTHWHILE * before:
             return beta
+        expected = CAUTION * decrement * decrement / before
         reached, beta, before = beta, beta + step, decrement
-        if decrement <= target:
+        if min(decrement, expected) <= target:
             return beta
     return beta
 

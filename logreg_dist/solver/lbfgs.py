@@ -43,6 +43,9 @@ class LbfgsOptions:
         Added to the deviance as ``sum(ridge * beta**2)``.
     free : ndarray (p,) of bool or None
         See `NewtonOptions`.
+    look_ahead : callable
+        The iterations so far and the unit of their decrement (see `decrement_unit`) to how the search ends
+        with the next step, which is taken without looking; None goes on.
     suspects : sequence of ndarray (p,)
         Directions in which the likelihood may rise for ever, asked about before the step's own.
     scale : ndarray (p,) or None
@@ -56,6 +59,7 @@ class LbfgsOptions:
     suspects: Sequence[FloatArray] = ()
     scale: FloatArray | None = None
     free: NDArray[np.bool_] | None = None
+    look_ahead: Callable[[Sequence[Iteration], float], Ending | None] = lambda history, unit: None
 
 
 def lbfgs(
@@ -140,6 +144,9 @@ def lbfgs(
         clock = now
 
         unit = decrement_unit(point.sums)
+        if (ending := options.look_ahead(history, unit)) is not None:
+            ahead = Point(point.beta + direction, point.sums)
+            return SolverResult(ahead, ending, [], tuple(history), None, Method.LBFGS, is_ahead=True)
         if change <= options.tolerance * min(unit, 1.0) or is_at_rest(history, unit):
             return end(Ending.CONVERGED)
         if len(history) > options.max_iterations:

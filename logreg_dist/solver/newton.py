@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logreg_dist.solver.approach import RoughInformation, approach
 from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page
 from logreg_dist.solver.chord import follow_chord
 from logreg_dist.solver.endings import (
@@ -28,17 +29,12 @@ from logreg_dist.solver.information import (
     factor_of,
     plus_ridge,
 )
-from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
+from logreg_dist.solver.lbfgs import LbfgsOptions
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
 from logreg_dist.solver.ridge import free_terms, penalised_deviance, penalised_score
 
 FloatArray = NDArray[np.float64]
-
-# Steps with a rough matrix: each costs a pass without a matrix, and ten digits take about ten of them.
-NEAR_STEPS = 20
-# Of the distance at the start: what they must leave at most.
-NEARER = 1e-2
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def newton(
     rises_for_ever: Callable[[FloatArray], bool] = lambda direction: False,
     report: Callable[[Iteration], None] = lambda iteration: None,
     evaluate_score: Callable[[FloatArray], Sums] | None = None,
-    rough: Information | None = None,
+    rough: RoughInformation | None = None,
     page: Page[NewtonBookmark] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
@@ -96,9 +92,9 @@ def newton(
     evaluate_score : callable or None
         ``beta`` (p,) to `Sums` without information, where that costs a small part of `evaluate`: then
         several steps are taken with each matrix.
-    rough : Information or None
+    rough : RoughInformation or None
         What stands for the information near the start: with `evaluate_score` the search goes as far as
-        that leads, and the first true matrix is formed there.
+        that pays, and the first true matrix is formed there.
     page : Page of NewtonBookmark or None
         Where an interrupted search goes on, and what keeps track of this one.
 
@@ -161,7 +157,7 @@ def newton(
 
         unit = decrement_unit(point.sums)
         if decrement <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
-            if is_slow(history[-2:]) and is_separated():
+            if is_slow((*earlier, *history)[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
             if may_rise and is_creeping(history):
                 return end(Ending.CREEPING)
@@ -175,7 +171,8 @@ def newton(
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
         ahead = None
-        if evaluate_score is not None and is_nearly_quadratic(history):
+        came_near = bool(earlier) and len(history) == 1
+        if evaluate_score is not None and (came_near or is_nearly_quadratic(history)):
             target = options.tolerance * min(unit, 1.0)
             ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
         trial, halvings = _next_point(evaluate, point, step, ahead, options.ridge)
@@ -187,7 +184,7 @@ def newton(
 def _near_start(
     evaluate_score: Callable[[FloatArray], Sums] | None,
     start: FloatArray,
-    rough: Information | None,
+    rough: RoughInformation | None,
     options: NewtonOptions,
     report: Callable[[Iteration], None],
     page: Page[NewtonBookmark],
@@ -199,7 +196,13 @@ def _near_start(
     start = start if here is None else here.beta
     if rough is None or evaluate_score is None:
         return start, ()
-    return _come_near(evaluate_score, start, rough, options, report, page)
+
+    def keep(near: LbfgsBookmark) -> None:
+        page.keep(NewtonBookmark(start, np.zeros_like(start), near=near))
+
+    own = Page(None if here is None else here.near, keep)
+    quasi = LbfgsOptions(options.tolerance, ridge=options.ridge)
+    return approach(evaluate_score, start, rough, quasi, report=report, page=own)
 
 
 def _first_point(
@@ -234,34 +237,6 @@ def _next_point(
     """
     trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, ridge)
     return (trial, 0) if trial is not None else halve_until_better(evaluate, point, step, ridge)
-
-
-def _come_near(
-    evaluate_score: Callable[[FloatArray], Sums],
-    start: FloatArray,
-    rough: Information,
-    options: NewtonOptions,
-    report: Callable[[Iteration], None],
-    page: Page[NewtonBookmark],
-) -> tuple[FloatArray, tuple[Iteration, ...]]:
-    """Return how far quasi-Newton steps lead that begin with a rough matrix, and these steps.
-
-    Where they come no nearer, as on a separated label, Newton's method starts where it would have without.
-    """
-    try:
-        factor = factor_of(plus_ridge(rough, options.ridge))
-    except SingularInformation:  # terms that depend on others: to be named, and left out, first
-        return start, ()
-    quasi = LbfgsOptions(options.tolerance, NEAR_STEPS, options.ridge)
-
-    def keep(near: LbfgsBookmark) -> None:
-        page.keep(NewtonBookmark(start, np.zeros_like(start), near=near))
-
-    own = Page(None if page.resume is None else page.resume.near, keep)
-    found = lbfgs(evaluate_score, start, factor.solve, quasi, report=report, page=own)
-    if not found.history[-1].change <= NEARER * found.history[0].change:
-        return start, ()
-    return found.point.beta, found.history[:-1]
 
 
 def _without_dependences(

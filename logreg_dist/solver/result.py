@@ -117,8 +117,8 @@ class SolverResult:
         With `Ending.SEPARATED` the direction of the endless rise.
     method : Method
     is_ahead : bool
-        Whether a proximal fit's estimates are the last step beyond the point that its sums are of, as Newton's
-        always are.
+        Whether the estimates of a proximal fit, or of L-BFGS that looked ahead, are the last step beyond the point
+        that its sums are of, as Newton's always are.
     """
 
     point: Point

@@ -20,6 +20,7 @@ from logreg_dist.fitting.penalty_path import follow_path
 from logreg_dist.fitting.select_columns import select_columns
 from logreg_dist.fitting.selection_path import Terms
 from logreg_dist.kernel.block import BlockShape
+from logreg_dist.solver.approach import RoughInformation
 from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page, Pair
 from logreg_dist.solver.box import Box
 from logreg_dist.solver.firth import FirthOptions, firth
@@ -74,7 +75,9 @@ class FileOfPages:
         return Page(None if text is None else bookmark_from(json.loads(text)), keep)
 
 
-def by_newton(pages: FileOfPages, *, X=X, start=FAR, score: bool = False, rough: bool = False, **options):
+def by_newton(
+    pages: FileOfPages, *, X=X, start=FAR, score: bool = False, rough: float | None = None, **options
+):
     evaluate = Counted(sums_of(X, Y))
     plain = sums_of(X, Y)
     result = newton(
@@ -83,7 +86,7 @@ def by_newton(pages: FileOfPages, *, X=X, start=FAR, score: bool = False, rough:
         NewtonOptions(**options),
         rises_for_ever=lambda direction: False,
         evaluate_score=(lambda beta: replace(evaluate(beta), information=None)) if score else None,
-        rough=plain(start).information if rough else None,
+        rough=None if rough is None else RoughInformation(plain(start).information, rough),
         page=pages.page(),
     )
     return result, evaluate.calls
@@ -177,7 +180,10 @@ SEARCHES: dict[str, Callable[[FileOfPages], tuple[Any, int]]] = {
     "newton, ridge": lambda pages: by_newton(pages, ridge=np.full(P, 3.0), alias=False),
     "newton, iterations that run out": lambda pages: by_newton(pages, max_iterations=3),
     "newton, several steps a matrix": lambda pages: by_newton(pages, score=True),
-    "newton, from a rough matrix": lambda pages: by_newton(pages, score=True, rough=True, start=np.zeros(P)),
+    "newton, from a rough matrix": lambda pages: by_newton(pages, score=True, rough=0.0, start=np.zeros(P)),
+    "newton, from a rough matrix to a true one": lambda pages: by_newton(
+        pages, score=True, rough=0.3, start=np.full(P, 0.1)
+    ),
     "newton, 110 terms": lambda pages: by_newton(pages, X=WIDE, start=np.zeros(WIDE.shape[1])),
     "newton, separated": by_newton_separated,
     "newton, mixtures": on_ill_conditioned_columns,

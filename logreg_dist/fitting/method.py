@@ -24,8 +24,10 @@ MAX_TASK_BYTES = 64_000_000
 # Of the searches that wait for them on the driver: each has the matrix, its factor and what it came from.
 COPIES = 4
 
-# Dense columns from which steps without a new matrix pay, see `score_cost`.
-CHORD_COLUMNS = 64
+# Dense columns from which steps with the sample's matrix pay, see `score_cost`.
+SCORE_COLUMNS = 64
+# What a pass for the score alone may cost beside one with the matrix, for several steps with one true matrix to pay.
+CHORD_COST = 0.4
 
 _UNITS = "kmgtp"
 
@@ -106,14 +108,15 @@ def sparse_obstacle(n_terms: int) -> str:
 def score_cost(shape: BlockShape) -> float:
     """Return what a pass for the score alone costs beside one with the matrix, roughly; 1 where it saves too little.
 
-    Below 1 several steps are taken with each matrix.
+    Below 1 the first steps are taken with the matrix of a sample, where there is one; up to `CHORD_COST` several
+    steps with each true matrix.
 
     Examples
     --------
     >>> [round(score_cost(BlockShape(n)), 2) for n in (31, 101, 201, 1001)]
     [1.0, 0.41, 0.3, 0.22]
     """
-    if shape.n_dense < CHORD_COLUMNS:
+    if shape.n_dense < SCORE_COLUMNS:
         return 1.0
     return 0.2 + 21.0 / shape.n_dense
 

@@ -13,7 +13,7 @@ from logreg_dist.design.spec import INTERCEPT, DesignSpec
 from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import collapsing_pays
 from logreg_dist.fitting.journal import Journal
-from logreg_dist.fitting.method import MethodChoice, choose_method, score_cost, shape_obstacle
+from logreg_dist.fitting.method import CHORD_COST, MethodChoice, choose_method, score_cost, shape_obstacle
 from logreg_dist.fitting.mixtures import MixingBookmark, on_mixtures
 from logreg_dist.fitting.passes import FitPasses
 from logreg_dist.fitting.penalty import Penalty, has_column, penalty_of
@@ -85,7 +85,8 @@ def find_optimum(
             penalty,
             weak_ridge=np.where(of_column, scale**2, 0.0),
             n_rows=profile.rows.n_rows,
-            score_cost=score_cost(shape),
+            # Of rare levels a sample's matrix knows little.
+            score_cost=1.0 if shape.widths else score_cost(shape),
         )
 
     suspects = one_label_directions(spec, profile)
@@ -98,7 +99,7 @@ def find_optimum(
     likelihood = Likelihood(
         evaluate=evaluate,
         evaluate_score=evaluate if by_cell else passes.evaluate_score,
-        several_steps=score_cost(shape) < 1.0 and not by_cell,
+        several_steps=score_cost(shape) <= CHORD_COST and not by_cell,
         information_diagonal=passes.information_diagonal,
         prove=passes.prove_separation,
         scale=scale,

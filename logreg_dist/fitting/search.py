@@ -187,12 +187,13 @@ def _by_newton(
     def iterate(
         start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: RoughInformation | None = None
     ) -> SolverResult:
+        by_score = likelihood.several_steps or rough is not None
         return newton(
             likelihood.evaluate,
             start,
             NewtonOptions(solver.tolerance, at_most, ridge, free, alias=ridge is None),
             rises_for_ever=rises_for_ever,
-            evaluate_score=likelihood.evaluate_score if likelihood.several_steps else None,
+            evaluate_score=likelihood.evaluate_score if by_score else None,
             rough=rough,
             page=page,
         )

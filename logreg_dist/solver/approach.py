@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logreg_dist.solver.bookmarks import LbfgsBookmark, Page
-from logreg_dist.solver.information import Information, factor_of, plus_ridge
+from logreg_dist.solver.information import (
+    Information,
+    dependences_in,
+    factor_of,
+    plus_ridge,
+    whole_matrix,
+)
 from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Sums
@@ -30,6 +36,9 @@ CAUTION, MORE_CAUTION = 1.5, 2.0
 REACH = 0.1
 # Steps that leave more of the distance are no match for a true matrix.
 SLOW = 0.5
+# Of an entry of the rough matrix's diagonal: where the true one is smaller, the rows that tell of the term have lost
+# their working weight, as beyond a step that was far too long.
+COLLAPSED = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,12 @@ def approach(
     >>> beta.round(6).tolist(), len(steps)
     ([1.0], 3)
     """
+    information = plus_ridge(rough.information, options.ridge)
     try:
-        factor = factor_of(plus_ridge(rough.information, options.ridge))
-    except SingularInformation:  # terms that depend on others: to be named, and left out, first
+        factor = factor_of(information)
+    except SingularInformation:
+        return start, ()
+    if dependences_in(information):  # to be named, and left out, first; rounding may have let them pass
         return start, ()
 
     def look_ahead(history: Sequence[Iteration], unit: float) -> Ending | None:
@@ -106,6 +118,18 @@ def approach(
         return start, ()
     beta = found.point.beta
     return beta, found.history if found.is_ahead else found.history[:-1]
+
+
+def has_collapsed(information: Information, rough: RoughInformation) -> bool:
+    """Whether the true matrix at the end of the way tells next to nothing of a term that the rough one knows.
+
+    Examples
+    --------
+    >>> has_collapsed(np.diag([4.0, 1e-9]), RoughInformation(np.diag([3.0, 0.2])))
+    True
+    """
+    found, expected = np.diagonal(whole_matrix(information)), np.diagonal(whole_matrix(rough.information))
+    return bool((found < COLLAPSED * expected).any())
 
 
 def _ending(history: Sequence[Iteration], unit: float, tolerance: float, score_cost: float) -> Ending | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logreg_dist.solver.approach import RoughInformation, approach
+from logreg_dist.solver.approach import RoughInformation, approach, has_collapsed
 from logreg_dist.solver.bookmarks import LbfgsBookmark, NewtonBookmark, Page
 from logreg_dist.solver.chord import follow_chord
 from logreg_dist.solver.endings import (
@@ -36,6 +36,11 @@ from logreg_dist.solver.ridge import free_terms, penalised_deviance, penalised_s
 
 FloatArray = NDArray[np.float64]
 
+# Points with a true matrix that tell, where the way there was slow, whether the label is separated.
+OWN_POINTS = 3
+# In standard errors; a separated label comes as near as this only by ten slow steps more.
+FAINT = 1e-6
+
 
 @dataclass(frozen=True)
 class NewtonOptions:
@@ -48,6 +53,7 @@ class NewtonOptions:
         in standard errors. Where weights are below 1 on average, in those of weights of 1:
         multiplying all weights by a constant changes no estimate.
     max_iterations : int
+        Of those with a true matrix; see `approach` for the steps before.
     ridge : ndarray (p,) or None
         Added to the deviance as ``sum(ridge * beta**2)``.
     free : ndarray (p,) of bool or None
@@ -109,9 +115,12 @@ def newton(
     Convex Optimization, section 9.5 for the decrement.
     """
     page = page or Page()
-    start, earlier = _near_start(evaluate_score, start, rough, options, report, page)
+    near, earlier = _near_start(evaluate_score, start, rough, options, report, page)
     clock = time.perf_counter()
-    here, point = _first_point(evaluate, start, earlier, options, page)
+    here, point = _first_point(evaluate, near, earlier, options, page)
+    if here.earlier and not here.history and rough is not None and has_collapsed(_information(point), rough):
+        # As beyond a separating step: Newton's method starts where it would have without.
+        here, point = _first_point(evaluate, start, (), options, Page())
     earlier, dependences = here.earlier, list(here.dependences)
     history, halvings, asked_at, direction = list(here.history), here.halvings, here.asked_at, here.direction
     active = np.ones(len(start), dtype=bool)
@@ -156,8 +165,10 @@ def newton(
         clock = now
 
         unit = decrement_unit(point.sums)
-        if decrement <= options.tolerance * min(unit, 1.0) or at_rounding_floor(history, unit):
-            if is_slow((*earlier, *history)[-2:]) and is_separated():
+        settled = len(history) >= OWN_POINTS or not _is_doubtful(earlier, history[0], unit)
+        at_floor = at_rounding_floor(history, unit)
+        if settled and (decrement <= options.tolerance * min(unit, 1.0) or at_floor):
+            if is_slow(history[-2:]) and is_separated():
                 return end(Ending.SEPARATED)
             if may_rise and is_creeping(history):
                 return end(Ending.CREEPING)
@@ -172,13 +183,21 @@ def newton(
 
         ahead = None
         came_near = bool(earlier) and len(history) == 1
-        if evaluate_score is not None and (came_near or is_nearly_quadratic(history)):
+        if evaluate_score is not None and settled and (came_near or is_nearly_quadratic(history)):
             target = options.tolerance * min(unit, 1.0)
             ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
         trial, halvings = _next_point(evaluate, point, step, ahead, options.ridge)
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
+
+
+def _is_doubtful(earlier: Sequence[Iteration], first: Iteration, unit: float) -> bool:
+    """Whether the steps with a rough matrix ended slowly, and so far away that the label may be separated.
+
+    Neither the last step, which a proof would be asked about, nor its slowness is Newton's own then.
+    """
+    return is_slow((*earlier, first)[-2:]) and first.change > FAINT * min(unit, 1.0)
 
 
 def _near_start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import count_along, neutral_rows
 from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.kernel.evaluate import evaluate
+from logreg_dist.solver.approach import RoughInformation
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, SolverResult, Sums
 
@@ -35,9 +37,10 @@ def fit_arrays(
     weight: np.ndarray | None = None,
     *,
     start: np.ndarray | None = None,
+    rough: RoughInformation | None = None,
     **options: object,
 ) -> SolverResult:
-    """Fit with the proof of separation that a fit on a table uses."""
+    """Fit with the proof of separation that a fit on a table uses, in steps with a rough matrix where there is one."""
     shape, block = BlockShape(X.shape[1]), block_of(X, y, weight)
 
     def neutral_information(direction: np.ndarray, blur: np.ndarray) -> np.ndarray:
@@ -54,7 +57,15 @@ def fit_arrays(
         return prove_separation(direction / np.abs(direction).max(), passes).proves_separation
 
     start = np.zeros(shape.p) if start is None else start
-    return newton(sums_of(X, y, weight), start, NewtonOptions(**options), rises_for_ever=rises_for_ever)
+    sums = sums_of(X, y, weight)
+    return newton(
+        sums,
+        start,
+        NewtonOptions(**options),
+        rises_for_ever=rises_for_ever,
+        evaluate_score=None if rough is None else lambda beta: replace(sums(beta), information=None),
+        rough=rough,
+    )
 
 
 def with_ones(*columns: np.ndarray) -> np.ndarray:

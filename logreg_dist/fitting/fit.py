@@ -165,7 +165,7 @@ def _read(
         sample_rows=staged.sample_share if with_sample else 0,
         n_clusterings=n_clusterings,
     )
-    looks = staged.run_pass(task)
+    looks = staged.glance(task)
     n_sampled = sum(look.sample.n_rows for look in looks if look.sample is not None)
     what = f"profile, and a sample of {n_sampled:,} rows to start from" if with_sample else "profile"
     log.info("pass 2: %s (%.2f s)", what, time.perf_counter() - clock)

@@ -39,14 +39,13 @@ def config(table: str, **changes) -> TrainConfig:
 def folders(monkeypatch) -> set[Path]:
     """Collect the scratch folders that fits use."""
     used: set[Path] = set()
-    run_pass = StagedTable.run_pass
+    tell = StagedTable._tell
 
-    def noting(self, task):
-        results = run_pass(self, task)
+    def noting(self, *seconds, **slots):
         used.update(Path(split.path).parent for split in self.splits)
-        return results
+        tell(self, *seconds, **slots)
 
-    monkeypatch.setattr(StagedTable, "run_pass", noting)
+    monkeypatch.setattr(StagedTable, "_tell", noting)
     return used
 
 
@@ -78,6 +77,56 @@ def test_lost_files_are_staged_again_and_no_bit_changes(spark, table, monkeypatc
         == [STAGED_AGAIN] * 2
     )
     assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_the_driver_looks_at_splits_as_a_job_would(spark, table, monkeypatch):
+    sampled = config(table, solver={"start": "sample"})
+    bits = every_bit(fit(spark.read.parquet(table), sampled))
+    monkeypatch.setattr("logreg_dist.staging.passes.MAX_ROWS_SEEN_HERE", N_ROWS - 1)
+    assert every_bit(fit(spark.read.parquet(table), sampled)) == bits
+
+
+def test_a_glance_of_few_rows_runs_no_job(spark, table, monkeypatch):
+    def no_job(self, task):
+        raise AssertionError("a Spark job")
+
+    glance = StagedTable.glance
+
+    def watched(self, task):
+        with monkeypatch.context() as within:
+            within.setattr(StagedTable, "run_pass", no_job)
+            return glance(self, task)
+
+    monkeypatch.setattr(StagedTable, "glance", watched)
+    timings = []
+    assert fit(spark.read.parquet(table), config(table), on_pass=timings.append).converged
+    assert [timing.number for timing in timings[:3]] == [1, 2, 3]
+
+
+def test_files_lost_before_a_glance_are_staged_again(spark, table, monkeypatch, caplog):
+    undisturbed = every_bit(fit(spark.read.parquet(table), config(table)))
+    glance = StagedTable.glance
+
+    def disturbed(self, task):
+        delete_scratch(self)
+        return glance(self, task)
+
+    monkeypatch.setattr(StagedTable, "glance", disturbed)
+    assert every_bit(fit(spark.read.parquet(table), config(table))) == undisturbed
+    assert STAGED_AGAIN in [record.message for record in caplog.records]
+
+
+def test_a_spoilt_file_is_reported_by_a_job_not_by_the_glance(spark, table, monkeypatch):
+    glance = StagedTable.glance
+
+    def disturbed(self, task):
+        for split in self.splits:
+            Path(split.path).with_suffix(".json").write_text("{")
+        return glance(self, task)
+
+    monkeypatch.setattr(StagedTable, "glance", disturbed)
+    with pytest.raises(PythonException, match="JSONDecodeError"):
+        fit(spark.read.parquet(table), config(table))
 
 
 def test_files_that_are_lost_while_spark_adds_the_sums_are_staged_again(spark, table, monkeypatch):

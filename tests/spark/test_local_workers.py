@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,18 +22,32 @@ from logreg_dist.commands.session import open_session
 
 def look(_):
     import pyspark
-    return pyspark.__file__, sys.argv[0]
+    loaded = [name for name in ("pyarrow.parquet", "numpy") if name in sys.modules]
+    import pyarrow
+    pyarrow.array([1.0, None]).to_numpy(zero_copy_only=False)
+    loaded += [name for name in ("pandas",) if name in sys.modules]
+    frame = pyarrow.table({"a": [1]}).to_pandas()
+    return pyspark.__file__, sys.argv[0], loaded, type(frame).__module__
 
 context = open_session("test").sparkContext
 print(json.dumps(context.parallelize([0], 1).map(look).first()))
 """
 
 
+class Look(NamedTuple):
+    """Where workers find PySpark, the file of their daemon, what they have loaded, and of which module a frame is."""
+
+    where: str
+    daemon: str
+    loaded: set[str]
+    frame: str
+
+
 @pytest.fixture
 def looked_at(tmp_path):
-    """Where the workers of a session find PySpark, and the file of their daemon."""
+    """What the workers of a session find."""
 
-    def look(*command: str, **environment: str) -> tuple[str, str]:
+    def look(*command: str, **environment: str) -> Look:
         script = tmp_path / "look.py"
         script.write_text(SCRIPT)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "SPARK_"))}
@@ -46,8 +61,8 @@ def looked_at(tmp_path):
             timeout=120,
         )
         assert found.returncode == 0, found.stderr[-2000:]
-        where, daemon = json.loads(found.stdout.strip().splitlines()[-1])
-        return str(where), Path(daemon).stem
+        where, daemon, loaded, frame = json.loads(found.stdout.strip().splitlines()[-1])
+        return Look(where, Path(daemon).stem, set(loaded), frame)
 
     return look
 
@@ -59,24 +74,30 @@ def looked_at(tmp_path):
     ids=["python", "spark-submit"],
 )
 def test_workers_leave_the_zip_aside(looked_at, command):
-    where, daemon = looked_at(*command)
-    assert daemon == "logreg_dist_daemon"
-    assert Path(where).is_file()  # nothing in a zip is one
+    look = looked_at(*command)
+    assert look.daemon == "logreg_dist_daemon"
+    assert Path(look.where).is_file()  # nothing in a zip is one
+
+
+@pytest.mark.spark
+def test_workers_begin_with_what_tasks_need_and_load_pandas_when_it_is_asked_for(looked_at):
+    look = looked_at(sys.executable)
+    assert look.loaded == {"numpy", "pyarrow.parquet"}
+    assert look.frame.startswith("pandas")
 
 
 @pytest.mark.spark
 def test_a_search_path_of_the_users_own_is_left_alone(looked_at, tmp_path):
     setting = f"spark.executorEnv.PYTHONPATH={tmp_path}"
-    where, daemon = looked_at(str(BIN / "spark-submit"), "--master", "local[1]", "--conf", setting)
-    assert daemon == "daemon"
-    assert "pyspark.zip" in where
+    look = looked_at(str(BIN / "spark-submit"), "--master", "local[1]", "--conf", setting)
+    assert look.daemon == "daemon"
+    assert "pyspark.zip" in look.where
 
 
 @pytest.mark.spark
 def test_it_is_left_alone_in_the_default_file_too(looked_at, tmp_path):
     (tmp_path / "spark-defaults.conf").write_text(f"spark.executorEnv.PYTHONPATH {tmp_path}\n")
-    _, daemon = looked_at(sys.executable, SPARK_CONF_DIR=str(tmp_path))
-    assert daemon == "daemon"
+    assert looked_at(sys.executable, SPARK_CONF_DIR=str(tmp_path)).daemon == "daemon"
 
 
 @pytest.mark.parametrize(

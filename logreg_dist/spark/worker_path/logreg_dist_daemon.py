@@ -1,4 +1,4 @@
-"""PySpark's daemon of Python workers, started with PySpark's folder instead of Spark's zip of it.
+"""PySpark's daemon of Python workers, started with PySpark's folder instead of Spark's zip of it, and with what all import.
 
 The zip has no bytecode: every session compiles PySpark anew in each first worker, 0.4 to 0.9 s of a job's start. Alone in
 its folder, which goes on the module search path of the workers: nothing else is found there by accident.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 
@@ -37,8 +39,37 @@ def with_folders_first(path: Sequence[str]) -> list[str]:
     return list(path)
 
 
+class _NoPandas(MetaPathFinder):
+    """Finds nothing, and keeps others from finding pandas."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def import_before_fork() -> None:
+    """Import what every worker needs, once; each would do it for itself, and all of them at the same time.
+
+    pyarrow loads pandas, if there is one, as soon as an array becomes NumPy's: 0.3 s of a worker's first task, and
+    here nobody hands it anything of pandas. It asks once, and is told no; where it is asked for a pandas object it
+    tries again, and pandas is there.
+    """
+    without = _NoPandas()
+    sys.meta_path.insert(0, without)
+    with suppress(ImportError):  # what is missing is missed, and named, where it is needed
+        import numpy  # noqa: F401
+        import pyarrow
+
+        pyarrow.array([0.0]).to_numpy()
+        import pyarrow.compute
+        import pyarrow.parquet
+        import pyspark.worker  # noqa: F401
+    sys.meta_path.remove(without)
+
+
 if __name__ == "__main__":
     sys.path[:] = with_folders_first(sys.path)
+    import_before_fork()
     from pyspark.daemon import manager
 
     manager()

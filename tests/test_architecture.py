@@ -120,6 +120,7 @@ LATE_IMPORTS = {
 ARRAYS_ONLY = ("kernel", "solver", "inference", "checks", "staging", "design", "model", "config")
 SPARK_IN_ARRAYS = {
     "staging/passes.py": "the seam between the staged splits and Spark's RDD",
+    "staging/removal.py": "the jobs that remove staged files",
     "staging/stage_task.py": "the task around `stage_split`, which asks Spark for its number",
     "staging/file_partitions.py": "the setting that keeps the cluster's size out of the splits",
 }

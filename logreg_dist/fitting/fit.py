@@ -62,7 +62,7 @@ def fit(
     ----------
     table : DataFrame
         Or what `open_for_fit` returns. Of it are read the columns that `config` names, or all. Costs one job to read
-        it and one for each pass.
+        it and at most one for each pass.
     config : TrainConfig
         `output` and the source in `input` are the business of the job and ignored here.
     on_pass : callable

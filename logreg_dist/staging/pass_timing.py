@@ -45,7 +45,7 @@ class PassTiming:
     number : int
         From 1, as in the log's lines.
     wall : float
-        From the start of the Spark job to its last result.
+        From its start, nearly always that of a Spark job, to its last result.
     driver : float
         Between the pass before and this one: sums, solver, planning.
     slots : int

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -26,8 +24,8 @@ from logreg_dist.spark.words import all_words
 from logreg_dist.staging.buckets import Ended, Merged, added_buckets, gathered_pieces, scattered_pieces
 from logreg_dist.staging.pass_timing import Measured, PassTiming, TaskTiming
 from logreg_dist.staging.pieces import JOB_SHARE, PIECE_SHARE, counted, cut, fetched, jobs_of, joined
+from logreg_dist.staging.removal import remove_staged
 from logreg_dist.staging.sample import MAX_SAMPLE_ROWS
-from logreg_dist.staging.scratch import removal_task
 from logreg_dist.staging.split_tasks import (
     MAX_SENT_BYTES,
     Added,
@@ -45,10 +43,9 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_RESTAGES = 3
-REMOVAL_SECONDS = 20.0
-MAX_REMOVAL_ROUNDS = 3  # what is left then lay on a machine that is gone
-# A glance at so many rows takes the driver less time than a Spark job takes to begin and to send its results.
-MAX_ROWS_SEEN_HERE = 10_000_000
+# What the driver reads of so much takes it 0.1 to 0.4 s, and a Spark job, which has to send it, 0.3 to 1.0 s: rows of all
+# splits, bytes of their files, and of the notes beside them.
+MAX_ROWS_SEEN_HERE, MAX_BYTES_SEEN_HERE, MAX_NOTE_BYTES_SEEN_HERE = 10_000_000, 2_000_000_000, 4_000_000
 
 
 class StagedTable:
@@ -133,24 +130,20 @@ class StagedTable:
     def glance(self, task: Callable[[StagedSplit], Result]) -> list[Result]:
         """Do what `run_pass` does, with a task that reads little of each split.
 
-        Where the executor is the driver's own process and the rows are few, no Spark job is run for it.
+        Where the executor is the driver's own process and the table is small, no Spark job is run for it.
 
         Raises
         ------
         InputRejected, TemporaryFailure
             As `run_pass`.
         """
-        n_rows = sum(split.n_rows for split in self.splits)
-        if n_rows > MAX_ROWS_SEEN_HERE or not is_in_one_process(self._spark.sparkContext.master):
-            return self.run_pass(task)
-        start = time.perf_counter()
-        try:
-            done = list(over_splits(task)(self.splits))
-        except (OSError, ValueError):
-            return self.run_pass(task)  # which reports what is wrong with a file
+        start, done = time.perf_counter(), list[Done[Result]]()
+        if is_in_one_process(self._spark.sparkContext.master):
+            with suppress(Exception):  # a job says what is wrong with a file, and stages lost ones again
+                done = list(over_splits(task)(self.splits)) if _are_small(self.splits) else []
         results = [one.result for one in done if not isinstance(one.result, Lost | Added)]
-        if len(results) < len(done):
-            return self.run_pass(task)  # which stages the table again
+        if not results or len(results) < len(self.splits):
+            return self.run_pass(task)
         self.n_passes += 1
         self._tell(start, [one.timing for one in done], slots=1)
         return results
@@ -228,44 +221,13 @@ class StagedTable:
 
     def release(self) -> None:
         """Remove the staged files and forget the splits; stages nothing and never raises."""
-        # On a thread of its own, because a signal may have left this thread's connection to the JVM in
-        # the middle of an answer; and not for ever, because a cluster without executors waits for some.
-        remover = threading.Thread(target=self._remove, daemon=True)
-        remover.start()
-        remover.join(REMOVAL_SECONDS)
-        if remover.is_alive():
-            log.warning("no executor was free to remove the staged files; they vanish with the executors")
+        remove_staged(self._spark, self._run_id, self._folders, self._rdd)
 
     def __enter__(self) -> StagedTable:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
-
-    def _remove(self) -> None:
-        context, left = self._spark.sparkContext, set(self._folders)
-        try:
-            if left and is_in_one_process(context.master):
-                _remove_here(left)  # which takes half as long as a job
-            else:
-                self._remove_everywhere(left)
-        except Exception as error:
-            # Without Spark only what lies on this machine can be reached.
-            _remove_here(left)
-            reason = type(error).__name__
-            log.warning("staged files could not be removed (%s); they vanish with the executors", reason)
-        with suppress(Exception):  # the JVM may be what died
-            self._rdd.unpersist()
-
-    def _remove_everywhere(self, left: set[str]) -> None:
-        # Not through the staged rows: those of an executor that died would be staged again first. A task
-        # for every core reaches every executor, unless others are at work there: hence the rounds.
-        context, remove = self._spark.sparkContext, removal_task(self._run_id, frozenset(self._folders))
-        n_tasks = 2 * context.defaultParallelism
-        for _ in range(MAX_REMOVAL_ROUNDS):
-            left -= set(context.parallelize(range(n_tasks), n_tasks).mapPartitions(remove).collect())
-            if not left:
-                break
 
     def _staged(self) -> RDD[StagedSplit]:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
@@ -341,9 +303,14 @@ class StagedTable:
         self.splits = found
 
 
-def _remove_here(folders: set[str]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _are_small(splits: Sequence[StagedSplit]) -> bool:
+    """Whether a glance at them takes less time than a Spark job for it."""
+    paths = [Path(split.path) for split in splits]
+    return (
+        sum(split.n_rows for split in splits) <= MAX_ROWS_SEEN_HERE
+        and sum(path.stat().st_size for path in paths) <= MAX_BYTES_SEEN_HERE
+        and sum(path.with_suffix(".json").stat().st_size for path in paths) <= MAX_NOTE_BYTES_SEEN_HERE
+    )
 
 
 def _changing_table(what: str) -> InputRejected:

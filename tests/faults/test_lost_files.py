@@ -79,20 +79,30 @@ def test_lost_files_are_staged_again_and_no_bit_changes(spark, table, monkeypatc
     assert [folder for folder in folders if folder.exists()] == []
 
 
-def test_the_driver_looks_at_splits_as_a_job_would(spark, table, monkeypatch):
+@pytest.mark.parametrize("limit", ["ROWS", "BYTES", "NOTE_BYTES"])
+def test_the_driver_looks_at_splits_as_a_job_would(spark, table, monkeypatch, limit):
     sampled = config(table, solver={"start": "sample"})
     bits = every_bit(fit(spark.read.parquet(table), sampled))
-    monkeypatch.setattr("logreg_dist.staging.passes.MAX_ROWS_SEEN_HERE", N_ROWS - 1)
+    monkeypatch.setattr(f"logreg_dist.staging.passes.MAX_{limit}_SEEN_HERE", 100)
+    run_pass, passes = StagedTable.run_pass, []
+
+    def noted(self, task):
+        passes.append(self.n_passes + 1)
+        return run_pass(self, task)
+
+    monkeypatch.setattr(StagedTable, "run_pass", noted)
     assert every_bit(fit(spark.read.parquet(table), sampled)) == bits
+    assert passes[0] == 2
 
 
 def test_a_glance_of_few_rows_runs_no_job(spark, table, monkeypatch):
     def no_job(self, task):
         raise AssertionError("a Spark job")
 
-    glance = StagedTable.glance
+    glance, glances = StagedTable.glance, []
 
     def watched(self, task):
+        glances.append(self.n_passes + 1)
         with monkeypatch.context() as within:
             within.setattr(StagedTable, "run_pass", no_job)
             return glance(self, task)
@@ -100,6 +110,7 @@ def test_a_glance_of_few_rows_runs_no_job(spark, table, monkeypatch):
     monkeypatch.setattr(StagedTable, "glance", watched)
     timings = []
     assert fit(spark.read.parquet(table), config(table), on_pass=timings.append).converged
+    assert glances == [2]
     assert [timing.number for timing in timings[:3]] == [1, 2, 3]
 
 
@@ -116,16 +127,17 @@ def test_files_lost_before_a_glance_are_staged_again(spark, table, monkeypatch, 
     assert STAGED_AGAIN in [record.message for record in caplog.records]
 
 
-def test_a_spoilt_file_is_reported_by_a_job_not_by_the_glance(spark, table, monkeypatch):
+@pytest.mark.parametrize(("notes", "error"), [("{", "JSONDecodeError"), ("[]", "TypeError")])
+def test_a_spoilt_file_is_reported_by_a_job_not_by_the_glance(spark, table, monkeypatch, notes, error):
     glance = StagedTable.glance
 
     def disturbed(self, task):
         for split in self.splits:
-            Path(split.path).with_suffix(".json").write_text("{")
+            Path(split.path).with_suffix(".json").write_text(notes)
         return glance(self, task)
 
     monkeypatch.setattr(StagedTable, "glance", disturbed)
-    with pytest.raises(PythonException, match="JSONDecodeError"):
+    with pytest.raises(PythonException, match=error):
         fit(spark.read.parquet(table), config(table))
 
 

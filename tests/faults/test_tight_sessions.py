@@ -19,7 +19,7 @@ from tests.faults.rows import every_bit
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
-N_ROWS, N_COLUMNS = 2_400, 400  # an information matrix of 1.3 MB, a sample of 7.7 MB
+N_ROWS, N_COLUMNS = 2_400, 400  # an information matrix of 1.3 MB
 TIMEOUT = 600  # seconds; about 15 when nothing else runs
 
 

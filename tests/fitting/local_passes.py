@@ -68,6 +68,8 @@ class LocalPasses:
         found = [task(split) for split in self.splits]
         return [getattr(one, "result", one) for one in found]
 
+    glance = run_pass
+
     def sum_pass(self, task: Callable[[StagedSplit], Any], *, result_bytes: int) -> Any:
         assert result_bytes > 0
         return add_in_groups(self.run_pass(task), len(self.splits))

@@ -91,7 +91,7 @@ def samples_of(rows: FittedRows) -> tuple[SampleRows, ...]:
     # Unweighted by label until events are told from others, as they were drawn.
     layout = replace(rows.passes.layout, label_weights=None)
     task = first_look_task(layout, sample_rows=rows.passes.staged.sample_share)
-    looks: list[FirstLook] = rows.passes.staged.run_pass(task)
+    looks: list[FirstLook] = rows.passes.staged.glance(task)
     samples = tuple(look.sample for look in looks if look.sample is not None)
     weights = rows.passes.layout.label_weights
     return samples if weights is None else tuple(sample.weighted_by(weights) for sample in samples)

@@ -142,7 +142,7 @@ class StagedTable:
             with suppress(Exception):  # a job says what is wrong with a file, and stages lost ones again
                 done = list(over_splits(task)(self.splits)) if _are_small(self.splits) else []
         results = [one.result for one in done if not isinstance(one.result, Lost | Added)]
-        if not results or len(results) < len(self.splits):
+        if len(results) < len(self.splits):
             return self.run_pass(task)
         self.n_passes += 1
         self._tell(start, [one.timing for one in done], slots=1)

@@ -122,6 +122,23 @@ def test_executors_elsewhere_and_other_pythons_start_as_spark_starts_them():
         assert worker_settings(master, python) == {}
 
 
+def test_a_broken_installation_is_left_for_the_tasks_to_name(tmp_path):
+    (tmp_path / "pyarrow.py").write_text("raise ValueError('numpy.dtype size changed')\n")
+    script = (
+        "from logreg_dist.spark.worker_path.logreg_dist_daemon import import_before_fork as run\n"
+        "import sys; finders = list(sys.meta_path); run(); assert sys.meta_path == finders"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
 @pytest.fixture
 def installation(tmp_path):
     """Make Spark's folder with a zip of PySpark, and PySpark's folder where it is asked for."""

@@ -56,7 +56,7 @@ def import_before_fork() -> None:
     """
     without = _NoPandas()
     sys.meta_path.insert(0, without)
-    with suppress(ImportError):  # what is missing is missed, and named, where it is needed
+    with suppress(Exception):  # what is missing or broken is named by the task that needs it
         import numpy  # noqa: F401
         import pyarrow
 

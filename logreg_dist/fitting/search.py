@@ -23,6 +23,7 @@ from logreg_dist.solver.lbfgs import STEPS_PER_ITERATION, LbfgsOptions, by_diago
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.proximal import kkt_residual, proximal_newton
 from logreg_dist.solver.result import Ending, Method, Point, SolverResult, Sums
+from logreg_dist.solver.surrogate import Remainder
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,13 @@ class Start:
         The optimum of a sample; zeros when it is no help.
     rough : RoughInformation or None
         Of all rows near it, as a sample has it, where steps may begin with that.
+    remainder : Remainder or None
+        Of the sample, where steps with the information of all rows may be corrected by it.
     """
 
     beta: FloatArray
     rough: RoughInformation | None = None
+    remainder: Remainder | None = None
 
 
 class Prove(Protocol):
@@ -185,7 +189,11 @@ def _by_newton(
     ridge, free = (None, None) if penalty is None else (penalty.ridge, penalty.free)
 
     def iterate(
-        start: FloatArray, at_most: int, page: Page[NewtonBookmark], rough: RoughInformation | None = None
+        start: FloatArray,
+        at_most: int,
+        page: Page[NewtonBookmark],
+        rough: RoughInformation | None = None,
+        remainder: Remainder | None = None,
     ) -> SolverResult:
         by_score = likelihood.several_steps or rough is not None
         return newton(
@@ -195,6 +203,7 @@ def _by_newton(
             rises_for_ever=rises_for_ever,
             evaluate_score=likelihood.evaluate_score if by_score else None,
             rough=rough,
+            remainder=remainder,
             page=page,
         )
 
@@ -205,7 +214,7 @@ def _by_newton(
         return iterate(cold, most, again)
     warm = bool(start.beta.any())
     page = journal.page(MAIN, NewtonBookmark, p)
-    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.rough)
+    result = iterate(start.beta, min(most, PATIENCE) if warm else most, page, start.rough, start.remainder)
     if result.ending in _NOWHERE and warm:
         log.info("the start from the sample leads nowhere; starting from 0")
         result = iterate(cold, most, again)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logreg_dist.solver.halving import ROUNDING
 from logreg_dist.solver.result import Point, Sums
 from logreg_dist.solver.ridge import penalised_deviance, penalised_score
+from logreg_dist.solver.surrogate import Surrogate
 
 FloatArray = NDArray[np.float64]
 
@@ -28,6 +29,7 @@ def follow_chord(
     *,
     ridge: FloatArray | None,
     target: float,
+    surrogate: Surrogate | None = None,
 ) -> FloatArray | None:
     """Repeat Newton's step with the matrix of `point` until it no longer helps.
 
@@ -41,6 +43,8 @@ def follow_chord(
     ridge : ndarray (p,) or None
     target : float
         Of the decrement, in standard errors: nearer is near enough.
+    surrogate : Surrogate or None
+        What corrects the steps.
 
     Returns
     -------
@@ -64,9 +68,10 @@ def follow_chord(
     """
     limit = penalised_deviance(point, ridge)
     limit += ROUNDING * abs(limit)
-    step = solve(penalised_score(point, ridge))
-    before = _decrement(penalised_score(point, ridge), step)
-    beta = point.beta + step
+    score = penalised_score(point, ridge)
+    step = solve(score)
+    before = _decrement(score, step)
+    beta = point.beta + (step if surrogate is None else surrogate.step(score, point.beta))
     reached: FloatArray | None = None
     for _ in range(MAX_STEPS):
         trial = Point(beta, evaluate_score(beta))
@@ -77,9 +82,10 @@ def follow_chord(
         step = solve(score)
         decrement = _decrement(score, step)
         if decrement > WORTHWHILE * before:
-            return beta
+            return beta if reached is not None or surrogate is None else None
         expected = CAUTION * decrement * decrement / before
-        reached, beta, before = beta, beta + step, decrement
+        reached, before = beta, decrement
+        beta = beta + (step if surrogate is None else surrogate.step(score, beta))
         if min(decrement, expected) <= target:
             return beta
     return beta

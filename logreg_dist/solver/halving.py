@@ -22,6 +22,13 @@ MAX_HALVINGS = 50
 OVERSHOT = 0.5
 
 
+def if_better(trial: Point, point: Point, ridge: FloatArray | None) -> Point | None:
+    """Return the `trial` where its penalised deviance is no higher, but for rounding, than that of `point`."""
+    limit = penalised_deviance(point, ridge)
+    # A comparison with NaN is false.
+    return trial if penalised_deviance(trial, ridge) <= limit + ROUNDING * abs(limit) else None
+
+
 def halve_until_better(
     evaluate: Callable[[FloatArray], Sums], point: Point, step: FloatArray, ridge: FloatArray | None
 ) -> tuple[Point | None, int]:

@@ -69,6 +69,24 @@ def whole_matrix(information: Information) -> FloatArray:
     return information.matrix() if isinstance(information, ArrowheadInformation) else information
 
 
+def diagonal_of(information: Information) -> FloatArray:
+    """Return the diagonal, (p,), in the order of the terms.
+
+    Examples
+    --------
+    >>> levels, others = np.array([0, 1]), np.array([2])
+    >>> arrow = ArrowheadInformation(np.array([1.0, 2.0]), np.ones((2, 1)), np.array([[9.0]]), levels, others)
+    >>> diagonal_of(arrow).tolist()
+    [1.0, 2.0, 9.0]
+    """
+    if not isinstance(information, ArrowheadInformation):
+        return np.diagonal(whole_matrix(information))
+    diagonal = np.empty(information.p)
+    diagonal[information.levels] = information.diagonal
+    diagonal[information.others] = np.diagonal(information.rest)
+    return diagonal
+
+
 def embedded(values: FloatArray, active: NDArray[np.bool_]) -> FloatArray:
     """Return what the active terms have, such as coefficients, among all terms (p,), the others 0.
 

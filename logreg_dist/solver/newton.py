@@ -21,18 +21,20 @@ from logreg_dist.solver.endings import (
     is_slow,
     loses_less_than_a_coin,
 )
-from logreg_dist.solver.halving import ROUNDING, halve_until_better
+from logreg_dist.solver.halving import halve_until_better, if_better
 from logreg_dist.solver.information import (
     Information,
     active_part,
     dependences_in,
+    diagonal_of,
     factor_of,
     plus_ridge,
 )
 from logreg_dist.solver.lbfgs import LbfgsOptions
 from logreg_dist.solver.linear_system import Dependence, SingularInformation
 from logreg_dist.solver.result import Ending, Iteration, Point, SolverResult, Sums
-from logreg_dist.solver.ridge import free_terms, penalised_deviance, penalised_score
+from logreg_dist.solver.ridge import free_terms, penalised_score
+from logreg_dist.solver.surrogate import Remainder, Surrogate, surrogate_point
 
 FloatArray = NDArray[np.float64]
 
@@ -78,6 +80,7 @@ def newton(
     report: Callable[[Iteration], None] = lambda iteration: None,
     evaluate_score: Callable[[FloatArray], Sums] | None = None,
     rough: RoughInformation | None = None,
+    remainder: Remainder | None = None,
     page: Page[NewtonBookmark] | None = None,
 ) -> SolverResult:
     """Maximise the (ridge-penalised) likelihood from `start`.
@@ -101,6 +104,8 @@ def newton(
     rough : RoughInformation or None
         What stands for the information near the start: with `evaluate_score` the search goes as far as
         that pays, and the first true matrix is formed there.
+    remainder : Remainder or None
+        Of a sample: what steps are corrected by, see `Surrogate`.
     page : Page of NewtonBookmark or None
         Where an interrupted search goes on, and what keeps track of this one.
 
@@ -181,12 +186,22 @@ def newton(
         if len(history) > options.max_iterations:
             return end(Ending.SEPARATED if is_separated() else Ending.ITERATIONS)
 
-        ahead = None
+        is_fast = is_nearly_quadratic(history)
+        surrogate, trial = None, None
+        if remainder is not None and (is_fast or len(history) == 1):
+            surrogate = Surrogate(point.beta, diagonal_of(_information(point)), solve, remainder)
         came_near = bool(earlier) and len(history) == 1
-        if evaluate_score is not None and settled and (came_near or is_nearly_quadratic(history)):
+        if evaluate_score is not None and settled and (came_near or is_fast):
             target = options.tolerance * min(unit, 1.0)
-            ahead = follow_chord(evaluate_score, solve, point, ridge=options.ridge, target=target)
-        trial, halvings = _next_point(evaluate, point, step, ahead, options.ridge)
+            ahead = follow_chord(
+                evaluate_score, solve, point, ridge=options.ridge, target=target, surrogate=surrogate
+            )
+            trial = None if ahead is None else if_better(Point(ahead, evaluate(ahead)), point, options.ridge)
+        elif surrogate is not None:
+            trial = surrogate_point(evaluate, surrogate, point, ridge=options.ridge)
+        halvings = 0
+        if trial is None:
+            trial, halvings = halve_until_better(evaluate, point, step, options.ridge)
         if trial is None:
             return end(Ending.SEPARATED if is_separated() else Ending.STUCK)
         point = trial
@@ -243,21 +258,6 @@ def _first_point(
     return known, point
 
 
-def _next_point(
-    evaluate: Callable[[FloatArray], Sums],
-    point: Point,
-    step: FloatArray,
-    ahead: FloatArray | None,
-    ridge: FloatArray | None,
-) -> tuple[Point | None, int]:
-    """Return the point `ahead`, where a chord led, or that along the step, and how often it was halved.
-
-    None where neither is better.
-    """
-    trial = None if ahead is None else _if_better(Point(ahead, evaluate(ahead)), point, ridge)
-    return (trial, 0) if trial is not None else halve_until_better(evaluate, point, step, ridge)
-
-
 def _without_dependences(
     evaluate: Callable[[FloatArray], Sums], start: Point
 ) -> tuple[Point, list[Dependence]]:
@@ -297,11 +297,6 @@ def _solver_at(
         return step
 
     return solve
-
-
-def _if_better(trial: Point, point: Point, ridge: FloatArray | None) -> Point | None:
-    limit = penalised_deviance(point, ridge)
-    return trial if penalised_deviance(trial, ridge) <= limit + ROUNDING * abs(limit) else None
 
 
 def _information(point: Point) -> Information:

@@ -15,6 +15,7 @@ from logreg_dist.kernel.evaluate import evaluate
 from logreg_dist.solver.approach import RoughInformation
 from logreg_dist.solver.newton import NewtonOptions, newton
 from logreg_dist.solver.result import Ending, SolverResult, Sums
+from logreg_dist.solver.surrogate import Remainder
 
 
 def block_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Block:
@@ -38,6 +39,7 @@ def fit_arrays(
     *,
     start: np.ndarray | None = None,
     rough: RoughInformation | None = None,
+    remainder: Remainder | None = None,
     **options: object,
 ) -> SolverResult:
     """Fit with the proof of separation that a fit on a table uses, in steps with a rough matrix where there is one."""
@@ -65,6 +67,7 @@ def fit_arrays(
         rises_for_ever=rises_for_ever,
         evaluate_score=None if rough is None else lambda beta: replace(sums(beta), information=None),
         rough=rough,
+        remainder=remainder,
     )
 
 

@@ -27,7 +27,8 @@ def look(_):
     pyarrow.array([1.0, None]).to_numpy(zero_copy_only=False)
     loaded += [name for name in ("pandas",) if name in sys.modules]
     frame = pyarrow.table({"a": [1]}).to_pandas()
-    return pyspark.__file__, sys.argv[0], loaded, type(frame).__module__
+    archives = [key for key, finder in sys.path_importer_cache.items() if type(finder).__name__ == "zipimporter"]
+    return pyspark.__file__, sys.argv[0], loaded, type(frame).__module__, archives
 
 context = open_session("test").sparkContext
 print(json.dumps(context.parallelize([0], 1).map(look).first()))
@@ -35,12 +36,13 @@ print(json.dumps(context.parallelize([0], 1).map(look).first()))
 
 
 class Look(NamedTuple):
-    """Where workers find PySpark, the file of their daemon, what they have loaded, and of which module a frame is."""
+    """Where workers find PySpark, their daemon's file, what they have loaded, a frame's module, archives looked into."""
 
     where: str
     daemon: str
     loaded: set[str]
     frame: str
+    archives: list[str]
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def looked_at(tmp_path):
             timeout=120,
         )
         assert found.returncode == 0, found.stderr[-2000:]
-        where, daemon, loaded, frame = json.loads(found.stdout.strip().splitlines()[-1])
-        return Look(where, Path(daemon).stem, set(loaded), frame)
+        where, daemon, loaded, frame, archives = json.loads(found.stdout.strip().splitlines()[-1])
+        return Look(where, Path(daemon).stem, set(loaded), frame, archives)
 
     return look
 
@@ -77,6 +79,7 @@ def test_workers_leave_the_zip_aside(looked_at, command):
     look = looked_at(*command)
     assert look.daemon == "logreg_dist_daemon"
     assert Path(look.where).is_file()  # nothing in a zip is one
+    assert not [archive for archive in look.archives if "py4j" not in archive]
 
 
 @pytest.mark.spark
@@ -149,20 +152,23 @@ def installation(tmp_path):
         for file in (library / "pyspark.zip", library / "py4j-1-src.zip", *(root / one for one in files)):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-        return root, [str(library / "pyspark.zip"), str(library / "py4j-1-src.zip"), "/lib/python"]
+        jar = str(root / "jars" / "spark-core.jar")
+        return root, [str(library / "pyspark.zip"), str(library / "py4j-1-src.zip"), jar, "/lib/mine.jar"]
 
     return make
 
 
-def test_an_installation_by_pip_has_its_zips_last(installation):
+def test_an_installation_by_pip_is_found_in_its_folder(installation):
     root, path = installation("site-packages/pyspark", "__init__.py", "python/pyspark/shell.py")
+    _, py4j, _, mine = path
     path.append(str(root.parent))
-    assert with_folders_first(path) == [*path[2:], *path[:2]]
+    assert with_folders_first(path) == [mine, str(root.parent), py4j]
 
 
 def test_a_distribution_has_its_folder_first(installation):
     root, path = installation("spark-4", "python/pyspark/__init__.py")
-    assert with_folders_first(path) == [str(root / "python"), *path]
+    _, py4j, _, mine = path
+    assert with_folders_first(path) == [str(root / "python"), py4j, mine]
 
 
 def test_without_a_folder_that_would_be_found_the_path_stays(installation):

@@ -19,23 +19,26 @@ def with_folders_first(path: Sequence[str]) -> list[str]:
     Parameters
     ----------
     path : sequence of str
-        With Spark's zips in front, as Spark makes it: ``python/lib/pyspark.zip`` and py4j's beside it.
+        With Spark's zips in front, as Spark makes it: ``python/lib/pyspark.zip`` and py4j's beside it, and one of
+        Spark's jars.
 
     Returns
     -------
     list of str
-        The same entries, and no others than Spark's folder ``python``: the folder before the zips, or, where PySpark was
-        installed by pip and is found anyway, the zips last. Unchanged where the zip is all there is.
+        The same entries without PySpark's zip and Spark's jar, whose directories of thousands of files each new
+        worker would read, and Spark's folder ``python`` before them; or, where PySpark was installed by pip and is
+        found anyway, py4j's zip last. Unchanged where the zip is all there is.
     """
     archive = next((Path(entry) for entry in path if entry.endswith("pyspark.zip")), None)
     if archive is None or len(archive.parents) < 4:
         return list(path)
     home = archive.parents[2]
+    rest = [entry for entry in path if entry != str(archive) and Path(entry).parent != home / "jars"]
     if (home / "python" / "pyspark" / "__init__.py").is_file():
-        return [str(home / "python"), *path]
+        return [str(home / "python"), *rest]
     if home.name == "pyspark" and (home / "__init__.py").is_file() and str(home.parent) in path:
-        zips = [entry for entry in path if Path(entry).parent == archive.parent]
-        return [entry for entry in path if entry not in zips] + zips
+        zips = [entry for entry in rest if Path(entry).parent == archive.parent]
+        return [entry for entry in rest if entry not in zips] + zips
     return list(path)
 
 
@@ -69,6 +72,7 @@ def import_before_fork() -> None:
 
 if __name__ == "__main__":
     sys.path[:] = with_folders_first(sys.path)
+    sys.path_importer_cache.clear()  # of what was on the path before
     import_before_fork()
     from pyspark.daemon import manager
 

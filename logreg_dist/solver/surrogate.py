@@ -79,10 +79,11 @@ class Surrogate:
         limit, first = TRUSTED**2 * float(score @ plain), 0.0
         for number in range(MAX_CORRECTIONS):
             rest = self._scaled_remainder(beta, step)
+            if not np.isfinite(rest).all():
+                return plain
             correction = self.solve(rest - known)
             size = float((rest - known) @ correction)
-            # A comparison with NaN is false.
-            if not size <= limit:
+            if size > limit:
                 return plain
             first = first if number else size
             step, known, limit = step + correction, rest, size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,8 @@ def sample_start(
     penalty : Penalty or None
         Of the fit itself.
     weak_ridge : ndarray (p,)
-        How strongly each estimate is shrunk beside the others where the fit has no penalty: a rare level may
+        How strongly each estimate is shrunk beside the others where the fit has no penalty, or a ridge that is less: a
+        rare level may
         have one label only in the sample, and would send its estimate to infinity.
     n_rows : int
         Rows of the table that the sample was drawn from.
@@ -219,9 +220,9 @@ def optimum_of_sample(
     elif penalty is not None:
         # Not by its ridge alone, which may be as good as none beside rows that stand for many.
         ridge = penalty.ridge if whole else np.maximum(penalty.ridge, weak_ridge)
-        result = _two_steps(evaluate_sample, thinned, NewtonOptions(near, 20, ridge, alias=False))
+        result = _two_steps(evaluate_sample, thinned, NewtonOptions(near, 20, ridge, alias=False), rough)
     else:
-        result = _two_steps(evaluate_sample, thinned, NewtonOptions(rough, 20, weak_ridge))
+        result = _two_steps(evaluate_sample, thinned, NewtonOptions(rough, 20, weak_ridge), rough)
         if whole and result.ending is Ending.CONVERGED:
             # Not roughly: the estimates of a level with one label only must not pass for an optimum on their way out.
             exact = newton(evaluate_sample, result.point.beta, NewtonOptions(STRICT, 6))
@@ -230,17 +231,22 @@ def optimum_of_sample(
 
 
 def _two_steps(
-    evaluate_sample: Callable[[FloatArray], Sums], thinned: _SampleRows | None, options: NewtonOptions
+    evaluate_sample: Callable[[FloatArray], Sums],
+    thinned: _SampleRows | None,
+    options: NewtonOptions,
+    rough: float,
 ) -> SolverResult:
     """Return the optimum of a sample, from that of a part of its rows where there is one."""
     assert options.ridge is not None
     cold = np.zeros_like(options.ridge)
     if thinned is None:
         return newton(evaluate_sample, cold, options)
-    first = newton(thinned.evaluate, cold, options)
-    if first.ending is not Ending.CONVERGED:
-        return newton(evaluate_sample, cold, options)
-    return newton(evaluate_sample, first.point.beta, options, remainder=thinned.remainder)
+    first = newton(thinned.evaluate, cold, replace(options, tolerance=rough))
+    if first.ending is Ending.CONVERGED:
+        result = newton(evaluate_sample, first.point.beta, options, remainder=thinned.remainder)
+        if result.ending is Ending.CONVERGED:
+            return result
+    return newton(evaluate_sample, cold, options)
 
 
 def near_optimum_of_sample(

@@ -50,7 +50,8 @@ def follow_chord(
     -------
     ndarray (p,) or None
         Where the steps lead, a place to form the next matrix; None when the first one makes things
-        worse. The distance shrinks by a constant factor a step, the smaller the nearer `point` was.
+        worse, or was corrected by a sample and leaves most of the way. The distance shrinks by a
+        constant factor a step, the smaller the nearer `point` was.
 
     Notes
     -----
@@ -71,7 +72,8 @@ def follow_chord(
     score = penalised_score(point, ridge)
     step = solve(score)
     before = _decrement(score, step)
-    beta = point.beta + (step if surrogate is None else surrogate.step(score, point.beta))
+    corrected = None if surrogate is None else surrogate.step(score, point.beta)
+    beta = point.beta + (step if corrected is None else corrected)
     reached: FloatArray | None = None
     for _ in range(MAX_STEPS):
         trial = Point(beta, evaluate_score(beta))
@@ -82,10 +84,11 @@ def follow_chord(
         step = solve(score)
         decrement = _decrement(score, step)
         if decrement > WORTHWHILE * before:
-            return beta if reached is not None or surrogate is None else None
+            return beta if reached is not None or corrected is None else None
         expected = CAUTION * decrement * decrement / before
         reached, before = beta, decrement
-        beta = beta + (step if surrogate is None else surrogate.step(score, beta))
+        bent = None if surrogate is None else surrogate.step(score, beta)
+        beta = beta + (step if bent is None else bent)
         if min(decrement, expected) <= target:
             return beta
     return beta

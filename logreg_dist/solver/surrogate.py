@@ -69,10 +69,10 @@ class Surrogate:
     solve: Callable[[FloatArray], FloatArray]
     remainder: Remainder
 
-    def step(self, score: FloatArray, beta: FloatArray) -> FloatArray:
+    def step(self, score: FloatArray, beta: FloatArray) -> FloatArray | None:
         """Return the step (p,) from `beta` (p,), where the score (p,) is that of all rows.
 
-        It is Newton's, or the chord's, where the sample's corrections are too large to be trusted or grow.
+        None where the sample's corrections of Newton's step, or the chord's, are too large to be trusted or grow.
         """
         plain = self.solve(score)
         step, known = plain, np.zeros_like(score)
@@ -80,11 +80,11 @@ class Surrogate:
         for number in range(MAX_CORRECTIONS):
             rest = self._scaled_remainder(beta, step)
             if not np.isfinite(rest).all():
-                return plain
+                return None
             correction = self.solve(rest - known)
             size = float((rest - known) @ correction)
             if size > limit:
-                return plain
+                return None
             first = first if number else size
             step, known, limit = step + correction, rest, size
             if size <= NEGLIGIBLE**2 * first:
@@ -101,13 +101,18 @@ class Surrogate:
 def surrogate_point(
     evaluate: Callable[[FloatArray], Sums], surrogate: Surrogate, point: Point, *, ridge: FloatArray | None
 ) -> Point | None:
-    """Return where the surrogate's optimum is; None where it came hardly nearer to that of all rows: a pass in vain.
+    """Return where the surrogate's optimum is; None where there is none, or it came hardly nearer to that of all rows.
+
+    The second is a pass in vain.
 
     A sample may know next to nothing of some levels, and the surrogate lead far away from their estimates: what is
     found from there would be found late, or a separated label pass for an optimum. Newton's own step is taken then.
     """
     score = penalised_score(point, ridge)
-    beta = point.beta + surrogate.step(score, point.beta)
+    step = surrogate.step(score, point.beta)
+    if step is None:
+        return None
+    beta = point.beta + step
     trial = if_better(Point(beta, evaluate(beta)), point, ridge)
     if trial is None:
         return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.remainder import score_remainder
+from logreg_dist.solver.chord import follow_chord
 from logreg_dist.solver.endings import FAST
 from logreg_dist.solver.newton import NewtonOptions, newton
-from logreg_dist.solver.result import Ending
+from logreg_dist.solver.result import Ending, Point
 from logreg_dist.solver.surrogate import Remainder, Surrogate
 from tests.fitting.test_sample_matrix import sampled, with_rare_column
 from tests.solver.arrays import block_of, fit_arrays, overlapping, sums_of, with_ones
@@ -82,7 +85,7 @@ def surrogate_and_score():
 def test_corrections_that_cannot_be_trusted_leave_newtons_step(surrogate_and_score, remainder):
     make, score = surrogate_and_score
     surrogate = make(remainder)
-    np.testing.assert_array_equal(surrogate.step(score, np.zeros(4)), surrogate.solve(score))
+    assert surrogate.step(score, np.zeros(4)) is None
 
 
 def test_corrections_that_grow_leave_newtons_step(surrogate_and_score):
@@ -94,7 +97,7 @@ def test_corrections_that_grow_leave_newtons_step(surrogate_and_score):
         return (0.05 if len(asked) == 1 else 0.2) * score, diagonal  # first 0.05 of the step, then 0.15 more
 
     surrogate = make(remainder)
-    np.testing.assert_array_equal(surrogate.step(score, np.zeros(4)), surrogate.solve(score))
+    assert surrogate.step(score, np.zeros(4)) is None
     assert len(asked) == 2
 
 
@@ -143,17 +146,68 @@ def test_a_sample_that_leads_astray_costs_one_pass_and_changes_nothing():
     assert len(calls) > len(result.history)
 
 
+@pytest.fixture
+def chord():
+    """Steps with one matrix from a sample's optimum, corrected or not, and the points that they look at."""
+    X, y = overlapping(40_000, 8)
+    sums, start = sums_of(X, y), sampled(X, y, 40).point.beta
+    here = sums(start)
+    solve = lambda score: np.linalg.solve(here.information, score)  # noqa: E731
+
+    def follow(remainder: Remainder | None) -> tuple[np.ndarray | None, int]:
+        looked_at = []
+
+        def evaluate_score(beta):
+            looked_at.append(beta)
+            return replace(sums(beta), information=None)
+
+        surrogate = None
+        if remainder is not None:
+            surrogate = Surrogate(start, np.diagonal(here.information), solve, remainder)
+        found = follow_chord(
+            evaluate_score, solve, Point(start, here), ridge=None, target=1e-8, surrogate=surrogate
+        )
+        return found, len(looked_at)
+
+    return follow, remainder_of(X, y, 40), here.information
+
+
+def test_a_chord_that_a_sample_corrects_takes_fewer_steps(chord):
+    follow, remainder, _ = chord
+    (plain, n_plain), (corrected, n_corrected) = follow(None), follow(remainder)
+    assert n_corrected < n_plain
+    np.testing.assert_allclose(corrected, plain, rtol=1e-7)
+
+
+def test_a_chord_that_a_sample_leads_astray_is_left_at_once(chord):
+    follow, _, information = chord
+    asked = []
+
+    def wrong(at, beta, step):
+        asked.append(step)
+        share = 0.2 if len(asked) == 1 else 0.35  # of the step; each correction by itself can be trusted
+        length = np.sqrt(asked[0] @ information @ asked[0])
+        return share * length * np.linalg.cholesky(information)[:, 0], np.diagonal(information)
+
+    assert follow(wrong) == (None, 1)
+
+
 def test_the_sample_is_asked_at_the_start_and_after_steps_that_came_much_nearer():
     rng = np.random.default_rng(3)
     X = with_ones(*rng.normal(size=(4, 3_000)))
     y = (rng.random(3_000) < 1 / (1 + np.exp(-6 * X @ np.linspace(-0.5, 1.0, 5)))).astype(float)
-    asked = []
+    sums, asked, evaluated = sums_of(X, y), [], []
 
     def remainder(at, beta, step):
         asked.append(tuple(at))
         return np.full(5, np.nan), np.ones(5)
 
-    result = newton(sums_of(X, y), np.zeros(5), NewtonOptions(), remainder=remainder)
+    def evaluate(beta):
+        evaluated.append(tuple(beta))
+        return sums(beta)
+
+    result = newton(evaluate, np.zeros(5), NewtonOptions(), remainder=remainder)
+    assert len(evaluated) == len(set(evaluated)) == len(result.history)  # what it does not know costs no pass
     before, now = np.array(changes(result))[:-2], np.array(changes(result))[1:-1]
     is_fast = now <= FAST * before
     assert 0 < is_fast.sum() < len(is_fast)

@@ -33,7 +33,7 @@ def with_folders_first(path: Sequence[str]) -> list[str]:
     if archive is None or len(archive.parents) < 4:
         return list(path)
     home = archive.parents[2]
-    rest = [entry for entry in path if entry != str(archive) and Path(entry).parent != home / "jars"]
+    rest = [entry for entry in path if Path(entry) != archive and Path(entry).parent != home / "jars"]
     if (home / "python" / "pyspark" / "__init__.py").is_file():
         return [str(home / "python"), *rest]
     if home.name == "pyspark" and (home / "__init__.py").is_file() and str(home.parent) in path:

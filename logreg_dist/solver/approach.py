@@ -14,9 +14,9 @@ from logreg_dist.solver.bookmarks import LbfgsBookmark, Page
 from logreg_dist.solver.information import (
     Information,
     dependences_in,
+    diagonal_of,
     factor_of,
     plus_ridge,
-    whole_matrix,
 )
 from logreg_dist.solver.lbfgs import LbfgsOptions, lbfgs
 from logreg_dist.solver.linear_system import SingularInformation
@@ -128,7 +128,7 @@ def has_collapsed(information: Information, rough: RoughInformation) -> bool:
     >>> has_collapsed(np.diag([4.0, 1e-9]), RoughInformation(np.diag([3.0, 0.2])))
     True
     """
-    found, expected = np.diagonal(whole_matrix(information)), np.diagonal(whole_matrix(rough.information))
+    found, expected = diagonal_of(information), diagonal_of(rough.information)
     return bool((found < COLLAPSED * expected).any())
 
 

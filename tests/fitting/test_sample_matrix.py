@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logreg_dist.fitting.start import optimum_of_sample, rows_for_one
+from logreg_dist.fitting.penalty import Penalty
+from logreg_dist.fitting.start import _SampleRows, every, optimum_of_sample, rows_for_one
+from logreg_dist.kernel.block import Block, BlockShape
 from logreg_dist.solver.approach import RoughInformation, approach
 from logreg_dist.solver.lbfgs import LbfgsOptions
 from logreg_dist.solver.result import Ending, SolverResult
-from tests.solver.arrays import block_of, fit_arrays, sums_of, with_ones
+from tests.solver.arrays import block_of, fit_arrays, overlapping, sums_of, with_ones
 
 Table = tuple[np.ndarray, np.ndarray]
 
@@ -94,3 +96,57 @@ def test_a_matrix_of_dependent_columns_is_not_used(make):
         beta, steps = approach(sums_of(X, y), found.point.beta, rough, LbfgsOptions())
         assert not steps
         assert beta is found.point.beta
+
+
+def test_the_optimum_of_a_part_of_the_rows_saves_passes_over_the_sample():
+    X, y = overlapping(8_000, 5)
+    shape, calls = BlockShape(5), []
+
+    def search(thinned: _SampleRows | None) -> np.ndarray:
+        def evaluate(beta):
+            calls.append(beta)
+            return sums_of(X, y)(beta)
+
+        calls.clear()
+        weak_ridge = 1e-3 * X.var(axis=0)
+        found = optimum_of_sample(
+            evaluate, None, weak_ridge=weak_ridge, rows_for_one=1.0, whole=False, thinned=thinned
+        )
+        return found.point.beta
+
+    alone, n_alone = search(None), len(calls)
+    part = _SampleRows([every(8, block_of(X, y))], shape, np.arange(5))
+    np.testing.assert_allclose(search(part), alone, atol=1e-3)
+    assert len(calls) < n_alone
+    # A part that says the opposite: the search from its optimum may lead anywhere, and what is found is the same.
+    wrong = _SampleRows([every(8, block_of(1e3 * X, 1 - y))], shape, np.arange(5))
+    np.testing.assert_allclose(search(wrong), alone, atol=1e-3)
+
+
+def test_every_so_manieth_row_keeps_all_that_it_has():
+    block = Block(
+        dense=np.arange(10.0).reshape(2, 5),
+        codes=[np.arange(5, dtype=np.int32)],
+        y=np.array([0.0, 1.0, 1.0, 0.0, 1.0]),
+        weight=np.arange(1.0, 6.0),
+        offset=-np.arange(5.0),
+    )
+    found = every(2, block)
+    assert found.dense.tolist() == [[0.0, 2.0, 4.0], [5.0, 7.0, 9.0]]
+    assert [codes.tolist() for codes in found.codes] == [[0, 2, 4]]
+    assert (found.y.tolist(), found.weight.tolist()) == ([0.0, 1.0, 1.0], [2.0, 6.0, 10.0])
+    assert found.offset.tolist() == [0.0, -2.0, -4.0]
+
+
+def test_a_ridge_that_is_next_to_nothing_does_not_send_the_start_far_away():
+    X, y = with_rare_column(7)  # all events: the sample's own optimum is far out
+    tiny = Penalty(
+        ridge=np.full(X.shape[1], 1e-9), lasso=np.zeros(X.shape[1]), of_column=np.ones(X.shape[1], bool)
+    )
+    starts = [
+        optimum_of_sample(
+            sums_of(X, y), penalty, weak_ridge=X.var(axis=0), rows_for_one=25.0, whole=False
+        ).point.beta
+        for penalty in (None, tiny)
+    ]
+    np.testing.assert_allclose(starts[1], starts[0], rtol=1e-6)

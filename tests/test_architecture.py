@@ -90,6 +90,7 @@ LAYERS = (
     "processes",  # which processes of this machine live
     "printable",  # names of others that cannot steer a terminal
     "errors",  # what can go wrong, as users see it
+    "versions",  # of this package and its libraries
     "formula",  # terms as people write them, to parts: a closed grammar
     "config",  # YAML to frozen values
     "spark",  # cancelling Spark's jobs, and the words of its errors

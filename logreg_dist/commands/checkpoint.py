@@ -9,11 +9,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy
-import pyarrow
-import pyspark
-import scipy
-
 from logreg_dist.config import TrainConfig
 from logreg_dist.design.problems import first_few, quoted
 from logreg_dist.errors import ConfigError
@@ -28,8 +23,8 @@ from logreg_dist.fitting.journal import MAX_NAMED, Journal, Kept, damaged, misfi
 from logreg_dist.model.model import LogisticModel
 from logreg_dist.model.strict_json import content_hash
 from logreg_dist.publishing.filesystem import Filesystem, join, names_in
-from logreg_dist.publishing.run_record import package_version
 from logreg_dist.spark.preflight import report_task
+from logreg_dist.versions import OWN_PACKAGE, package_version, versions_of_libraries
 
 log = logging.getLogger(__name__)
 
@@ -149,11 +144,8 @@ def origin_of(config: TrainConfig, earlier: LogisticModel | None) -> Origin:
     versions = {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-        "pyarrow": pyarrow.__version__,
-        "pyspark": pyspark.__version__,
-        "logreg_dist": package_version("logreg-dist") or _code_mark(),
+        **versions_of_libraries(),
+        "logreg_dist": package_version(OWN_PACKAGE) or _code_mark(),
     }
     return Origin(marks, versions)
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from logreg_dist.errors import ConfigError
 from logreg_dist.spark.local_workers import LOCAL_WORKERS, worker_settings
+from logreg_dist.spark.masters import is_in_one_process
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _SETTINGS = {
     # Bytes that a disk or a network got wrong are an error then, and not other values.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
+# Where the driver's JVM is the executor: to load LZ4's library takes longer than all that it could save.
+_ONE_PROCESS_SETTINGS = {"spark.broadcast.compress": "false"}
 # Whatever was asked for: a copy of a task on another host finds no staged file there, and says so first.
 _FORCED = {"spark.speculation": "false"}
 # A local session has a log configuration of its own.
@@ -78,7 +81,7 @@ def _silence_py4j() -> None:
 
 def _settings() -> dict[str, str]:
     if not is_submitted() and not _has_master():
-        local = _SETTINGS | _local_settings()
+        local = _SETTINGS | _ONE_PROCESS_SETTINGS | _local_settings()
         in_file = _in_default_file()
         own = {key: value for key, value in local.items() if key not in in_file} | _FORCED
         return own | _worker_settings(local["spark.master"], _given_before())
@@ -89,7 +92,10 @@ def _settings() -> dict[str, str]:
             "spark.speculation is switched off: staged splits lie on one host each, and a copy of a task has none"
         )
     keys = {key for key, _ in given.getAll()}
-    wanted = _SETTINGS | _CLUSTER_SETTINGS | _worker_settings(given.get("spark.master", ""), keys)
+    master = given.get("spark.master", "")
+    wanted = _SETTINGS | _CLUSTER_SETTINGS | _worker_settings(master, keys)
+    if is_in_one_process(master):
+        wanted |= _ONE_PROCESS_SETTINGS
     return {key: value for key, value in wanted.items() if key not in keys} | _FORCED
 
 

@@ -6,7 +6,6 @@ import math
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from logreg_dist.solver.result import SolverResult
 from logreg_dist.staging.outcome_checksum import joined
 from logreg_dist.staging.passes import StagedTable
 from logreg_dist.staging.profile import TableProfile
+from logreg_dist.versions import OWN_PACKAGE, package_version, versions_of_libraries
 
 FloatArray = NDArray[np.float64]
 
@@ -142,7 +142,6 @@ def _measures(measures: FitMeasures, *, has_test: bool) -> dict[str, Any]:
 
 
 def _fingerprint(staged: StagedTable, *, by_class: bool) -> dict[str, Any]:
-    packages = ("logreg-dist", "numpy", "scipy", "pyarrow", "pyspark")
     return {
         "n_splits": len(staged.splits),
         "rows_by_split": [split.n_rows for split in staged.splits],
@@ -152,15 +151,9 @@ def _fingerprint(staged: StagedTable, *, by_class: bool) -> dict[str, Any]:
         "outcomes": joined(split.outcome_checksum for split in staged.splits).as_dict(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        **{name: _version(name) for name in packages},
+        OWN_PACKAGE: package_version(OWN_PACKAGE),
+        **versions_of_libraries(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # sent to the cluster as a zip, not installed
-        return None
 
 
 def _finite(value: float) -> float | None:

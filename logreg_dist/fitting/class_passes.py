@@ -20,7 +20,6 @@ from logreg_dist.fitting.class_tasks import (
     neutral_classes_task,
 )
 from logreg_dist.fitting.journal import Journal
-from logreg_dist.fitting.method import bytes_of
 from logreg_dist.inference.proof import RowPasses, prove_separation
 from logreg_dist.inference.separation import DirectionCounts
 from logreg_dist.kernel.block import FloatArray
@@ -52,7 +51,7 @@ class ClassPasses:
         self.staged, self.spec, self.classes, self.layout = staged, spec, classes, layout
         self.shape, self.positions, self.n_free = spec.shape(), spec.kernel_positions(), len(classes.free)
         self.design = context.broadcast(ClassDesign(spec, classes))
-        self.max_result_bytes = bytes_of(context.getConf().get("spark.driver.maxResultSize", "1g"))
+        self.max_result_bytes = staged.max_result_bytes
 
     def evaluate(self, beta: FloatArray) -> Sums:
         """Return deviance, score and joint information at `beta`."""

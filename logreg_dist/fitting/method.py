@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from logreg_dist.design.problems import Problem, reject
@@ -28,8 +27,6 @@ COPIES = 4
 SCORE_COLUMNS = 64
 # What a pass for the score alone may cost beside one with the matrix, for several steps with one true matrix to pay.
 CHORD_COST = 0.4
-
-_UNITS = "kmgtp"
 
 
 @dataclass(frozen=True)
@@ -133,22 +130,6 @@ def matrix_bytes(shape: BlockShape) -> int:
     levels = 0 if column is None else shape.widths[column]
     others = shape.p - levels
     return 8 * (levels * (1 + others) + others * others)
-
-
-def bytes_of(setting: str) -> int:
-    """Return the bytes of a Spark setting.
-
-    Examples
-    --------
-    >>> bytes_of("1g"), bytes_of("512m"), bytes_of("0")
-    (1073741824, 536870912, 0)
-    """
-    found = re.fullmatch(r"\s*(\d+)\s*([kmgtp]?)b?\s*", setting.lower())
-    if found is None:
-        raise ValueError(f"not a size in bytes: {setting!r}")
-    number, unit = found.groups()
-    power = _UNITS.index(unit) + 1 if unit else 0
-    return int(number) << (10 * power)
 
 
 def matrix_obstacle(matrix: int, state: int, *, n_splits: int, max_result_bytes: int) -> str | None:

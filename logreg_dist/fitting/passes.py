@@ -18,7 +18,7 @@ from logreg_dist.design.term_moments import term_scales
 from logreg_dist.fitting.cells import CellSums, cell_blocks, cell_sums_task
 from logreg_dist.fitting.journal import Journal
 from logreg_dist.fitting.many_tasks import ManyStates, evaluate_many_task
-from logreg_dist.fitting.method import bytes_of, vectors_at_once
+from logreg_dist.fitting.method import vectors_at_once
 from logreg_dist.fitting.mixtures import in_mixtures, of_columns
 from logreg_dist.fitting.score_tasks import (
     entry_labels_task,
@@ -71,7 +71,7 @@ class FitPasses:
         self.staged, self.spec, self.layout, self.journal = staged, spec, layout, journal or Journal()
         self.shape, self.positions = spec.shape(), spec.kernel_positions()
         self.design = context.broadcast(spec)
-        self.max_result_bytes = bytes_of(context.getConf().get("spark.driver.maxResultSize", "1g"))
+        self.max_result_bytes = staged.max_result_bytes
 
     def evaluate(self, beta: FloatArray) -> Sums:
         """Return deviance, score and information at `beta` (p,)."""

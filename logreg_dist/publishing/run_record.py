@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from logreg_dist.errors import LogregError
 from logreg_dist.printable import printable_json
 from logreg_dist.publishing.filesystem import Filesystem, filesystem_for, local_filesystem
+from logreg_dist.versions import OWN_PACKAGE, package_version, versions_of_libraries
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,12 +30,6 @@ INTERRUPTED = {
     128 + signal.SIGINT: "Ctrl-C",
     128 + signal.SIGTERM: "SIGTERM",
     128 + signal.SIGHUP: "SIGHUP, the end of its terminal",
-}
-RECORDED_PACKAGES = {
-    "numpy": "numpy",
-    "pyarrow": "pyarrow",
-    "pyspark": "pyspark",
-    "logreg_dist": "logreg-dist",
 }
 
 
@@ -200,16 +194,8 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _versions(spark: SparkSession | None) -> dict[str, str | None]:
-    found = {name: package_version(package) for name, package in RECORDED_PACKAGES.items()}
-    return {"python": platform.python_version(), **found, **_session_versions(spark)}
-
-
-def package_version(package: str) -> str | None:
-    """Return the version of an installed package, None where it is not known."""
-    try:
-        return version(package)
-    except PackageNotFoundError:  # a platform's own Spark, or our code in a zip
-        return None
+    own = {"python": platform.python_version(), "logreg_dist": package_version(OWN_PACKAGE)}
+    return own | versions_of_libraries() | _session_versions(spark)
 
 
 def _session_versions(spark: SparkSession | None) -> dict[str, str | None]:

@@ -26,6 +26,7 @@ from logreg_dist.reading.parquet_columns import NotPlain, refuse_unlike
 from logreg_dist.reading.parquet_files import FOOTER_THREADS
 from logreg_dist.reading.plain_table import ListedFile, PlainTable
 from logreg_dist.reading.vector_columns import is_vector
+from logreg_dist.spark.settings import all_settings
 from logreg_dist.staging.file_rows import FileRows
 
 # Of more files the second that Spark takes is the lesser part.
@@ -77,7 +78,7 @@ def sleeping_settings(spark: SparkSession) -> dict[str, str] | None:
         while options.hasNext():
             pair = options.next()
             given[str(pair._1())] = str(pair._2())
-        return dict(spark.sparkContext.getConf().getAll()) | given
+        return all_settings(spark.sparkContext) | given
     except (Py4JError, KeyError, TypeError, ValueError):  # another Spark than those we know
         return None
 
@@ -149,8 +150,7 @@ def _is_hidden(name: str) -> bool:
 
 def _listed(path: str) -> ListedFile:
     path.encode()  # a ValueError where it is no text
-    status = os.stat(path)
-    return ListedFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000, _FORMAT)
+    return ListedFile.on_disk(path, _FORMAT)
 
 
 def _looked_into(paths: list[str]) -> tuple[T.StructType, tuple[FileRows, ...]]:

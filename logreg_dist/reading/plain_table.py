@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
@@ -29,6 +30,18 @@ class ListedFile:
     length: int
     modified: int
     format: str = ""
+
+    @classmethod
+    def on_disk(cls, path: str, format: str) -> ListedFile:
+        """Return a file as this machine's filesystem has it, in the words that Spark has for it.
+
+        Raises
+        ------
+        OSError
+            FileNotFoundError where it is gone.
+        """
+        status = os.stat(path)
+        return cls(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000, format)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from logreg_dist.reading.plain_table import PlainTable
 from logreg_dist.reading.resolve import ResolvedTable
 from logreg_dist.reading.spark_rows import in_splits, staged_by_spark
 from logreg_dist.reading.widened_files import refuse_widened
+from logreg_dist.spark.settings import setting
 from logreg_dist.staging.file_rows import FileColumn, FilePart, cut_files
 from logreg_dist.staging.plan import SparseRule, StagePlan
 from logreg_dist.staging.stage_task import stage_files_task
@@ -148,7 +149,7 @@ def _enough_splits(table: DataFrame | PlainTable, files: ParquetFiles) -> int:
     """
     values = sum(file.n_rows for file in files.files) * sum(column.width for column in files.columns)
     context = table.sparkSession.sparkContext
-    is_elastic = context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true"
+    is_elastic = setting(context, "spark.dynamicAllocation.enabled", "false") == "true"
     by_size = max(values * 8 // BYTES_PER_SPLIT, 1) if is_elastic else 1
     worth_it = max(values // VALUES_PER_SPLIT, 1)
     n_cores = int(context.defaultParallelism)

@@ -73,6 +73,8 @@ class StagedTable:
         In order; the checksums that later passes must meet.
     n_passes : int
         Passes made so far, the staging included.
+    max_result_bytes : int
+        What the driver takes of a job's results, `spark.driver.maxResultSize`; 0 is no limit.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class StagedTable:
         self._folders: set[str] = set()
         self._ended = time.perf_counter()
         conf: Any = spark.sparkContext._jsc.sc().conf()
-        self._limit = int(conf.getSizeAsBytes("spark.driver.maxResultSize", "1g"))  # 0 is none
+        self.max_result_bytes = int(conf.getSizeAsBytes("spark.driver.maxResultSize", "1g"))
         self._in_pieces = False
 
     @property
@@ -160,7 +162,7 @@ class StagedTable:
             As `run_pass`.
         """
         n_splits = len(self.splits)
-        if n_splits * result_bytes <= min(MAX_SENT_BYTES, self._limit or MAX_SENT_BYTES):
+        if n_splits * result_bytes <= min(MAX_SENT_BYTES, self.max_result_bytes or MAX_SENT_BYTES):
             total: Result = add_in_groups(self.run_pass(task), n_splits)
             return total
         size = group_size(n_splits)
@@ -231,7 +233,7 @@ class StagedTable:
 
     def _staged(self) -> RDD[StagedSplit]:
         # Deserialised at once and kept on the executor: losing a row means staging a split again.
-        return self._stage().persist(StorageLevel.MEMORY_AND_DISK)
+        return self._stage().persist(StorageLevel.MEMORY_AND_DISK_DESER)
 
     def _collected(self, results: RDD[Any]) -> list[Any]:
         """Return the results of a pass; in pieces, which takes more jobs, once they were too large for one."""
@@ -239,13 +241,13 @@ class StagedTable:
             try:
                 found: list[Any] = results.collect()
             except (PySparkException, Py4JError) as error:
-                if "spark.driver.maxResultSize" not in all_words(error) or not self._limit:
+                if "spark.driver.maxResultSize" not in all_words(error) or not self.max_result_bytes:
                     raise
                 log.info("results are larger than spark.driver.maxResultSize and come in pieces from now on")
                 self._in_pieces = True
             else:
                 return found
-        size = max(self._limit // PIECE_SHARE, 1)
+        size = max(self.max_result_bytes // PIECE_SHARE, 1)
         pieces = results.mapPartitions(cut(size)).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             by_partition: dict[int, list[bytes]] = {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from logreg_dist.errors import InputRejected
-from logreg_dist.fitting.method import MAX_MATRIX_BYTES, bytes_of, choose_method, matrix_bytes
+from logreg_dist.fitting.method import MAX_MATRIX_BYTES, choose_method, matrix_bytes
 from logreg_dist.fitting.optimum import one_label_directions
 from logreg_dist.kernel.block import BlockShape
 from logreg_dist.kernel.state import state_bytes
@@ -66,19 +66,6 @@ def test_a_method_that_was_asked_for_is_taken_or_refused():
         chosen(TEXT, asked="newton")
     assert error.value.exit_code == 3
     assert max(len(line) for line in str(error.value).splitlines()) <= 110
-
-
-@pytest.mark.parametrize(
-    ("setting", "expected"),
-    [("1g", GB), ("1GB", GB), ("300m", 300 * 2**20), ("7k", 7168), ("12", 12), ("0", 0)],
-)
-def test_sizes_are_read_as_spark_writes_them(setting, expected):
-    assert bytes_of(setting) == expected
-
-
-def test_other_sizes_are_an_error():
-    with pytest.raises(ValueError, match="not a size in bytes: '1 egg'"):
-        bytes_of("1 egg")
 
 
 @pytest.mark.parametrize("reference", ["a", "b", "c"])

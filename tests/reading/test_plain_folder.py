@@ -18,7 +18,7 @@ import pytest
 import logreg_dist
 from logreg_dist import TrainConfig, fit
 from logreg_dist.config.table_input import TrainInputConfig
-from logreg_dist.errors import ConfigError
+from logreg_dist.errors import ConfigError, InputRejected
 from logreg_dist.reading.listed_files import listed_files, refuse_rewritten_files
 from logreg_dist.reading.locations import locations
 from logreg_dist.reading.names import leaf_columns
@@ -119,6 +119,21 @@ def test_a_plain_folder_is_what_spark_takes_it_for(spark, tmp_path, write):
     assert locations(plain) == locations(frame)
     assert plain.frame().schema == frame.schema
     refuse_rewritten_files(plain, listed_files(plain))
+
+
+def test_a_file_that_changes_after_the_table_was_opened_is_told_and_one_that_goes_is_not(spark, tmp_path):
+    path = by_arrow(spark, tmp_path / "a table")
+    plain = opened(spark, path)
+    assert plain is not None
+    first, *others = sorted(path.glob("*.parquet"))
+    others[0].unlink()
+    (path / "came since.parquet").write_bytes(first.read_bytes())
+    refuse_rewritten_files(plain, plain.files)
+    os.utime(first, ns=(0, first.stat().st_mtime_ns + 1_000_000))
+    with pytest.raises(
+        InputRejected, match=f"1 of {len(plain.files)} files was rewritten, such as {first.name}"
+    ):
+        refuse_rewritten_files(plain, plain.files)
 
 
 @pytest.mark.parametrize("spelling", ["file:{}", "file://{}", "{}/", "{relative}"])

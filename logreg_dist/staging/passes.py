@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -142,12 +143,12 @@ class StagedTable:
         start, done = time.perf_counter(), list[Done[Result]]()
         if is_in_one_process(self._spark.sparkContext.master):
             with suppress(Exception):  # a job says what is wrong with a file, and stages lost ones again
-                done = list(over_splits(task)(self.splits)) if _are_small(self.splits) else []
+                done = self._done_here(task) if _are_small(self.splits) else []
         results = [one.result for one in done if not isinstance(one.result, Lost | Added)]
         if len(results) < len(self.splits):
             return self.run_pass(task)
         self.n_passes += 1
-        self._tell(start, [one.timing for one in done], slots=1)
+        self._tell(start, [one.timing for one in done])
         return results
 
     def sum_pass(self, task: Callable[[StagedSplit], Measured[Result]], *, result_bytes: int) -> Result:
@@ -282,8 +283,18 @@ class StagedTable:
             "  Use fixed executors, or raise spark.locality.wait and spark.dynamicAllocation.executorIdleTimeout."
         )
 
-    def _tell(self, start: float, tasks: list[TaskTiming], slots: int = 0) -> None:
-        slots = slots or max(min(len(tasks), self._spark.sparkContext.defaultParallelism), 1)
+    def _done_here(self, task: Callable[[StagedSplit], Result]) -> list[Done[Result]]:
+        """Apply `task` to all splits in this process, on as many threads as Spark has cores."""
+        run: Callable[[Iterable[StagedSplit]], Iterator[Done[Result]]] = over_splits(task)
+        with ThreadPoolExecutor(self._spark.sparkContext.defaultParallelism) as pool:
+            return [
+                done
+                for of_split in pool.map(lambda split: list(run([split])), self.splits)
+                for done in of_split
+            ]
+
+    def _tell(self, start: float, tasks: list[TaskTiming]) -> None:
+        slots = max(min(len(tasks), self._spark.sparkContext.defaultParallelism), 1)
         end = time.perf_counter()
         self._on_pass(PassTiming(self.n_passes, end - start, start - self._ended, slots, tuple(tasks)))
         self._ended = end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +65,8 @@ def draw_sample(
         n_events += int(np.count_nonzero(is_event(chunk.y)))
     share = max(max_rows // 2, 1)
     steps = _step(n_events, share), _step(n_rows - n_events, share)
-    return list(_gathered(_kept(chunks(), steps), chunk_rows)), steps
+    n_kept = _kept_of(n_events, steps[0]) + _kept_of(n_rows - n_events, steps[1])
+    return list(_gathered(_kept(chunks(), steps), n_kept, chunk_rows)), steps
 
 
 def is_event(y: FloatArray) -> NDArray[np.bool_]:
@@ -77,9 +77,14 @@ def is_event(y: FloatArray) -> NDArray[np.bool_]:
 def _step(n: int, share: int) -> int:
     """Return the step that leaves `share` to twice as many of `n` rows, or all where there are fewer."""
     step = 1
-    while -(-n // step) > 2 * share:
+    while _kept_of(n, step) > 2 * share:
         step *= 2
     return step
+
+
+def _kept_of(n: int, step: int) -> int:
+    """Return how many rows every `step`-th of `n` is, the first one among them."""
+    return -(-n // step)
 
 
 def _kept(chunks: Iterable[RawChunk], steps: tuple[int, int]) -> Iterator[tuple[RawChunk, NDArray[np.intp]]]:
@@ -94,41 +99,41 @@ def _kept(chunks: Iterable[RawChunk], steps: tuple[int, int]) -> Iterator[tuple[
         yield chunk, np.sort(np.concatenate(kept))
 
 
-def _gathered(chunks: Iterable[tuple[RawChunk, NDArray[np.intp]]], chunk_rows: int) -> Iterator[RawChunk]:
-    """Copy rows, given in order for each chunk, into chunks of their own."""
-    parts: list[RawChunk] = []
+def _gathered(
+    chunks: Iterable[tuple[RawChunk, NDArray[np.intp]]], n_rows: int, chunk_rows: int
+) -> Iterator[RawChunk]:
+    """Copy `n_rows` rows, given in order for each chunk, into chunks of their own."""
+    found: RawChunk | None = None
     held = 0
     for chunk, rows in chunks:
         here = rows
         while len(here):
-            now, here = here[: chunk_rows - held], here[chunk_rows - held :]
-            parts.append(_take(chunk, now))
+            if found is None:
+                found, held = _room_for(min(n_rows, chunk_rows), chunk), 0
+            now, here = here[: len(found.y) - held], here[len(found.y) - held :]
+            _copy(chunk, now, found, held)
             held += len(now)
-            if held == chunk_rows:
-                yield _concatenate(parts)
-                parts, held = [], 0
-    if parts:
-        yield _concatenate(parts)
+            if held == len(found.y):
+                yield found
+                found, n_rows = None, n_rows - held
 
 
-def _take(chunk: RawChunk, rows: NDArray[np.intp]) -> RawChunk:
+def _room_for(n_rows: int, like: RawChunk) -> RawChunk:
     return RawChunk(
-        y=chunk.y[rows],
-        weight=None if chunk.weight is None else chunk.weight[rows],
-        offset=None if chunk.offset is None else chunk.offset[rows],
-        numeric=chunk.numeric.take(rows, axis=1),
-        codes=chunk.codes.take(rows, axis=1),
+        y=np.empty(n_rows),
+        weight=None if like.weight is None else np.empty(n_rows),
+        offset=None if like.offset is None else np.empty(n_rows),
+        numeric=np.empty((len(like.numeric), n_rows), like.numeric.dtype),
+        codes=np.empty((len(like.codes), n_rows), like.codes.dtype),
     )
 
 
-def _concatenate(parts: list[RawChunk]) -> RawChunk:
-    weights = [part.weight for part in parts if part.weight is not None]
-    offsets = [part.offset for part in parts if part.offset is not None]
-    return replace(
-        parts[0],
-        y=np.concatenate([part.y for part in parts]),
-        weight=np.concatenate(weights) if weights else None,
-        offset=np.concatenate(offsets) if offsets else None,
-        numeric=np.concatenate([part.numeric for part in parts], axis=1),
-        codes=np.concatenate([part.codes for part in parts], axis=1),
-    )
+def _copy(chunk: RawChunk, rows: NDArray[np.intp], found: RawChunk, start: int) -> None:
+    where = slice(start, start + len(rows))
+    found.y[where] = chunk.y[rows]
+    if chunk.weight is not None and found.weight is not None:
+        found.weight[where] = chunk.weight[rows]
+    if chunk.offset is not None and found.offset is not None:
+        found.offset[where] = chunk.offset[rows]
+    found.numeric[:, where] = chunk.numeric.take(rows, axis=1)
+    found.codes[:, where] = chunk.codes.take(rows, axis=1)

@@ -34,15 +34,18 @@ class Rows:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "sparse"}
 
     def take(self, which: slice | NDArray[np.bool_]) -> Rows:
-        """Return some of the rows."""
-        arrays = {name: array[..., which] for name, array in self.arrays.items()}
+        """Return some of the rows: a view for a slice, and for a mask a copy in C order, as sums want it."""
+        if isinstance(which, slice):
+            arrays = {name: array[..., which] for name, array in self.arrays.items()}
+        else:
+            arrays = {name: array.compress(which, axis=-1) for name, array in self.arrays.items()}
         return Rows(**arrays, sparse=tuple(rows.take(which) for rows in self.sparse))
 
 
 def rechunk(parts: Iterable[Rows], chunk_rows: int) -> Iterator[Rows]:
     """Yield the same rows in chunks of `chunk_rows`, the last one smaller.
 
-    The chunks are one buffer, filled again and again: use a chunk before asking for the next.
+    A chunk is a view of a part, or a buffer that is filled again and again: use it before asking for the next.
     The sums then do not depend on the sizes in which the batches happen to come.
     """
     buffer: Rows | None = None
@@ -53,10 +56,11 @@ def rechunk(parts: Iterable[Rows], chunk_rows: int) -> Iterator[Rows]:
             empty = {name: np.empty((*a.shape[:-1], chunk_rows), a.dtype) for name, a in part.arrays.items()}
             buffer = replace(part, **empty, sparse=())
         start, n_rows = 0, len(part.y)
-        if not filled and n_rows == chunk_rows:
-            yield part  # as it is, without a copy
-            continue
         while start < n_rows:
+            if not filled and n_rows - start >= chunk_rows:
+                yield part.take(slice(start, start + chunk_rows))  # as it is, without a copy
+                start += chunk_rows
+                continue
             step = min(chunk_rows - filled, n_rows - start)
             for name, source in part.arrays.items():
                 getattr(buffer, name)[..., filled : filled + step] = source[..., start : start + step]

@@ -10,6 +10,7 @@ Sparse columns lie in a file of their own, see `sparse_file`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -30,6 +31,9 @@ CodeArray = NDArray[np.int32]
 # ends a container for them, and spark.executor.pyspark.memory limits what may be mapped at all. One chunk at a
 # time costs a tenth of a pass more.
 WINDOW_BYTES = 32_000_000
+
+
+MAX_BUFFERS = 1024  # that Linux takes in one call
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,8 @@ def write_chunk(file: BinaryIO, chunk: RawChunk, layout: RecordLayout) -> None:
     vectors = [vector for vector in (chunk.y, chunk.weight, chunk.offset) if vector is not None]
     for vector in vectors:
         file.write(np.ascontiguousarray(vector).data)
-    file.write(np.ascontiguousarray(chunk.numeric, dtype=_numeric_type(layout)).data)
-    file.write(np.ascontiguousarray(chunk.codes).data)
+    _write_rows(file, chunk.numeric.astype(_numeric_type(layout), copy=False))
+    _write_rows(file, chunk.codes)
     n_rows = len(chunk.y)
     file.write(b"\0" * (layout.record_bytes(n_rows) - n_rows * layout.row_bytes))
 
@@ -131,6 +135,21 @@ def read_chunks(path: Path, n_rows: int, layout: RecordLayout) -> Iterator[RawCh
         for window, n_rows in _windows(file, sizes, layout):
             chunk = _view(window, n_rows, layout)
             yield replace(chunk, sparse=next(sparse)) if layout.n_sparse else chunk
+
+
+def _write_rows(file: BinaryIO, array: NDArray[Any]) -> None:
+    """Write the rows of an array, which may be a view of longer ones, one after the other without a copy."""
+    if array.flags.c_contiguous:
+        file.write(array.data)
+        return
+    file.flush()
+    left = [memoryview(row).cast("B") for row in array]
+    while left:
+        written = os.writev(file.fileno(), left[:MAX_BUFFERS])
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
 
 
 def _windows(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logreg_dist.staging import split_file
-from logreg_dist.staging.split_file import read_chunks
+from logreg_dist.staging.split_file import RawChunk, RecordLayout, read_chunks, write_chunk
 from logreg_dist.staging.stage_split import stage_split
 from logreg_dist.staging.staged_split import read_sidecar, record_layout
 from tests.in_process import plan_of
@@ -70,6 +71,42 @@ def test_one_row_batches_and_empty_batches_give_the_same_bytes(tmp_path):
         singly += [batch, empty]
     expected = staged_bytes(TABLE.to_batches(), tmp_path, plan, "whole")
     assert staged_bytes(singly, tmp_path, plan, "singly") == expected
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("chunk_rows", [256, 8192])
+def test_chunks_that_are_views_of_a_batch_have_the_sums_of_chunks_that_were_gathered(
+    tmp_path, chunk_rows, weighted
+):
+    rng, n_rows = np.random.default_rng(3), 3 * chunk_rows + 77
+    columns = {f"x{k}": rng.normal(k, 2.0, n_rows) for k in range(37)}
+    columns["label"] = rng.integers(0, 2, n_rows).astype(float)
+    if weighted:  # some rows of weight 0, which are left out
+        columns["weight"] = rng.choice([0.0, 0.3, 2.0], n_rows)
+    table = pa.table(columns)
+    plan = plan_of(table, chunk_rows=chunk_rows)
+    whole = staged_bytes(table.to_batches(), tmp_path, plan, "whole")
+    assert len(whole[0]) > 8 * 37 * 2 * chunk_rows
+    for size in (chunk_rows // 3, 2 * chunk_rows + 5):
+        assert staged_bytes(table.to_batches(max_chunksize=size), tmp_path, plan, "cut") == whole
+
+
+@pytest.mark.parametrize("most", [3, 10**9])  # bytes that the system takes at a time
+def test_a_view_is_written_whole_however_little_the_system_takes_at_a_time(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(split_file, "MAX_BUFFERS", 2)
+    monkeypatch.setattr(os, "writev", lambda fd, buffers: os.write(fd, b"".join(buffers)[:most]))
+    numbers, codes = np.arange(60.0).reshape(5, 12), np.arange(36, dtype=np.int32).reshape(3, 12)
+    layout = RecordLayout(n_numeric=5, n_categorical=3, weighted=False, has_offset=False, chunk_rows=4)
+    view, own = tmp_path / "view.rows", tmp_path / "own.rows"
+    for path, of in ((view, lambda array: array), (own, np.ascontiguousarray)):
+        with path.open("wb") as file:
+            for start in range(0, 12, 4):
+                rows = slice(start, start + 4)
+                chunk = RawChunk(numbers[0, rows], None, None, of(numbers[:, rows]), of(codes[:, rows]))
+                write_chunk(file, chunk, layout)
+    assert view.read_bytes() == own.read_bytes()
+    found = np.concatenate([chunk.codes for chunk in read_chunks(view, 12, layout)], axis=1)
+    np.testing.assert_array_equal(found, codes)
 
 
 def test_no_batches_and_empty_batches_stage_the_same_nothing(tmp_path):

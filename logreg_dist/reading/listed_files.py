@@ -153,7 +153,7 @@ def _on_disk(before: Sequence[ListedFile]) -> dict[str, ListedFile]:
     """Return the files that are still there, without Hadoop, whose filesystem takes 0.1 s to wake."""
     now = {}
     for file in before:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             now[file.path] = ListedFile.on_disk(file.path.removeprefix("file:"), file.format)
     return now
 

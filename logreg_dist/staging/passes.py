@@ -233,7 +233,8 @@ class StagedTable:
         self.release()
 
     def _staged(self) -> RDD[StagedSplit]:
-        # Deserialised at once and kept on the executor: losing a row means staging a split again.
+        # Kept on the executor: losing a row means staging a split again. As objects: to store it in bytes Spark would
+        # load Kryo, and for it a part of MLlib, 0.4 s of a session's first fit.
         return self._stage().persist(StorageLevel.MEMORY_AND_DISK_DESER)
 
     def _collected(self, results: RDD[Any]) -> list[Any]:
